@@ -1,0 +1,184 @@
+//! The one error type: what was attempted, on what, why it failed, and what to try.
+//!
+//! Few kinds, chosen by what a caller does with them, not by where they arose.
+
+use std::{fmt, io};
+
+/// What a caller may want to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line is wrong: exit code 2.
+    Usage,
+    /// The thing named does not exist.
+    NotFound,
+    /// The thing to be made exists already.
+    Exists,
+    /// Somebody else is using it.
+    Busy,
+    /// Permission, credentials or privileges are missing.
+    Denied,
+    /// This kernel, host or build cannot do it.
+    Unsupported,
+    /// Input from outside (an archive, a manifest, a document) is malformed or hostile.
+    Invalid,
+    /// The network or a server failed.
+    Network,
+    /// The operating system refused.
+    System,
+}
+
+/// An error with its chain of attempts, outermost first, and perhaps a hint.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    errno: Option<i32>,
+}
+
+/// The project's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind`; `message` says what is wrong with what, in one line, without a full stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), hint: None, errno: None }
+    }
+
+    /// [`Kind::Usage`]
+    pub fn usage(message: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// [`Kind::NotFound`]
+    pub fn not_found(message: impl Into<String>) -> Error {
+        Error::new(Kind::NotFound, message)
+    }
+
+    /// [`Kind::Invalid`]
+    pub fn invalid(message: impl Into<String>) -> Error {
+        Error::new(Kind::Invalid, message)
+    }
+
+    /// [`Kind::Unsupported`]
+    pub fn unsupported(message: impl Into<String>) -> Error {
+        Error::new(Kind::Unsupported, message)
+    }
+
+    /// [`Kind::Network`]
+    pub fn network(message: impl Into<String>) -> Error {
+        Error::new(Kind::Network, message)
+    }
+
+    /// A refused system call: `attempt` names the verb and its object ("open '/x/y'").
+    ///
+    /// The kind and a hint follow from the errno where it tells enough.
+    pub fn io(attempt: impl fmt::Display, error: io::Error) -> Error {
+        let (kind, hint) = match error.kind() {
+            io::ErrorKind::NotFound => (Kind::NotFound, None),
+            io::ErrorKind::AlreadyExists => (Kind::Exists, None),
+            io::ErrorKind::PermissionDenied => (Kind::Denied, None),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
+                Kind::System,
+                Some("free some space ('chroot-distro clear-cache' drops downloads) and try again"),
+            ),
+            io::ErrorKind::ReadOnlyFilesystem => (Kind::System, Some("the filesystem is mounted read-only")),
+            _ => (Kind::System, None),
+        };
+        Error {
+            kind,
+            message: format!("cannot {attempt}: {}", reason(&error)),
+            hint: hint.map(str::to_owned),
+            errno: error.raw_os_error(),
+        }
+    }
+
+    /// Puts the larger attempt in front: `error.context("install 'alpine'")`.
+    #[must_use]
+    pub fn context(mut self, attempt: impl fmt::Display) -> Error {
+        self.message = format!("{attempt}: {}", self.message);
+        self
+    }
+
+    /// Says what to try. The innermost hint, nearest to the cause, is kept.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// What a caller may want to tell apart.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The errno, where the operating system gave one.
+    pub fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+
+    /// What to try, if anything is known.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// 2 for a wrong command line, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        if self.kind == Kind::Usage { 2 } else { 1 }
+    }
+}
+
+/// The reason alone, without Rust's "(os error N)".
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(at) if error.raw_os_error().is_some() => text[..at].to_owned(),
+        _ => text,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `.attempt(|| format!("open '{x}'"))` on an I/O result, `.context(..)` on ours.
+pub trait Attempt<T> {
+    /// Names what was attempted, on what.
+    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T>;
+}
+
+impl<T> Attempt<T> for io::Result<T> {
+    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| Error::io(what(), error))
+    }
+}
+
+impl<T> Attempt<T> for rustix::io::Result<T> {
+    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| Error::io(what(), error.into()))
+    }
+}
+
+impl<T> Attempt<T> for Result<T> {
+    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| error.context(what()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_like_strace_and_carries_a_hint() {
+        let full = Error::io("write '/x'", io::Error::from_raw_os_error(libc::ENOSPC)).context("install 'a'");
+        assert_eq!(full.to_string(), "install 'a': cannot write '/x': No space left on device");
+        assert!(full.hint_text().unwrap().contains("clear-cache"));
+        assert_eq!(full.exit_code(), 1);
+        assert_eq!(Error::usage("no").exit_code(), 2);
+    }
+}

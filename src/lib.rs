@@ -1,0 +1,51 @@
+//! chroot-distro: Linux containers through the kernel's own chroot, mounts and namespaces.
+//!
+//! # The map
+//!
+//! A block imports only from blocks below it (`tests/ranks.rs` checks).
+//!
+//! | block | what it is |
+//! |---|---|
+//! | [`applet`] | `argv[0]` to command; parse, elevate, run, exit code |
+//! | [`commands`] | one file each: flags, help, aliases, needs root?, run |
+//! | [`cli`] | knows no command by name: GNU syntax, help layout, suggestions |
+//! | [`ui`] | the only place that prints: messages, colour, width, progress |
+//! | [`session`] | plan (pure data), apply (mounts), enter (identity, exec) |
+//! | [`privilege`] | elevation |
+//! | [`image`] | pull, assemble, archives |
+//! | [`registry`] | client, auth, keychain, http, downloads that resume |
+//! | [`tls`] | the crypto provider and the roots |
+//! | [`store`] | the sole owner of the on-disk layout |
+//! | [`layer`] | decompress, untar, apply, index, pack |
+//! | [`rootfs`] | a guest's root and every operation on guest files |
+//! | [`host`] | platform, paths, feature probes |
+//! | [`oci`] | pure: reference, digest, platform, documents |
+//! | [`report`] | how the lower blocks tell of progress |
+//! | [`sys`] | the only unsafe code: one system call each |
+//! | [`error`] | one error type |
+//!
+//! # Two routes
+//!
+//! `install ubuntu:24.04`: command -> `oci::Reference` -> `store.stage(name)` -> `image::install` (manifest,
+//! layers in parallel into verified blobs) -> `layer::apply` in order, while later layers still download ->
+//! `rootfs::provision` -> `staged.commit(manifest)`.
+//!
+//! `login x`: `store.container` and its shared lock -> `session::Plan` -> join the container's live mount
+//! namespace or make it -> identity -> exec.
+
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod host;
+pub mod layer;
+pub mod oci;
+pub mod registry;
+pub mod report;
+pub mod rootfs;
+pub mod store;
+pub mod ui;
+
+/// Runs the program.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
