@@ -43,6 +43,7 @@ pub mod registry;
 pub mod report;
 pub mod rootfs;
 pub mod store;
+pub mod tls;
 pub mod ui;
 
 /// Runs the program.

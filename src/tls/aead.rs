@@ -1,0 +1,229 @@
+//! Record protection: AES-GCM and ChaCha20-Poly1305 for TLS 1.3 (RFC 8446 section 5.2) and TLS 1.2 (RFC 5288,
+//! RFC 7905).
+//!
+//! A record that is too short, too long or has a wrong tag is refused; tags are compared in constant time by the
+//! cipher crates, and plaintext is written only after its tag was found right. Keys are never handed out (rustls
+//! asks for them only to feed the kernel's TLS).
+
+use std::marker::PhantomData;
+
+use aes_gcm::aead::consts::{U12, U16};
+use aes_gcm::aead::{AeadInOut, KeyInit, array::Array};
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use chacha20poly1305::ChaCha20Poly1305;
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
+    MessageEncrypter, NONCE_LEN, Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload,
+    Tls12AeadAlgorithm, Tls13AeadAlgorithm, UnsupportedOperationError, make_tls12_aad, make_tls13_aad,
+};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
+
+/// GCM sends the last 8 bytes of its TLS 1.2 nonce with each record (RFC 5288 section 3).
+pub(super) static AES_128_GCM: Aead<Aes128Gcm> = Aead { explicit: 8, cipher: PhantomData };
+/// As [`AES_128_GCM`], with the longer key.
+pub(super) static AES_256_GCM: Aead<Aes256Gcm> = Aead { explicit: 8, cipher: PhantomData };
+/// ChaCha20-Poly1305's nonce is implicit in both versions (RFC 7905 section 2).
+pub(super) static CHACHA20_POLY1305: Aead<ChaCha20Poly1305> = Aead { explicit: 0, cipher: PhantomData };
+
+/// Of all three.
+const TAG_LEN: usize = 16;
+/// The largest plaintext of a record (RFC 8446 section 5.1, RFC 5246 section 6.2.1).
+const MAX_PLAINTEXT: usize = 1 << 14;
+
+/// A cipher of the AEAD kind with TLS's nonce and tag lengths.
+pub(super) trait Cipher:
+    AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static
+{
+}
+impl<T: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static> Cipher for T {}
+
+/// One cipher's record protection in both versions.
+pub(super) struct Aead<C> {
+    /// Bytes of the nonce that travel with each TLS 1.2 record.
+    explicit: usize,
+    cipher: PhantomData<C>,
+}
+
+/// `key` has the length that the algorithm asked rustls for.
+fn cipher<C: Cipher>(key: &AeadKey) -> C {
+    let mut bytes = Array::default();
+    bytes.copy_from_slice(key.as_ref());
+    C::new(&bytes)
+}
+
+impl<C: Cipher> Tls13AeadAlgorithm for Aead<C> {
+    fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
+        Box::new(Tls13 { cipher: cipher::<C>(&key), iv })
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
+        Box::new(Tls13 { cipher: cipher::<C>(&key), iv })
+    }
+
+    fn key_len(&self) -> usize {
+        C::key_size()
+    }
+
+    fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+/// One direction of a TLS 1.3 connection.
+struct Tls13<C> {
+    cipher: C,
+    iv: Iv,
+}
+
+impl<C: Cipher> MessageEncrypter for Tls13<C> {
+    fn encrypt(
+        &mut self,
+        message: OutboundPlainMessage<'_>,
+        sequence: u64,
+    ) -> Result<OutboundOpaqueMessage, Error> {
+        let total = self.encrypted_payload_len(message.payload.len());
+        let mut payload = PrefixedPayload::with_capacity(total);
+        payload.extend_from_chunks(&message.payload);
+        payload.extend_from_slice(&message.typ.to_array());
+
+        let nonce = Nonce::new(&self.iv, sequence).0;
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&nonce.into(), &make_tls13_aad(total), payload.as_mut().into())
+            .map_err(|_| Error::EncryptError)?;
+        payload.extend_from_slice(&tag);
+
+        // The true type is inside; outside, every record looks like TLS 1.2's application data.
+        Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
+    }
+
+    fn encrypted_payload_len(&self, plain: usize) -> usize {
+        plain + 1 + TAG_LEN
+    }
+}
+
+impl<C: Cipher> MessageDecrypter for Tls13<C> {
+    fn decrypt<'a>(
+        &mut self,
+        mut message: InboundOpaqueMessage<'a>,
+        sequence: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let nonce = Nonce::new(&self.iv, sequence).0;
+        let aad = make_tls13_aad(message.payload.len());
+        let plain = open(&self.cipher, nonce, &aad, &mut message.payload)?;
+        message.payload.truncate(plain);
+        message.into_tls13_unpadded_message()
+    }
+}
+
+impl<C: Cipher> Tls12AeadAlgorithm for Aead<C> {
+    fn encrypter(&self, key: AeadKey, fixed: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
+        Box::new(self.tls12(&key, fixed, extra))
+    }
+
+    fn decrypter(&self, key: AeadKey, fixed: &[u8]) -> Box<dyn MessageDecrypter> {
+        Box::new(self.tls12(&key, fixed, &[]))
+    }
+
+    fn key_block_shape(&self) -> KeyBlockShape {
+        KeyBlockShape {
+            enc_key_len: C::key_size(),
+            fixed_iv_len: NONCE_LEN - self.explicit,
+            explicit_nonce_len: self.explicit,
+        }
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+impl<C: Cipher> Aead<C> {
+    fn tls12(&self, key: &AeadKey, fixed: &[u8], extra: &[u8]) -> Tls12<C> {
+        let mut iv = [0; NONCE_LEN];
+        let (salt, rest) = iv.split_at_mut(fixed.len());
+        salt.copy_from_slice(fixed);
+        rest[..extra.len()].copy_from_slice(extra);
+        Tls12 { cipher: cipher(key), iv: Iv::new(iv), explicit: self.explicit }
+    }
+}
+
+/// One direction of a TLS 1.2 connection.
+///
+/// The sender's explicit nonce is a starting point from the key block, XORed with the sequence number: it never
+/// repeats under a key, which is all that RFC 5288 asks of it.
+struct Tls12<C> {
+    cipher: C,
+    iv: Iv,
+    explicit: usize,
+}
+
+impl<C: Cipher> MessageEncrypter for Tls12<C> {
+    fn encrypt(
+        &mut self,
+        message: OutboundPlainMessage<'_>,
+        sequence: u64,
+    ) -> Result<OutboundOpaqueMessage, Error> {
+        let plain = message.payload.len();
+        let nonce = Nonce::new(&self.iv, sequence).0;
+        let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(plain));
+        payload.extend_from_slice(&nonce[NONCE_LEN - self.explicit..]);
+        payload.extend_from_chunks(&message.payload);
+
+        let aad = make_tls12_aad(sequence, message.typ, message.version, plain);
+        let text = &mut payload.as_mut()[self.explicit..];
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&nonce.into(), &aad, text.into())
+            .map_err(|_| Error::EncryptError)?;
+        payload.extend_from_slice(&tag);
+
+        Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
+    }
+
+    fn encrypted_payload_len(&self, plain: usize) -> usize {
+        self.explicit + plain + TAG_LEN
+    }
+}
+
+impl<C: Cipher> MessageDecrypter for Tls12<C> {
+    fn decrypt<'a>(
+        &mut self,
+        mut message: InboundOpaqueMessage<'a>,
+        sequence: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let Some(plain) = message.payload.len().checked_sub(self.explicit + TAG_LEN) else {
+            return Err(Error::DecryptError);
+        };
+        let (explicit, text) = message.payload.split_at_mut(self.explicit);
+        let mut nonce = Nonce::new(&self.iv, sequence).0;
+        nonce[NONCE_LEN - explicit.len()..].copy_from_slice(explicit);
+
+        let aad = make_tls12_aad(sequence, message.typ, message.version, plain);
+        open(&self.cipher, nonce, &aad, text)?;
+        if plain > MAX_PLAINTEXT {
+            return Err(Error::PeerSentOversizedRecord);
+        }
+        Ok(message.into_plain_message_range(self.explicit..self.explicit + plain))
+    }
+}
+
+/// Decrypts `sealed` (text, then tag) in place; returns the text's length.
+fn open<C: Cipher>(
+    cipher: &C,
+    nonce: [u8; NONCE_LEN],
+    aad: &[u8],
+    sealed: &mut [u8],
+) -> Result<usize, Error> {
+    let (text, tag) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(Error::DecryptError)?;
+    let plain = text.len();
+    cipher
+        .decrypt_inout_detached(&nonce.into(), aad, text.into(), &(*tag).into())
+        .map_err(|_| Error::DecryptError)?;
+    Ok(plain)
+}

@@ -1,0 +1,4 @@
+//! The provider against OpenSSL's server, and against published vectors.
+
+mod connections;
+mod pki;
