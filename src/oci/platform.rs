@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::error::Result;
+use super::Descriptor;
+use crate::error::{Error, Result};
 
 /// The five architectures that a guest may have. Displayed by the kernel's name (`aarch64`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,21 +17,64 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// Every one of them.
+    pub const ALL: [Arch; 5] = [Arch::Aarch64, Arch::Arm, Arch::I686, Arch::Riscv64, Arch::X86_64];
+
     /// The CPU this program was built for.
-    pub const HOST: Arch = Arch::X86_64;
+    pub const HOST: Arch = if cfg!(target_arch = "aarch64") {
+        Arch::Aarch64
+    } else if cfg!(target_arch = "arm") {
+        Arch::Arm
+    } else if cfg!(target_arch = "x86") {
+        Arch::I686
+    } else if cfg!(target_arch = "riscv64") {
+        Arch::Riscv64
+    } else {
+        Arch::X86_64
+    };
+
     /// Accepts native names and their usual spellings (`aarch64`, `arm64`, `amd64`, `armv7l`, `i386`, ...) and
     /// Docker platform strings (`linux/arm64`, `linux/arm/v7`).
     pub fn parse(text: &str) -> Result<Arch> {
-        todo!()
+        Ok(Platform::parse(text)?.arch)
     }
+
     /// As the OCI spec (Go's GOARCH) names it: `arm64`, `arm`, `386`, `riscv64`, `amd64`.
     pub fn oci(self) -> &'static str {
-        todo!()
+        match self {
+            Arch::Aarch64 => "arm64",
+            Arch::Arm => "arm",
+            Arch::I686 => "386",
+            Arch::Riscv64 => "riscv64",
+            Arch::X86_64 => "amd64",
+        }
+    }
+
+    /// Any one-word spelling, with the variant that some of them imply.
+    fn spelled(word: &str) -> Option<(Arch, Option<&'static str>)> {
+        Some(match word {
+            "aarch64" | "arm64" | "armv8" | "armv8l" | "arm64-v8a" => (Arch::Aarch64, None),
+            "arm" | "armhf" | "armeabi-v7a" => (Arch::Arm, None),
+            "armv7" | "armv7l" | "armv7a" => (Arch::Arm, Some("v7")),
+            "armv6" | "armv6l" => (Arch::Arm, Some("v6")),
+            "armel" | "armv5" | "armv5te" | "armv5tel" | "armeabi" => (Arch::Arm, Some("v5")),
+            "i686" | "386" | "i386" | "i486" | "i586" | "x86" => (Arch::I686, None),
+            "riscv64" => (Arch::Riscv64, None),
+            "x86_64" | "amd64" | "x86-64" | "x64" => (Arch::X86_64, None),
+            _ => return None,
+        })
     }
 }
+
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+        f.write_str(match self {
+            Arch::Aarch64 => "aarch64",
+            Arch::Arm => "arm",
+            Arch::I686 => "i686",
+            Arch::Riscv64 => "riscv64",
+            Arch::X86_64 => "x86_64",
+        })
     }
 }
 
@@ -42,13 +86,220 @@ pub struct Platform {
     /// `v7`, `v8`, ... when one was asked for.
     pub variant: Option<String>,
 }
+
 impl Platform {
     /// Like [`Arch::parse`], keeping a variant.
     pub fn parse(text: &str) -> Result<Platform> {
-        todo!()
+        let lower = text.trim().to_ascii_lowercase();
+        let unknown = || {
+            let names = Arch::ALL.map(|arch| arch.to_string()).join(", ");
+            Error::unsupported(format!("architecture '{text}' is not supported"))
+                .hint(format!("use {names}, or a platform such as linux/arm64"))
+        };
+        let words: Vec<&str> = lower.strip_prefix("linux/").unwrap_or(&lower).split('/').collect();
+        let (word, variant) = match words[..] {
+            [word] => (word, None),
+            [word, variant] if !variant.is_empty() => (word, Some(variant)),
+            _ => return Err(unknown()),
+        };
+        let (arch, implied) = Arch::spelled(word).ok_or_else(unknown)?;
+        Ok(Platform { arch, variant: variant.or(implied).map(str::to_owned) })
     }
+
+    /// A manifest's `os`, `architecture` and `variant`; `None` for what we cannot run (another system, another
+    /// CPU, an attestation's `unknown/unknown`).
+    fn from_spec(os: &str, architecture: &str, variant: Option<&str>) -> Option<Platform> {
+        let arch = Arch::ALL.into_iter().find(|arch| arch.oci() == architecture)?;
+        let variant = variant.filter(|variant| !variant.is_empty()).map(str::to_owned);
+        (os == "linux").then_some(Platform { arch, variant })
+    }
+
     /// This machine's.
     pub fn host() -> Platform {
-        todo!()
+        Arch::HOST.into()
+    }
+
+    /// How well an image for `offered` runs here, 0 best; `None`: it does not.
+    ///
+    /// A lower variant runs on a higher CPU, not the other way round (containerd's platforms package: arm/v7
+    /// takes v7, v6, v5, in that order; arm64 is v8). An image that names no variant is its architecture's
+    /// usual one. When the user names no variant, a 32-bit ARM CPU is taken for v7: nothing older runs us.
+    fn rank(&self, offered: &Platform) -> Option<u32> {
+        if self.arch != offered.arch {
+            return None;
+        }
+        let usual = match self.arch {
+            Arch::Aarch64 => 8,
+            Arch::Arm => 7,
+            _ => 1,
+        };
+        let level = |variant: &Option<String>| match variant {
+            None => Some(usual),
+            Some(text) => text.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok()),
+        };
+        match (level(&self.variant), level(&offered.variant)) {
+            (Some(wanted), Some(have)) => wanted.checked_sub(have),
+            _ => (self.variant == offered.variant).then_some(0),
+        }
+    }
+
+    /// The manifest of an index that suits this platform best; of equals the first.
+    ///
+    /// A descriptor without a platform is taken only when none with a platform suits. A nested index may stand
+    /// in for a manifest: the caller fetches and parses what it gets, and asks again.
+    pub fn choose<'a>(&self, entries: &'a [IndexEntry]) -> Result<&'a Descriptor> {
+        let suits = |entry: &IndexEntry| match &entry.platform {
+            Offered::Runs(offered) => self.rank(offered),
+            Offered::Unnamed => Some(u32::MAX),
+            Offered::Foreign(_) => None,
+        };
+        let best =
+            entries.iter().filter_map(|entry| Some((suits(entry)?, entry))).min_by_key(|(rank, _)| *rank);
+        best.map(|(_, entry)| &entry.descriptor).ok_or_else(|| {
+            let mut names: Vec<String> = entries
+                .iter()
+                .filter_map(|entry| match &entry.platform {
+                    Offered::Runs(platform) => Some(platform.to_string()),
+                    Offered::Foreign(name) if name != "unknown/unknown" => Some(name.clone()),
+                    _ => None,
+                })
+                .collect();
+            names.dedup();
+            let has = if names.is_empty() { "nothing to run".into() } else { names.join(", ") };
+            Error::unsupported(format!("the image is not made for {self}: it has {has}"))
+                .hint("choose one of these with --architecture, or another tag")
+        })
+    }
+}
+
+impl From<Arch> for Platform {
+    fn from(arch: Arch) -> Platform {
+        Platform { arch, variant: None }
+    }
+}
+
+/// As Docker writes it: `linux/arm/v7`.
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "linux/{}", self.arch.oci())?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
+}
+
+/// One manifest (or nested index) of an index.
+#[derive(Debug, Clone)]
+pub struct IndexEntry {
+    /// Where it is.
+    pub descriptor: Descriptor,
+    /// What it is for.
+    pub platform: Offered,
+}
+
+/// An index entry's platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offered {
+    /// One of ours.
+    Runs(Platform),
+    /// Something we cannot run, in its own words: `windows/amd64`, `unknown/unknown` (BuildKit's attestations).
+    Foreign(String),
+    /// The entry does not say.
+    Unnamed,
+}
+
+impl Offered {
+    /// From a document's own words; an empty `os` is read as `linux`.
+    pub fn from_spec(os: &str, architecture: &str, variant: Option<&str>) -> Offered {
+        let os = if os.is_empty() { "linux" } else { os };
+        match Platform::from_spec(os, architecture, variant) {
+            Some(platform) => Offered::Runs(platform),
+            None => Offered::Foreign(format!("{os}/{architecture}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Digest;
+
+    fn index(platforms: &[&str]) -> Vec<IndexEntry> {
+        let offered = |text: &str| match text.split('/').collect::<Vec<_>>()[..] {
+            [os, arch] => Platform::from_spec(os, arch, None),
+            [os, arch, variant] => Platform::from_spec(os, arch, Some(variant)),
+            _ => None,
+        };
+        platforms
+            .iter()
+            .map(|text| IndexEntry {
+                descriptor: Descriptor {
+                    media_type: (*text).into(),
+                    digest: Digest::of(text.as_bytes()),
+                    size: 2,
+                    urls: Vec::new(),
+                    data: None,
+                },
+                platform: match offered(text) {
+                    Some(platform) => Offered::Runs(platform),
+                    None if text.is_empty() => Offered::Unnamed,
+                    None => Offered::Foreign((*text).into()),
+                },
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn chosen(wanted: &str, from: &[&str], expected: Option<&str>) {
+        let entries = index(from);
+        let choice = Platform::parse(wanted).unwrap().choose(&entries);
+        assert_eq!(choice.ok().map(|d| d.media_type.as_str()), expected, "{wanted} from {from:?}");
+    }
+
+    #[test]
+    fn spellings() {
+        for (text, arch, variant) in [
+            ("aarch64", Arch::Aarch64, None),
+            ("linux/arm64", Arch::Aarch64, None),
+            ("linux/arm64/v8", Arch::Aarch64, Some("v8")),
+            ("linux/arm/v7", Arch::Arm, Some("v7")),
+            ("arm/v6", Arch::Arm, Some("v6")),
+            ("armv7l", Arch::Arm, Some("v7")),
+            ("AMD64", Arch::X86_64, None),
+            ("linux/386", Arch::I686, None),
+            ("riscv64", Arch::Riscv64, None),
+        ] {
+            assert_eq!(Platform::parse(text).unwrap(), Platform { arch, variant: variant.map(Into::into) });
+        }
+        for bad in ["", "mips", "windows/amd64", "linux/", "linux/arm/", "linux/arm/v7/x", "s390x"] {
+            assert!(Platform::parse(bad).is_err(), "{bad}");
+        }
+        for arch in Arch::ALL {
+            assert_eq!(Arch::parse(&arch.to_string()).unwrap(), arch);
+            assert_eq!(Arch::parse(arch.oci()).unwrap(), arch);
+        }
+    }
+
+    #[test]
+    fn variants_fall_back_downwards_only() {
+        let arms = ["linux/arm/v5", "linux/arm/v7", "linux/arm/v6"];
+        chosen("arm", &arms, Some("linux/arm/v7"));
+        chosen("linux/arm/v6", &arms, Some("linux/arm/v6"));
+        chosen("linux/arm/v7", &arms[..1], Some("linux/arm/v5"));
+        chosen("linux/arm/v7", &["linux/arm/v5", "linux/arm/v6"], Some("linux/arm/v6"));
+        chosen("linux/arm/v5", &arms[1..], None);
+        chosen("arm64", &["linux/arm64/v8"], Some("linux/arm64/v8"));
+        chosen("linux/arm64/v8", &["linux/arm64"], Some("linux/arm64"));
+        chosen("x86_64", &["linux/amd64/v3", "linux/amd64"], Some("linux/amd64"));
+        chosen("i686", &["linux/amd64", "linux/386"], Some("linux/386"));
+    }
+
+    #[test]
+    fn attestations_and_other_systems_are_never_chosen() {
+        chosen("amd64", &["unknown/unknown", "windows/amd64"], None);
+        chosen("amd64", &["windows/amd64", "linux/amd64", "linux/amd64"], Some("linux/amd64"));
+        chosen("amd64", &["", "linux/amd64"], Some("linux/amd64"));
+        chosen("amd64", &["", "linux/arm64"], Some(""));
+        let entries = index(&["linux/arm64/v8", "unknown/unknown", "windows/amd64"]);
+        let error = Platform::parse("amd64").unwrap().choose(&entries).unwrap_err().to_string();
+        assert!(error.ends_with("linux/amd64: it has linux/arm64/v8, windows/amd64"), "{error}");
     }
 }
