@@ -1,0 +1,194 @@
+//! An installed container: what is known of it, who is inside, and its end.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::lock::{Lock, Mode};
+use super::scratch::{self, Scratch};
+use super::{Layout, Name, Process, Registration, Session, files, mounts, processes, sessions};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::rootfs::Rootfs;
+
+/// Bytes; a manifest and a config are at most 4 MiB each where registries limit them at all.
+const MANIFEST_LIMIT: u64 = 64 << 20;
+/// Bytes on disk, in decimal; empty while not known.
+pub(super) const SIZE: &str = ".size";
+/// The tree as installed.
+pub(super) const INDEX: &str = ".index";
+/// How long the Python tool's parent of a session may take to notice that it ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An installed container.
+#[derive(Debug, Clone)]
+pub struct Container {
+    layout: Layout,
+    name: Name,
+    path: PathBuf,
+}
+
+impl Container {
+    /// The container of this name, if it is there.
+    pub(super) fn find(layout: &Layout, name: &Name) -> Option<Container> {
+        let path = layout.container(name);
+        path.join("rootfs").is_dir().then(|| Container { layout: layout.clone(), name: name.clone(), path })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its root.
+    pub fn rootfs(&self) -> Result<Rootfs> {
+        let path = self.path.join("rootfs");
+        let root = File::open(&path).attempt(|| format!("open '{}'", path.display()))?;
+        Ok(Rootfs::new(root.into()))
+    }
+
+    /// `manifest.json`, when it has one.
+    pub fn manifest(&self) -> Result<Option<Value>> {
+        let path = self.path.join("manifest.json");
+        let parse = |text: Vec<u8>| {
+            serde_json::from_slice(&text)
+                .map_err(|error| Error::invalid(format!("'{}' is not JSON: {error}", path.display())))
+        };
+        files::read(&path, MANIFEST_LIMIT)?.map(parse).transpose()
+    }
+
+    /// Bytes on disk. Walked once, then remembered until a session or a command changes the tree, see
+    /// [`Container::touch`].
+    pub fn size(&self) -> Result<u64> {
+        let path = self.path.join(SIZE);
+        let known = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(size) = known {
+            return Ok(size);
+        }
+        let before = identity(&path);
+        let size = self
+            .rootfs()?
+            .disk_usage()
+            .attempt(|| format!("measure '{}'", self.path.join("rootfs").display()))?;
+        let quiet = self.sessions()?.is_empty() && self.processes()?.is_empty();
+        if quiet && identity(&path) == before {
+            // A reader without root cannot, and need not.
+            let _ = files::write(&path, size.to_string().as_bytes(), 0o644);
+        }
+        Ok(size)
+    }
+
+    /// Forgets the remembered size: the tree is about to change. A new file each time, so that whoever measures
+    /// meanwhile sees that it changed.
+    pub fn touch(&self) -> Result<()> {
+        files::write(&self.path.join(SIZE), b"", 0o644)
+    }
+
+    /// The index of the tree as installed; `None` for a container of the Python tool.
+    pub fn index(&self) -> Result<Option<File>> {
+        let path = self.path.join(INDEX);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some).attempt(|| format!("open '{}'", path.display())),
+        }
+    }
+
+    /// Held while a session is set up, so that the container is not removed meanwhile. `Busy` when it is being
+    /// made, changed or removed.
+    pub fn lock_shared(&self, command: &str) -> Result<Lock> {
+        self.lock(Mode::Shared, command, Duration::ZERO)
+    }
+
+    fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+        let lock = Lock::take(&self.layout.lock(&self.name), mode, command, patience)
+            .attempt(|| format!("container '{}'", self.name))?;
+        match Container::find(&self.layout, &self.name) {
+            Some(_) => Ok(lock),
+            None => Err(Error::not_found(format!("container '{}' has just been removed", self.name))),
+        }
+    }
+
+    /// `PID command` of whoever holds the container for itself.
+    pub fn holder(&self) -> Option<String> {
+        Lock::holder(&self.layout.lock(&self.name))
+    }
+
+    /// Its live sessions, oldest first.
+    pub fn sessions(&self) -> Result<Vec<Session>> {
+        let mut live = sessions::live(&self.layout.sessions())?;
+        live.retain(|session| session.container == self.name);
+        Ok(live)
+    }
+
+    /// Records a session of this container and forgets the remembered size. The record goes when it is dropped;
+    /// a process that executes the guest leaves it to stand for it.
+    pub fn register_session(&self, session: &Session) -> Result<Registration> {
+        self.touch()?;
+        sessions::register(&self.layout.sessions(), session)
+    }
+
+    /// The processes inside, with or without a record. Without root, only the caller's own are seen.
+    pub fn processes(&self) -> Result<Vec<Process>> {
+        let path = self.path.join("rootfs");
+        let root = fs::metadata(&path).attempt(|| format!("look at '{}'", path.display()))?;
+        let namespaces: Vec<u64> =
+            self.sessions()?.iter().filter_map(|session| session.mount_namespace).collect();
+        processes::inside((root.dev(), root.ino()), &namespaces)
+    }
+
+    /// Ends every process inside: SIGTERM, two seconds, SIGKILL. `Busy` names who survived.
+    pub fn end_processes(&self) -> Result<()> {
+        processes::end(&|| self.processes()).attempt(|| format!("end what runs in '{}'", self.name))
+    }
+
+    /// Undoes what is mounted below its root in our mount namespace, by the Python tool: ours never are there.
+    pub fn unmount(&self) -> Result<()> {
+        mounts::undo(&self.real_path()?)
+    }
+
+    /// Deletes it: ends what runs inside, takes the exclusive lock, undoes the Python tool's mounts, refuses
+    /// while any mount remains in any namespace; then renames it away and deletes by descriptors, never crossing
+    /// a mount. `each` hears every path, relative to the container's directory. An interrupted deletion is
+    /// finished by the next sweep.
+    pub fn remove(self, each: &mut dyn FnMut(&Path)) -> Result<()> {
+        self.remove_inner(each).attempt(|| format!("remove '{}'", self.name))
+    }
+
+    fn remove_inner(&self, each: &mut dyn FnMut(&Path)) -> Result<()> {
+        if self.holder().is_some() {
+            self.lock(Mode::Exclusive, "remove", Duration::ZERO)?;
+        }
+        self.end_processes()?;
+        let _lock = self.lock(Mode::Exclusive, "remove", PATIENCE)?;
+        // Who had the shared lock may have started something since; from now on nobody can.
+        self.end_processes()?;
+        self.unmount()?;
+        mounts::refuse(&self.real_path()?)?;
+        let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
+        fs::rename(&self.path, scratch.path().join(self.name.as_str()))
+            .attempt(|| format!("rename '{}'", self.path.display()))?;
+        scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
+        let prefix = self.name.as_str();
+        scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
+    }
+
+    /// As mountinfo names it.
+    fn real_path(&self) -> Result<PathBuf> {
+        self.path.canonicalize().attempt(|| format!("resolve '{}'", self.path.display()))
+    }
+}
+
+/// What tells one file from the next of the same name.
+fn identity(path: &Path) -> Option<(u64, i64, i64)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+/// Refuses to start something that exists.
+pub(super) fn exists(name: &Name) -> Error {
+    Error::new(Kind::Exists, format!("container '{name}' already exists"))
+        .hint(format!("choose another name with '--name', or delete it with 'chroot-distro remove {name}'"))
+}

@@ -1,0 +1,116 @@
+//! Files of our own on the host: made readable for everyone whatever the umask, replaced by one rename.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::error::{Attempt, Result};
+
+/// Makes a directory and its missing parents, mode 0755, so that `list` works without root.
+pub(super) fn make_dir(path: &Path) -> Result<()> {
+    let made = match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(parent) = path.parent() {
+                make_dir(parent)?;
+            }
+            fs::create_dir(path)
+        }
+        made => made,
+    };
+    match made {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+    .attempt(|| format!("make the directory '{}'", path.display()))
+}
+
+/// Writes a file beside `path` and renames it there. Readers see the old contents or the new, also after a
+/// power cut: the bytes are on disk before the name is.
+pub(super) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
+    let temporary = beside(path);
+    let written = (|| {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.attempt(|| format!("write '{}'", path.display()))
+}
+
+/// The contents of a file of at most `limit` bytes; `None` when there is none.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let read = |file: File| {
+        let mut contents = Vec::new();
+        if file.take(limit).read_to_end(&mut contents)? as u64 == limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(Some(contents))
+    };
+    match File::open(path).and_then(read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.attempt(|| format!("read '{}'", path.display())),
+    }
+}
+
+/// The names in a directory that are UTF-8 (all of ours are), sorted; none when it is missing.
+pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
+    let list = || {
+        fs::read_dir(directory)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+    };
+    let mut names: Vec<String> = match list() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names
+            .attempt(|| format!("list '{}'", directory.display()))?
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
+            .collect(),
+    };
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes a file; one that is not there is fine.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.attempt(|| format!("remove '{}'", path.display())),
+    }
+}
+
+/// A hidden name in the same directory, this process's own.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Scene;
+
+    #[test]
+    fn written_whole_or_not_at_all_and_readable_by_everyone() {
+        let scene = Scene::new();
+        let path = scene.root().join("a/b/c");
+        make_dir(path.parent().unwrap()).unwrap();
+        write(&path, b"one", 0o644).unwrap();
+        write(&path, b"two", 0o644).unwrap();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"two");
+        assert!(read(&path, 3).is_err());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(names(path.parent().unwrap()).unwrap(), ["c"]);
+        assert!(names(&scene.root().join("none")).unwrap().is_empty());
+        assert!(read(&scene.root().join("none"), 1).unwrap().is_none());
+    }
+}

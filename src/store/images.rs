@@ -1,0 +1,73 @@
+//! Resolved images: `oci_manifests/<key>.json`, `{"manifest", "repo", "image_config"}` as the Python tool has
+//! them, with the manifest's raw bytes added, because a digest is of bytes and not of parsed JSON.
+
+use serde_json::{Value, json};
+
+use super::{Layout, files};
+use crate::error::{Error, Result};
+use crate::oci::{Arch, Digest, Reference};
+
+/// Bytes; a manifest is at most 4 MiB where registries limit it at all.
+const LIMIT: u64 = 32 << 20;
+
+/// A resolved image: what `oci_manifests/` holds.
+#[derive(Debug, Clone)]
+pub struct CachedImage {
+    /// The manifest's bytes as served: a digest is of bytes. Re-made from JSON when the Python tool cached it.
+    pub manifest_raw: Vec<u8>,
+    /// The image config.
+    pub config: Value,
+    /// The digest of what the reference named (an index, perhaps), for conditional requests.
+    pub resolved: Option<Digest>,
+}
+
+/// What is remembered of `reference`. An entry that cannot be understood is none.
+pub(super) fn get(layout: &Layout, reference: &Reference, arch: Arch) -> Result<Option<CachedImage>> {
+    for key in keys(reference, arch) {
+        let Some(text) = files::read(&layout.image(&key), LIMIT)? else { continue };
+        if let Some(image) = parse(&text) {
+            return Ok(Some(image));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn put(layout: &Layout, reference: &Reference, arch: Arch, image: &CachedImage) -> Result<()> {
+    let raw = std::str::from_utf8(&image.manifest_raw)
+        .map_err(|_| Error::invalid("the manifest is not UTF-8, so it is not JSON"))?;
+    let manifest: Value = serde_json::from_str(raw)
+        .map_err(|error| Error::invalid(format!("the manifest is not JSON: {error}")))?;
+    let document = json!({
+        "manifest": manifest,
+        "repo": reference.repository,
+        "image_config": image.config,
+        "manifest_raw": raw,
+        "resolved": image.resolved.as_ref().map(Digest::to_string),
+    });
+    let path = layout.image(&reference.cache_key(arch));
+    if let Some(parent) = path.parent() {
+        files::make_dir(parent)?;
+    }
+    files::write(&path, document.to_string().as_bytes(), 0o644)
+}
+
+/// Our key and 2.x's, then the platform strings of 3.x.
+fn keys(reference: &Reference, arch: Arch) -> Vec<String> {
+    let key = reference.cache_key(arch);
+    let stem = key.strip_suffix(&arch.to_string()).unwrap_or(&key).to_owned();
+    let platform = match arch {
+        Arch::Arm => "linux/arm/v7".to_owned(),
+        other => format!("linux/{}", other.oci()),
+    };
+    vec![key, format!("{stem}{platform}")]
+}
+
+fn parse(text: &[u8]) -> Option<CachedImage> {
+    let document: Value = serde_json::from_slice(text).ok()?;
+    let manifest_raw = match document["manifest_raw"].as_str() {
+        Some(raw) => raw.as_bytes().to_vec(),
+        None => document.get("manifest")?.as_object().map(|_| document["manifest"].to_string())?.into_bytes(),
+    };
+    let resolved = document["resolved"].as_str().and_then(|text| Digest::parse(text).ok());
+    Some(CachedImage { manifest_raw, config: document.get("image_config")?.clone(), resolved })
+}

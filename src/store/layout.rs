@@ -1,0 +1,84 @@
+//! Where everything stands: the one place that joins state paths. Names come in as checked types, so that no
+//! path can leave the two trees.
+//!
+//! The layout is the Python tool's ("Storage layout" in its documentation). Ours alone are `staging/`, which it
+//! neither lists nor touches, and the dot files beside a `rootfs/`.
+
+use std::path::{Path, PathBuf};
+
+use super::Name;
+use crate::host::Paths;
+use crate::oci::{Algorithm, Digest};
+
+/// The paths of both trees.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    data: PathBuf,
+    cache: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(paths: Paths) -> Layout {
+        Layout { data: paths.data, cache: paths.cache }
+    }
+
+    /// `containers/<name>/{rootfs/,manifest.json}`
+    pub(super) fn containers(&self) -> PathBuf {
+        self.data.join("containers")
+    }
+
+    pub(super) fn container(&self, name: &Name) -> PathBuf {
+        self.containers().join(name.as_str())
+    }
+
+    /// Beside the containers and so on their filesystem: a rename commits.
+    pub(super) fn staging(&self) -> PathBuf {
+        self.data.join("staging")
+    }
+
+    /// The Python tool's state of a container's sessions; goes with the container.
+    pub(super) fn session_state(&self, name: &Name) -> PathBuf {
+        self.data.join("data").join(name.as_str())
+    }
+
+    pub(super) fn lock(&self, name: &Name) -> PathBuf {
+        self.data.join("locks").join(format!("{name}.lock"))
+    }
+
+    pub(super) fn sessions(&self) -> PathBuf {
+        self.data.join("sessions")
+    }
+
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.cache.join("oci_layers")
+    }
+
+    /// `oci_layers/<alg>_<hex>`
+    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
+        let algorithm = match digest.algorithm() {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Sha512 => "sha512",
+        };
+        self.blobs().join(format!("{algorithm}_{}", digest.hex()))
+    }
+
+    /// What there is of a blob that is being fetched.
+    pub(super) fn partial(&self, digest: &Digest) -> PathBuf {
+        let mut path = self.blob(digest).into_os_string();
+        path.push(PARTIAL);
+        path.into()
+    }
+
+    /// `oci_manifests/<first 16 hex of sha256(key)>.json`
+    pub(super) fn image(&self, key: &str) -> PathBuf {
+        let hash = Digest::of(key.as_bytes());
+        self.cache.join("oci_manifests").join(format!("{}.json", &hash.hex()[..16]))
+    }
+}
+
+/// Ends the names of unfinished blobs.
+pub(super) const PARTIAL: &str = ".partial";

@@ -1,0 +1,130 @@
+//! A container's lock: flock(2) on `locks/<name>.lock`, the Python tool's own, so that each respects the other.
+//!
+//! The kernel releases it when the holder ends, however it ends. The file holds `PID command`, for messages
+//! only. Nobody waits for long: who cannot have a lock is told who holds it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::files;
+use crate::error::{Attempt, Error, Kind, Result};
+
+/// A held lock. Not inherited by programs that are executed (`O_CLOEXEC`).
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Whether others may hold it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Sessions being set up.
+    Shared,
+    /// Whoever makes, changes or deletes the container.
+    Exclusive,
+}
+
+impl Lock {
+    /// Takes the lock at `path` for `command`, trying for `patience`; `Busy` names the holder.
+    pub(super) fn take(path: &Path, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+        let operation = match mode {
+            Mode::Shared => FlockOperation::NonBlockingLockShared,
+            Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        };
+        let deadline = Instant::now() + patience;
+        if let Some(parent) = path.parent() {
+            files::make_dir(parent)?;
+        }
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .attempt(|| format!("open the lock '{}'", path.display()))?;
+            match flock(&file, operation) {
+                Ok(()) if names(path, &file) => {
+                    sign(&mut file, command);
+                    return Ok(Lock { _file: file });
+                }
+                // The Python tool unlinks a removed container's lock: ours was the old file.
+                Ok(()) | Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
+                Err(Errno::AGAIN) => return Err(busy(holder(&mut file))),
+                Err(error) => return Err(error).attempt(|| format!("lock '{}'", path.display())),
+            }
+        }
+    }
+
+    /// Who holds the lock at `path` exclusively: `PID command`, empty when they did not sign.
+    pub(super) fn holder(path: &Path) -> Option<String> {
+        let mut file = File::open(path).ok()?;
+        let free = flock(&file, FlockOperation::NonBlockingLockShared);
+        (free == Err(Errno::AGAIN)).then(|| holder(&mut file))
+    }
+}
+
+/// Whether `path` still names this open file.
+pub(super) fn names(path: &Path, file: &File) -> bool {
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(there), Ok(here)) => (there.dev(), there.ino()) == (here.dev(), here.ino()),
+        _ => false,
+    }
+}
+
+/// Signing is for messages: a full disk must not refuse the lock.
+fn sign(file: &mut File, command: &str) {
+    let _ = file.set_len(0);
+    let _ = writeln!(file, "{} {command}", std::process::id());
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.rewind();
+    let _ = file.take(200).read_to_string(&mut text);
+    text.trim().to_owned()
+}
+
+fn busy(holder: String) -> Error {
+    let by = match holder.split_once(' ') {
+        Some((pid, command)) => format!("another chroot-distro ({command}, PID {pid}) is working on it"),
+        None => "another chroot-distro is working on it".to_owned(),
+    };
+    Error::new(Kind::Busy, by).hint("wait until it has finished, then try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Scene;
+
+    #[test]
+    fn excludes_names_its_holder_and_survives_an_unlinked_file() {
+        let scene = Scene::new();
+        let path = scene.root().join("locks/a.lock");
+        let take = |mode| Lock::take(&path, mode, "install", Duration::ZERO);
+        let shared = take(Mode::Shared).unwrap();
+        let shared_too = take(Mode::Shared).unwrap();
+        assert_eq!(Lock::holder(&path), None);
+        assert_eq!(take(Mode::Exclusive).unwrap_err().kind(), Kind::Busy);
+        drop((shared, shared_too));
+        let exclusive = take(Mode::Exclusive).unwrap();
+        let holder = format!("{} install", std::process::id());
+        assert_eq!(Lock::holder(&path), Some(holder));
+        let error = take(Mode::Shared).unwrap_err();
+        assert!(error.to_string().contains("install, PID"), "{error}");
+        fs::remove_file(&path).unwrap();
+        let other = take(Mode::Exclusive).unwrap();
+        drop(exclusive);
+        assert_eq!(take(Mode::Exclusive).unwrap_err().kind(), Kind::Busy);
+        drop(other);
+    }
+}

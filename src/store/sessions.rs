@@ -1,0 +1,222 @@
+//! Records of live sessions: `sessions/<container>.<pid>.session`, small JSON files.
+//!
+//! A record whose process is gone is not a session. The number alone proves nothing, so a record also holds
+//! when the process started and in which boot; both stay what they are when the process executes the guest.
+//! The Python tool deletes a `<pid>.json` that it does not hold locked: hence the other name. Its own records
+//! are understood here, alive while it holds their lock.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde_json::{Value, json};
+
+use super::{Name, Process, files};
+use crate::error::{Error, Result};
+
+const OURS: &str = ".session";
+const PYTHONS: &str = ".json";
+/// Bytes; a command line fits.
+const LIMIT: u64 = 4 << 20;
+
+/// What began a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionKind {
+    /// `login`: a shell or a command.
+    Login,
+    /// `run`: the image's entry point.
+    Run,
+}
+
+impl SessionKind {
+    /// `login` or `run`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SessionKind::Login => "login",
+            SessionKind::Run => "run",
+        }
+    }
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// The process that is or becomes the guest's first.
+    pub pid: u32,
+    /// Where.
+    pub container: Name,
+    /// How it began.
+    pub kind: SessionKind,
+    /// As the guest's accounts name them.
+    pub user: String,
+    /// The guest's command line.
+    pub command: Vec<String>,
+    /// When: seconds since 1970.
+    pub started: u64,
+    /// The container's private mount namespace, as an inode number of nsfs.
+    pub mount_namespace: Option<u64>,
+    /// In namespaces of its own.
+    pub isolated: bool,
+    /// With the core pseudo-filesystems only.
+    pub minimal: bool,
+    /// In the background.
+    pub detached: bool,
+}
+
+/// A record on disk; removed when dropped. A process that executes the guest leaves it to stand for it.
+#[derive(Debug)]
+pub struct Registration(PathBuf);
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Records `session`, whose process runs.
+pub(super) fn register(directory: &Path, session: &Session) -> Result<Registration> {
+    let process = Process::of(session.pid)
+        .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
+    files::make_dir(directory)?;
+    let path = directory.join(format!("{}.{}{OURS}", session.container, session.pid));
+    let record = json!({
+        "pid": session.pid,
+        "container": session.container.as_str(),
+        "kind": session.kind.as_str(),
+        "command": session.command,
+        "user": session.user,
+        "start_time": session.started,
+        "isolated": session.isolated,
+        "minimal": session.minimal,
+        "detached": session.detached,
+        "mount_namespace": session.mount_namespace,
+        "start_ticks": process.started,
+        "boot_id": boot_id(),
+    });
+    files::write(&path, record.to_string().as_bytes(), 0o644)?;
+    Ok(Registration(path))
+}
+
+/// The live sessions, oldest first. Stale records of ours are deleted where that is allowed.
+pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
+    let mut live = Vec::new();
+    let boot_id = boot_id();
+    for name in files::names(directory)? {
+        let path = directory.join(&name);
+        if name.starts_with('.') {
+            continue;
+        }
+        let Ok(Some(text)) = files::read(&path, LIMIT) else { continue };
+        let record: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let session = parse(&record);
+        if name.ends_with(OURS) {
+            match session {
+                Some(session) if runs(&session, &record, &boot_id) => live.push(session),
+                _ => drop(fs::remove_file(&path)),
+            }
+        } else if name.ends_with(PYTHONS) && held(&path) {
+            live.extend(session);
+        }
+    }
+    live.sort_by_key(|session| (session.started, session.pid));
+    Ok(live)
+}
+
+fn runs(session: &Session, record: &Value, boot_id: &str) -> bool {
+    record["boot_id"] == *boot_id
+        && record["start_ticks"].as_u64().is_some_and(|started| Process { pid: session.pid, started }.alive())
+}
+
+/// Whether somebody has the file locked. Asked for a shared lock, which disturbs nobody who waits for none.
+fn held(path: &Path) -> bool {
+    File::open(path)
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::AGAIN))
+}
+
+fn parse(record: &Value) -> Option<Session> {
+    let flag = |key: &str| record[key].as_bool().unwrap_or(false);
+    Some(Session {
+        pid: record["pid"].as_u64()?.try_into().ok()?,
+        container: Name::parse(record["container"].as_str()?).ok()?,
+        kind: if record["kind"] == "run" { SessionKind::Run } else { SessionKind::Login },
+        user: record["user"].as_str().unwrap_or_default().to_owned(),
+        command: match &record["command"] {
+            Value::Array(words) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        },
+        started: record["start_time"].as_f64()? as u64,
+        mount_namespace: record["mount_namespace"].as_u64(),
+        isolated: flag("isolated"),
+        minimal: flag("minimal"),
+        detached: flag("detached"),
+    })
+}
+
+/// This boot's name; empty where the kernel does not tell.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::store::tests::Scene;
+
+    fn session(pid: u32) -> Session {
+        Session {
+            pid,
+            container: Name::parse("a.b").unwrap(),
+            kind: SessionKind::Run,
+            user: "root".to_owned(),
+            command: vec!["sh".to_owned(), "-c".to_owned()],
+            started: 7,
+            mount_namespace: Some(9),
+            isolated: true,
+            minimal: false,
+            detached: true,
+        }
+    }
+
+    #[test]
+    fn a_record_is_a_session_while_its_process_runs() {
+        let scene = Scene::new();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let registration = register(scene.root(), &session(child.id())).unwrap();
+        assert_eq!(live(scene.root()).unwrap(), [session(child.id())]);
+        let path = registration.0.clone();
+        let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(!path.exists(), "a stale record goes");
+        // The same number, started at another time: somebody else.
+        record["pid"] = std::process::id().into();
+        fs::write(&path, record.to_string()).unwrap();
+        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(register(scene.root(), &session(child.id())).is_err());
+        let registration = register(scene.root(), &session(std::process::id())).unwrap();
+        drop(registration);
+        assert!(files::names(scene.root()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_record_of_the_python_tool_lives_while_it_is_locked() {
+        let scene = Scene::new();
+        let path = scene.root().join("84.json");
+        fs::write(
+            &path,
+            r#"{"pid": 84, "container": "deb", "kind": "login", "command": ["/bin/bash"], "user": "root",
+                "start_time": 1795559559.58, "isolated": false, "minimal": false, "detached": false}"#,
+        )
+        .unwrap();
+        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(path.exists(), "it is not ours to delete");
+        let held = File::open(&path).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let live = live(scene.root()).unwrap();
+        assert_eq!((live[0].pid, live[0].started), (84, 1_795_559_559));
+    }
+}
