@@ -1,0 +1,333 @@
+//! The client: manifests, blobs and URLs, from mirrors first and from the registry itself.
+//!
+//! Nothing is believed: a manifest asked for by digest is that digest's bytes, one asked for by tag is what
+//! `Docker-Content-Digest` says, a blob has exactly its descriptor's size (its digest is the caller's to verify).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ureq::http::{StatusCode, header};
+
+use super::download::{Download, Policy, Sink};
+use super::endpoint::{Answer, Endpoint};
+use super::http::{Http, Method, Request, Response};
+use super::keychain::{Keychain, Secret};
+use super::limiter::Limiter;
+use super::retry::{Failure, is_passing, retry_after};
+use super::settings::Settings;
+use super::{body, explain, mirrors, url};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::host::Host;
+use crate::oci::{Descriptor, Digest, Reference, media_type};
+use crate::report::{Report, Task};
+
+/// The largest manifest read, in bytes. The distribution spec has registries take 4 MiB.
+const MANIFEST_MAX: u64 = 8 << 20;
+
+/// What a manifest request brought.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The server still has `known`.
+    Unchanged,
+    /// Raw bytes, verified against the reference's digest if it has one.
+    Document {
+        /// As served.
+        bytes: Vec<u8>,
+        /// `Content-Type`, without parameters.
+        content_type: Option<String>,
+        /// Of the bytes.
+        digest: Digest,
+    },
+}
+
+/// A client for any number of registries; one a command. Shared between threads.
+pub struct Client<'a> {
+    settings: Settings,
+    report: &'a dyn Report,
+    host: Host,
+    http: Http,
+    keychain: Keychain<'a>,
+    limiter: Limiter,
+    /// For each registry its mirrors, and itself last.
+    endpoints: Mutex<HashMap<String, Arc<[Endpoint]>>>,
+}
+
+impl<'a> Client<'a> {
+    /// Reads credentials' sources, proxies and roots lazily.
+    pub fn new(settings: Settings, report: &'a dyn Report) -> Result<Client<'a>> {
+        Ok(Client::on(Host::detect(), settings, report))
+    }
+
+    /// A client whose files and environment are `host`'s.
+    pub fn on(host: Host, settings: Settings, report: &'a dyn Report) -> Client<'a> {
+        Client {
+            http: Http::new(&host, &settings),
+            keychain: Keychain::new(host.clone(), report),
+            limiter: Limiter::new(settings.rate_limit),
+            endpoints: Mutex::default(),
+            settings,
+            report,
+            host,
+        }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The manifest or index that `reference` names (its digest first, then its tag). With `known`, a HEAD or
+    /// conditional request first.
+    pub fn manifest(&self, reference: &Reference, known: Option<&Digest>) -> Result<Fetched> {
+        if known.is_some() && reference.digest.as_ref() == known {
+            return Ok(Fetched::Unchanged);
+        }
+        self.try_each(reference, |endpoint| {
+            self.policy(endpoint, None).run(
+                || 0,
+                || endpoint.was_reached(),
+                || match known {
+                    Some(known) if self.still_has(endpoint, reference, known)? => Ok(Fetched::Unchanged),
+                    _ => self.get_manifest(endpoint, reference),
+                },
+            )
+        })
+        .attempt(|| format!("fetch '{reference}'"))
+    }
+
+    /// One blob of the reference's repository into `sink`, resuming, retrying, obeying Retry-After and the rate
+    /// limit. The caller verifies. A foreign layer that the registry does not have comes from its `urls`.
+    pub fn blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        sink: &mut dyn Sink,
+        task: &dyn Task,
+    ) -> Result<()> {
+        let mut download = Download { sink, size: Some(blob.size), validator: None, validates: false };
+        let fetched = self.try_each(reference, |endpoint| {
+            let what = format!("blob {}", blob.digest);
+            self.run(endpoint, &mut download, task, |offset| {
+                let target = endpoint.url(
+                    &self.http,
+                    self.settings.insecure,
+                    &reference.repository,
+                    &format!("blobs/{}", blob.digest),
+                )?;
+                let request = Request { offset: (offset > 0).then_some(offset), ..Request::get(target) };
+                let answer = self.send(endpoint, reference, &request)?;
+                match answer.response.status() {
+                    StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                        Ok((request.url, answer.response))
+                    }
+                    _ => Err(explain::status(answer, endpoint, &what)),
+                }
+            })
+        });
+        match fetched {
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Denied) && !blob.urls.is_empty() => {
+                self.foreign(blob, &mut download, task).map_err(|_| error)
+            }
+            fetched => fetched,
+        }
+        .attempt(|| format!("fetch '{reference}'"))
+    }
+
+    /// A plain `http://` or `https://` URL into `sink`, in the same manner. `task` may not know the total. What an
+    /// earlier run left in the sink is dropped: nothing tells whether it is of the same file.
+    pub fn download(&self, url: &str, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
+        if !sink.is_empty() {
+            sink.restart()?;
+        }
+        let mut download = Download { sink, size: None, validator: None, validates: true };
+        self.url(url, &mut download, task).attempt(|| format!("download '{}'", url::shown(url)))
+    }
+
+    fn foreign(&self, blob: &Descriptor, download: &mut Download, task: &dyn Task) -> Result<()> {
+        let mut last = Error::not_found(format!("{} has no usable address", blob.digest));
+        for url in &blob.urls {
+            match self.url(url, download, task) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn url(&self, url: &str, download: &mut Download, task: &dyn Task) -> Result<()> {
+        let (url, user) = url::split_userinfo(url);
+        let authorization = user.map(|(user, password)| Secret::basic(&user, &password));
+        let reached = std::cell::Cell::new(false);
+        let progress = std::cell::Cell::new(0);
+        self.policy_of(self.settings.max_retries, Some(task)).run(
+            || progress.get(),
+            || reached.get(),
+            || {
+                let Some(mut offset) = download.offset()? else { return Ok(()) };
+                // Without a digest or a validator a resumed file could be two halves of different ones.
+                if offset > 0 && download.validates && download.validator.is_none() {
+                    download.sink.restart()?;
+                    offset = 0;
+                }
+                let request = Request {
+                    offset: (offset > 0).then_some(offset),
+                    if_range: download.validator.clone().filter(|_| offset > 0),
+                    authorization: authorization.clone(),
+                    ..Request::get(&*url)
+                };
+                let response = self.http.send(request)?;
+                reached.set(true);
+                let status = response.status();
+                let taken = match status {
+                    StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                        download.take(response, &url, offset, &self.limiter, task)
+                    }
+                    _ => Err(url_status(response, &url)),
+                };
+                progress.set(download.sink.len());
+                taken
+            },
+        )
+    }
+
+    /// A blob's download from one endpoint.
+    fn run(
+        &self,
+        endpoint: &Endpoint,
+        download: &mut Download,
+        task: &dyn Task,
+        mut request: impl FnMut(u64) -> Result<(String, Response), Failure>,
+    ) -> Result<()> {
+        let progress = std::cell::Cell::new(download.sink.len());
+        self.policy(endpoint, Some(task)).run(
+            || progress.get(),
+            || endpoint.was_reached(),
+            || {
+                let Some(offset) = download.offset()? else { return Ok(()) };
+                let (target, response) = request(offset)?;
+                let taken = download.take(response, &target, offset, &self.limiter, task);
+                progress.set(download.sink.len());
+                taken
+            },
+        )
+    }
+
+    fn get_manifest(&self, endpoint: &Endpoint, reference: &Reference) -> Result<Fetched, Failure> {
+        let request = self.manifest_request(endpoint, reference, Method::Get)?;
+        let mut answer = self.send(endpoint, reference, &request)?;
+        if answer.response.status() != StatusCode::OK {
+            return Err(explain::status(answer, endpoint, "image"));
+        }
+        let content_type = text(&answer.response, header::CONTENT_TYPE.as_str());
+        let content_type = content_type.and_then(|text| text.split(';').next().map(|t| t.trim().to_owned()));
+        let promised = reference.digest.clone().or_else(|| content_digest(&answer.response));
+        let bytes = body::read(&mut answer.response, &request.url, MANIFEST_MAX)?;
+        let digest = match promised {
+            None => Digest::of(&bytes),
+            Some(promised) => {
+                let found = Digest::with(promised.algorithm(), &bytes);
+                if found != promised {
+                    let error = format!("'{endpoint}' sent a manifest that is {found} instead of {promised}");
+                    return Err(Failure::fatal(Error::invalid(error)));
+                }
+                found
+            }
+        };
+        Ok(Fetched::Document { bytes, content_type, digest })
+    }
+
+    /// Whether a HEAD says so; a server that cannot tell is asked with GET. Docker Hub does not count HEADs
+    /// against its rate limit.
+    fn still_has(&self, endpoint: &Endpoint, reference: &Reference, known: &Digest) -> Result<bool, Failure> {
+        let request = self.manifest_request(endpoint, reference, Method::Head)?;
+        let answer = self.send(endpoint, reference, &request)?;
+        let has = answer.response.status() == StatusCode::OK;
+        Ok(has && content_digest(&answer.response).as_ref() == Some(known))
+    }
+
+    fn manifest_request(
+        &self,
+        endpoint: &Endpoint,
+        reference: &Reference,
+        method: Method,
+    ) -> Result<Request, Failure> {
+        let rest = format!("manifests/{}", reference.target());
+        let url = endpoint.url(&self.http, self.settings.insecure, &reference.repository, &rest)?;
+        let accept = [
+            media_type::OCI_INDEX,
+            media_type::OCI_MANIFEST,
+            media_type::DOCKER_LIST,
+            media_type::DOCKER_MANIFEST,
+        ];
+        Ok(Request { method, accept: Some(accept.join(", ")), ..Request::get(url) })
+    }
+
+    fn send(&self, endpoint: &Endpoint, reference: &Reference, request: &Request) -> Result<Answer, Failure> {
+        endpoint.send(&self.http, &self.keychain, self.report, &reference.repository, request)
+    }
+
+    /// Tries each mirror, then the registry, whose error is the one that counts.
+    fn try_each<T>(
+        &self,
+        reference: &Reference,
+        mut attempt: impl FnMut(&Endpoint) -> Result<T>,
+    ) -> Result<T> {
+        let endpoints = self.endpoints(&reference.registry);
+        let (origin, mirrors) =
+            endpoints.split_last().ok_or_else(|| Error::network("there is nowhere to fetch from"))?;
+        for mirror in mirrors.iter().filter(|mirror| !mirror.is_given_up()) {
+            match attempt(mirror) {
+                Ok(value) => return Ok(value),
+                Err(error) => self.report.detail(&format!("mirror '{mirror}' is passed over: {error}")),
+            }
+            mirror.give_up_unless_reached();
+        }
+        attempt(origin)
+    }
+
+    fn endpoints(&self, registry: &str) -> Arc<[Endpoint]> {
+        let mut known = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = known.entry(registry.to_owned()).or_insert_with(|| {
+            let list =
+                self.host.var("CD_REGISTRY_MIRRORS").and_then(|list| list.to_str()).unwrap_or_default();
+            let (mut endpoints, problems) = mirrors::parse(list, registry, self.settings.insecure);
+            problems.iter().for_each(|problem| self.report.warn(problem));
+            endpoints.push(Endpoint::registry(registry));
+            endpoints.into()
+        });
+        Arc::clone(endpoints)
+    }
+
+    fn policy<'t>(&self, endpoint: &Endpoint, task: Option<&'t dyn Task>) -> Policy<'t> {
+        // A mirror has the registry behind it: it is not waited for.
+        self.policy_of(if endpoint.is_mirror() { 0 } else { self.settings.max_retries }, task)
+    }
+
+    fn policy_of<'t>(&self, max_retries: u32, task: Option<&'t dyn Task>) -> Policy<'t> {
+        Policy { max_retries, backoff: self.settings.patience.backoff, task }
+    }
+}
+
+fn url_status(response: Response, url: &str) -> Failure {
+    let status = response.status();
+    let error = format!("the server answers {status}");
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => Failure::fatal(Error::not_found(error)),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Failure::fatal(Error::new(Kind::Denied, error).hint(format!("is '{}' public?", url::shown(url))))
+        }
+        status if is_passing(status) => Failure {
+            retry: super::retry::Retry::After(retry_after(response.headers(), std::time::SystemTime::now())),
+            error: Error::network(error),
+        },
+        _ => Failure::fatal(Error::network(error)),
+    }
+}
+
+fn content_digest(response: &Response) -> Option<Digest> {
+    Digest::parse(text(response, "docker-content-digest")?.trim()).ok()
+}
+
+fn text(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}

@@ -1,0 +1,266 @@
+//! One place to fetch from, a registry or a mirror of it: its address, its scheme, and its authentication.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::http::{StatusCode, header};
+
+use super::challenge::{self, Challenge};
+use super::http::{Http, Request, Response};
+use super::keychain::{Credential, Keychain, Secret};
+use super::retry::{Failure, Retry};
+use super::token::{self, Grant, Refusal};
+use super::url::{self, Origin};
+use crate::error::Result;
+use crate::report::Report;
+
+/// A local server that does not answer a probe in this time speaks something else.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// A registry or a mirror.
+pub struct Endpoint {
+    /// As references name it: `docker.io`, `localhost:5000`.
+    pub registry: String,
+    /// `host[:port]` to connect to.
+    authority: String,
+    /// Given for a mirror, else found out.
+    scheme: Option<&'static str>,
+    /// In front of every repository (a mirror below a path).
+    prefix: String,
+    /// The user's `CD_DOCKER_AUTH` is not for mirrors.
+    is_mirror: bool,
+    found_scheme: OnceLock<&'static str>,
+    reached: AtomicBool,
+    given_up: AtomicBool,
+    credentials_refused: AtomicBool,
+    grants: Mutex<HashMap<String, Grant>>,
+}
+
+/// A response, and what became of the credentials on the way.
+pub struct Answer {
+    /// Any status.
+    pub response: Response,
+    /// The source of credentials that were refused.
+    pub refused: Option<String>,
+    /// What the token server said when it refused.
+    pub said: String,
+}
+
+impl Endpoint {
+    /// The registry that references name `registry`.
+    pub fn registry(registry: &str) -> Endpoint {
+        let authority = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        Endpoint::new(registry, authority, None, "", false)
+    }
+
+    /// A mirror at `authority`, whose repositories are below `prefix`.
+    pub fn mirror(authority: &str, scheme: Option<&'static str>, prefix: &str) -> Endpoint {
+        Endpoint::new(authority, authority, scheme, prefix, true)
+    }
+
+    fn new(
+        registry: &str,
+        authority: &str,
+        scheme: Option<&'static str>,
+        prefix: &str,
+        is_mirror: bool,
+    ) -> Endpoint {
+        Endpoint {
+            registry: registry.to_owned(),
+            authority: authority.to_owned(),
+            scheme,
+            prefix: prefix.to_owned(),
+            is_mirror,
+            found_scheme: OnceLock::new(),
+            reached: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            credentials_refused: AtomicBool::new(false),
+            grants: Mutex::default(),
+        }
+    }
+
+    /// Whether it is a mirror: what it fails at, the registry itself may still do.
+    pub fn is_mirror(&self) -> bool {
+        self.is_mirror
+    }
+
+    /// Whether it has ever answered.
+    pub fn was_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is not worth another attempt in this process.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// One that has failed and never answered will not: its timeouts are borne once.
+    pub fn give_up_unless_reached(&self) {
+        self.given_up.fetch_or(!self.was_reached(), Ordering::Relaxed);
+    }
+
+    /// The repository's name there.
+    pub fn repository(&self, repository: &str) -> String {
+        format!("{}{repository}", self.prefix)
+    }
+
+    /// `https://host[:port]/v2/REPOSITORY/KIND/TARGET`.
+    pub fn url(&self, http: &Http, insecure: bool, repository: &str, rest: &str) -> Result<String, Failure> {
+        let scheme = self.scheme(http, insecure)?;
+        Ok(format!("{scheme}://{}/v2/{}/{rest}", self.authority, self.repository(repository)))
+    }
+
+    /// https; plain http only where the server speaks nothing else and is on this machine, or the user allows it.
+    fn scheme(&self, http: &Http, insecure: bool) -> Result<&'static str, Failure> {
+        let may_be_plain = insecure || Origin::of(&format!("https://{}", self.authority))?.is_loopback();
+        match (self.scheme, self.found_scheme.get()) {
+            (Some(scheme), _) => Ok(scheme),
+            (None, Some(scheme)) => Ok(scheme),
+            (None, None) if !may_be_plain => Ok("https"),
+            (None, None) => {
+                let scheme = self.probe(http)?;
+                self.found_scheme.get_or_init(|| scheme);
+                Ok(scheme)
+            }
+        }
+    }
+
+    /// Asks in plain http, which carries no secret: a TLS server answers with an alert, silence or status 400.
+    /// (Asking the other way round hangs where a plain server waits for the end of the line.)
+    fn probe(&self, http: &Http) -> Result<&'static str, Failure> {
+        let explicit_port = Origin::of(&format!("http://{}", self.authority))?.port != 80;
+        if !explicit_port {
+            // Two ports: https is tried first, as Docker does for insecure registries.
+            let secure = Request::get(format!("https://{}/v2/", self.authority));
+            if http.probe(&secure, PROBE).is_ok() {
+                return Ok("https");
+            }
+        }
+        let plain = Request::get(format!("http://{}/v2/", self.authority));
+        match http.probe(&plain, PROBE) {
+            Ok(response) if response.status() != StatusCode::BAD_REQUEST => Ok("http"),
+            Err(failure) if failure.retry == Retry::IfReached => Err(failure),
+            _ => Ok("https"),
+        }
+    }
+
+    /// Sends a request about `repository`, authenticating as the server asks.
+    ///
+    /// Credentials that are refused are left out once: a public image needs none.
+    pub fn send(
+        &self,
+        http: &Http,
+        keychain: &Keychain,
+        report: &dyn Report,
+        repository: &str,
+        request: &Request,
+    ) -> Result<Answer, Failure> {
+        let repository = self.repository(repository);
+        let credential = match self.credentials_refused.load(Ordering::Relaxed) {
+            true => None,
+            false => self.credential(keychain, &repository)?,
+        };
+        let attempt = |authorization| {
+            let response = http.send(Request { authorization, ..request.clone() })?;
+            self.reached.store(true, Ordering::Relaxed);
+            Ok::<_, Failure>(response)
+        };
+        let response = attempt(self.grant(&repository))?;
+        if !is_refusal(response.status()) {
+            return Ok(Answer { response, refused: None, said: String::new() });
+        }
+        self.grants().remove(&repository);
+        let (challenges, origin) = (challenges(&response), Origin::of(&request.url)?);
+        let authorize = |credential: Option<&Credential>| {
+            self.authorize(http, &challenges, &origin, &repository, credential)
+        };
+
+        let (response, said) = match authorize(credential.as_ref()) {
+            Ok(Some(authorization)) => (attempt(Some(authorization))?, String::new()),
+            Ok(None) => (response, String::new()),
+            Err(Refusal::Denied(said)) => (response, said),
+            Err(Refusal::Failed(failure)) => return Err(failure),
+        };
+        let Some(credential) = credential.filter(|_| is_refusal(response.status())) else {
+            return Ok(Answer { response, refused: None, said });
+        };
+
+        self.grants().remove(&repository);
+        let anonymous = match authorize(None) {
+            Ok(authorization) => attempt(authorization)?,
+            Err(Refusal::Denied(_)) => response,
+            Err(Refusal::Failed(failure)) => return Err(failure),
+        };
+        let refused = is_refusal(anonymous.status());
+        if !refused && !self.credentials_refused.swap(true, Ordering::Relaxed) {
+            let (registry, source) = (&self.registry, &credential.source);
+            report
+                .warn(&format!("'{registry}' refuses the credentials from {source}: going on without them"));
+        }
+        Ok(Answer { response: anonymous, refused: refused.then_some(credential.source), said })
+    }
+
+    fn credential(&self, keychain: &Keychain, repository: &str) -> Result<Option<Credential>> {
+        match self.is_mirror {
+            true => Ok(keychain.in_files(&self.registry, repository)),
+            false => Ok(keychain.in_environment()?.or_else(|| keychain.in_files(&self.registry, repository))),
+        }
+    }
+
+    fn grants(&self) -> std::sync::MutexGuard<'_, HashMap<String, Grant>> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is left of an earlier authentication.
+    fn grant(&self, repository: &str) -> Option<String> {
+        let grants = self.grants();
+        let grant = grants.get(repository)?;
+        let valid = grant.expires.is_none_or(|expires| Instant::now() < expires);
+        valid.then(|| grant.authorization.clone())
+    }
+
+    /// Answers the first challenge that can be answered, Bearer before Basic; `None` where none can.
+    fn authorize(
+        &self,
+        http: &Http,
+        challenges: &[Challenge],
+        origin: &Origin,
+        repository: &str,
+        credential: Option<&Credential>,
+    ) -> Result<Option<String>, Refusal> {
+        let by_scheme = |scheme| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        let grant = if let Some(bearer) = by_scheme("bearer").filter(|bearer| bearer.param("realm").is_some())
+        {
+            let scope = format!("repository:{repository}:pull");
+            let scope = bearer.param("scope").filter(|scope| !scope.is_empty()).unwrap_or(&scope);
+            token::fetch(http, bearer, origin, scope, credential)?
+        } else if let (Some(_), Some(Secret::Password(user, password))) =
+            (by_scheme("basic"), credential.map(|credential| &credential.secret))
+        {
+            Grant { authorization: Secret::basic(user, password), expires: None }
+        } else {
+            return Ok(None);
+        };
+        let authorization = grant.authorization.clone();
+        self.grants().insert(repository.to_owned(), grant);
+        Ok(Some(authorization))
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+fn challenges(response: &Response) -> Vec<Challenge> {
+    let headers = response.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
+    headers.filter_map(|value| value.to_str().ok()).flat_map(challenge::parse).collect()
+}
+
+/// The shown form of an endpoint, for messages.
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&url::shown(&self.registry))
+    }
+}

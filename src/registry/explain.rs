@@ -1,0 +1,66 @@
+//! Why a registry said no, and what to try. An unknown image may show as 401 or 403 (Docker Hub tells nobody
+//! which private repositories exist), bad credentials as 400.
+
+use std::time::SystemTime;
+
+use ureq::http::StatusCode;
+
+use super::body;
+use super::endpoint::{Answer, Endpoint};
+use super::retry::{self, Failure, Retry, WAIT_MAX};
+use crate::error::{Error, Kind};
+
+/// The failure that a response's status means; `what` was asked for ("image", "blob sha256:...").
+pub fn status(mut answer: Answer, endpoint: &Endpoint, what: &str) -> Failure {
+    let status = answer.response.status();
+    let said = match body::error_message(&mut answer.response) {
+        said if said.is_empty() => answer.said,
+        said => said,
+    };
+    let after = retry::retry_after(answer.response.headers(), SystemTime::now());
+    match status {
+        StatusCode::NOT_FOUND => Failure::fatal(
+            Error::not_found(format!("'{endpoint}' has no such {what}{said}"))
+                .hint("check the image's name and tag"),
+        ),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Failure::fatal(refusal(endpoint, answer.refused, &said))
+        }
+        status if retry::is_passing(status) => passing(endpoint, status, after, &said),
+        status => {
+            Failure::fatal(Error::network(format!("'{endpoint}' answers {status} for the {what}{said}")))
+        }
+    }
+}
+
+fn refusal(endpoint: &Endpoint, refused: Option<String>, said: &str) -> Error {
+    match refused {
+        Some(source) => {
+            Error::new(Kind::Denied, format!("'{endpoint}' refuses the credentials from {source}{said}"))
+                .hint(format!("check user and password in {source}, and that they may pull this image"))
+        }
+        None => {
+            Error::new(Kind::Denied, format!("it does not exist on '{endpoint}', or it is private{said}"))
+                .hint("check the name; for a private image set CD_DOCKER_AUTH=user:password")
+        }
+    }
+}
+
+fn passing(
+    endpoint: &Endpoint,
+    status: StatusCode,
+    after: Option<std::time::Duration>,
+    said: &str,
+) -> Failure {
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        let error = Error::network(format!("'{endpoint}' answers {status}{said}")).hint("try again later");
+        return Failure { error, retry: Retry::After(after) };
+    }
+    let wait = after.map_or(String::new(), |after| format!("; it asks to wait {} s", after.as_secs()));
+    let error = Error::network(format!("'{endpoint}' limits the rate of requests{wait}{said}"))
+        .hint("log in (CD_DOCKER_AUTH=user:password) for a higher limit, name a mirror in CD_REGISTRY_MIRRORS, or wait");
+    match after {
+        Some(after) if after > WAIT_MAX => Failure::fatal(error),
+        after => Failure { error, retry: Retry::After(after) },
+    }
+}

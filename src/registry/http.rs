@@ -1,0 +1,258 @@
+//! One HTTP request: timeouts, proxies, redirects of our own, and failures that say whether to try again.
+//!
+//! Authorization is dropped at any change of scheme, host or port and never comes back (CVE-2020-15157). A
+//! redirect from https to plain http is refused, except to loopback or with `--allow-insecure`.
+
+use std::io;
+use std::time::Duration;
+
+use ureq::http::{Request as HttpRequest, Response as HttpResponse, StatusCode, header};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
+use ureq::{Agent, AsSendBody, Body};
+
+use super::proxy::Proxies;
+use super::resolver::{self, Resolver};
+use super::retry::{Failure, Retry};
+use super::settings::Settings;
+use super::url::{self, Origin};
+use crate::error::{Error, Kind};
+use crate::host::Host;
+use crate::tls;
+
+const REDIRECTS_MAX: u32 = 10;
+
+/// A response with its body still to be read.
+pub type Response = HttpResponse<Body>;
+
+/// What to ask.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// Absolute.
+    pub url: String,
+    /// What is asked for.
+    pub method: Method,
+    /// `Accept`.
+    pub accept: Option<String>,
+    /// `Range: bytes=N-`.
+    pub offset: Option<u64>,
+    /// `If-Range`: the validator of what there is up to `offset`.
+    pub if_range: Option<String>,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+}
+
+/// The methods in use.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    #[default]
+    Get,
+    /// HEAD
+    Head,
+    /// POST of a form.
+    Post(String),
+}
+
+impl Request {
+    /// A GET.
+    pub fn get(url: impl Into<String>) -> Request {
+        Request { url: url.into(), ..Request::default() }
+    }
+}
+
+/// The HTTP client, shared by all threads.
+pub struct Http {
+    agent: Agent,
+    proxies: Proxies,
+    insecure: bool,
+}
+
+impl Http {
+    /// No I/O happens before the first request.
+    pub fn new(host: &Host, settings: &Settings) -> Http {
+        let patience = &settings.patience;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("chroot-distro/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .timeout_resolve(Some(patience.connect))
+            .timeout_connect(Some(patience.connect))
+            .timeout_per_read(Some(patience.read))
+            .timeout_per_write(Some(patience.read))
+            .input_buffer_size(128 << 10)
+            .max_idle_connections_per_host(settings.workers)
+            .build();
+        let chain =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(tls::Connector::new(host.clone(), settings.insecure));
+        let agent = Agent::with_parts(config, chain, Resolver::of(host));
+        Http { agent, proxies: Proxies::of(host), insecure: settings.insecure }
+    }
+
+    /// Sends it and follows redirects; any final status is `Ok`.
+    pub fn send(&self, mut request: Request) -> Result<Response, Failure> {
+        for _ in 0..=REDIRECTS_MAX {
+            let origin = Origin::of(&request.url)?;
+            let response = self.send_once(&request, &origin, None)?;
+            let Some(location) = redirect(&response) else {
+                return Ok(response);
+            };
+            if matches!(request.method, Method::Post(_)) {
+                return Ok(response);
+            }
+            let next = url::join(&request.url, &location)?;
+            let next_origin = Origin::of(&next)?;
+            if origin.scheme == "https"
+                && next_origin.scheme == "http"
+                && !self.insecure
+                && !next_origin.is_loopback()
+            {
+                return Err(Failure::fatal(Error::new(
+                    Kind::Denied,
+                    format!(
+                        "'{}' redirects from https to plain http, which is refused",
+                        url::shown(&request.url)
+                    ),
+                )));
+            }
+            if next_origin != origin {
+                request.authorization = None;
+            }
+            request.url = next;
+        }
+        let shown = url::shown(&request.url);
+        Err(Failure::fatal(Error::network(format!("'{shown}': more than {REDIRECTS_MAX} redirects"))))
+    }
+
+    /// Sends it without following redirects, waiting at most `wait` for an answer.
+    pub fn probe(&self, request: &Request, wait: Duration) -> Result<Response, Failure> {
+        self.send_once(request, &Origin::of(&request.url)?, Some(wait))
+    }
+
+    fn send_once(
+        &self,
+        request: &Request,
+        origin: &Origin,
+        wait: Option<Duration>,
+    ) -> Result<Response, Failure> {
+        let proxy = self.proxies.of_origin(origin)?;
+        let mut builder = HttpRequest::builder().uri(&request.url).method(match request.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post(_) => "POST",
+        });
+        let range = request.offset.map(|offset| format!("bytes={offset}-"));
+        let form = matches!(request.method, Method::Post(_)).then_some("application/x-www-form-urlencoded");
+        for (name, value) in [
+            (header::ACCEPT, request.accept.as_deref()),
+            (header::RANGE, range.as_deref()),
+            (header::IF_RANGE, request.if_range.as_deref()),
+            (header::AUTHORIZATION, request.authorization.as_deref()),
+            (header::CONTENT_TYPE, form),
+        ] {
+            if let Some(value) = value {
+                builder = builder.header(name, value);
+            }
+        }
+        let unusable = |_| Error::invalid(format!("'{}' is not a usable URL", url::shown(&request.url)));
+        let sent = match &request.method {
+            Method::Post(form) => self.run(builder.body(form.as_str()).map_err(unusable)?, proxy, wait),
+            _ => self.run(builder.body(()).map_err(unusable)?, proxy, wait),
+        };
+        sent.map_err(|error| failure(&request.url, error))
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: HttpRequest<B>,
+        proxy: Option<ureq::Proxy>,
+        wait: Option<Duration>,
+    ) -> Result<Response, ureq::Error> {
+        let mut config = self.agent.configure_request(request).proxy(proxy);
+        if wait.is_some() {
+            config = config.timeout_connect(wait).timeout_per_read(wait);
+        }
+        self.agent.run(config.build())
+    }
+}
+
+fn redirect(response: &Response) -> Option<String> {
+    let redirects = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let location = response.headers().get(header::LOCATION).filter(|_| redirects)?;
+    Some(location.to_str().ok()?.to_owned())
+}
+
+/// What a request failed of, in our words.
+fn failure(target: &str, error: ureq::Error) -> Failure {
+    let origin = Origin::of(target).ok();
+    let place = origin.map_or_else(|| url::shown(target), |o| format!("{}:{}", o.host, o.port));
+    let error = match tls::failure(error) {
+        Ok(ours) if ours.kind() == Kind::Network => return Failure::passing(ours),
+        Ok(ours) => return Failure::fatal(ours),
+        Err(error) => error,
+    };
+    let error = match resolver::failure(error) {
+        Ok(ours) => return Failure { error: ours, retry: Retry::IfReached },
+        Err(error) => error,
+    };
+    let hint = "check the network, and the proxy if there is one";
+    match error {
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Failure {
+            error: Error::network(format!("cannot connect to '{place}': no answer in time")).hint(hint),
+            retry: Retry::IfReached,
+        },
+        ureq::Error::ConnectionFailed => Failure {
+            error: Error::network(format!("cannot connect to '{place}'")).hint(hint),
+            retry: Retry::IfReached,
+        },
+        ureq::Error::Io(error) if is_unreachable(&error) => Failure {
+            error: Error::network(format!("cannot connect to '{place}': {}", reason(&error))).hint(hint),
+            retry: Retry::IfReached,
+        },
+        ureq::Error::ConnectProxyFailed(why) => Failure {
+            error: Error::network(format!("the proxy does not connect to '{place}': {why}")).hint(hint),
+            retry: Retry::IfReached,
+        },
+        error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl) => {
+            Failure::fatal(Error::invalid(format!("'{}': {error}", url::shown(target))))
+        }
+        error => Failure::passing(reading(target, error.into_io())),
+    }
+}
+
+/// The error of a body that broke off.
+pub fn reading(target: &str, error: io::Error) -> Error {
+    let why = match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it stalled".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the connection was closed early".to_owned(),
+        _ => reason(&error),
+    };
+    Error::network(format!("reading '{}' failed: {why}", url::shown(target)))
+}
+
+fn is_unreachable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::PermissionDenied
+    )
+}
+
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,227 @@
+//! Where credentials come from, in order: `CD_DOCKER_AUTH`, `PD_DOCKER_AUTH`, Docker's `config.json`, containers'
+//! `auth.json` (containers-auth.json(5)). Files are read at the first question.
+//!
+//! Secrets are never printed, never in an argument vector, and have no `Debug`.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use super::helper;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::report::Report;
+
+/// Docker Hub's key in `config.json`, and what its helpers are asked for.
+const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// What to show to a registry.
+#[derive(Clone)]
+pub struct Credential {
+    /// The secret itself.
+    pub secret: Secret,
+    /// Where it was found, for messages.
+    pub source: String,
+}
+
+/// The two kinds of secrets.
+#[derive(Clone)]
+pub enum Secret {
+    /// A user and a password or personal access token.
+    Password(String, String),
+    /// A refresh token of an OAuth2 login.
+    Identity(String),
+}
+
+impl Secret {
+    /// `Authorization: Basic` (RFC 7617).
+    pub fn basic(user: &str, password: &str) -> String {
+        format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
+    }
+
+    /// From a helper's or file's user and secret; Docker marks an identity token by the user `<token>`.
+    pub fn new(user: &str, secret: &str) -> Secret {
+        match user {
+            "<token>" => Secret::Identity(secret.to_owned()),
+            user => Secret::Password(user.to_owned(), secret.to_owned()),
+        }
+    }
+}
+
+/// All sources.
+pub struct Keychain<'a> {
+    host: Host,
+    report: &'a dyn Report,
+    files: OnceLock<Vec<(PathBuf, Value)>>,
+}
+
+impl<'a> Keychain<'a> {
+    /// Reads nothing yet.
+    pub fn new(host: Host, report: &'a dyn Report) -> Keychain<'a> {
+        Keychain { host, report, files: OnceLock::new() }
+    }
+
+    /// What the environment has: it is for whatever registry the user's reference names.
+    pub fn in_environment(&self) -> Result<Option<Credential>> {
+        for key in ["CD_DOCKER_AUTH", "PD_DOCKER_AUTH"] {
+            let Some(value) = self.host.var(key) else { continue };
+            return match value.to_str().and_then(|text| text.split_once(':')) {
+                Some((user, password)) if !user.is_empty() => {
+                    Ok(Some(Credential { secret: Secret::new(user, password), source: key.to_owned() }))
+                }
+                _ => Err(Error::invalid(format!("{key} is not of the form 'user:password'"))
+                    .hint(format!("set it like {key}=myuser:mypassword, or unset it"))),
+            };
+        }
+        Ok(None)
+    }
+
+    /// What the files have for a repository of a registry.
+    pub fn in_files(&self, registry: &str, repository: &str) -> Option<Credential> {
+        let files = self.files.get_or_init(|| self.read_files());
+        files.iter().find_map(|(path, json)| self.look_up(path, json, registry, repository))
+    }
+
+    fn look_up(&self, path: &Path, json: &Value, registry: &str, repository: &str) -> Option<Credential> {
+        let found = |secret| Some(Credential { secret, source: format!("'{}'", path.display()) });
+        let keys = keys(registry, repository);
+        let of_registry = |map: &'_ Value| {
+            let map = map.as_object()?;
+            keys.iter()
+                .find_map(|key| map.iter().find(|(name, _)| normalize(name) == *key))
+                .map(|(_, v)| v.clone())
+        };
+        let helper = of_registry(&json["credHelpers"]).unwrap_or_else(|| json["credsStore"].clone());
+        if let Some(helper) = helper.as_str().filter(|name| !name.is_empty()) {
+            let server = if registry == "docker.io" { HUB_KEY } else { registry };
+            match helper::get(helper, server) {
+                Ok(Some(secret)) => return found(secret),
+                Ok(None) => {}
+                Err(error) => self.report.warn(&error.to_string()),
+            }
+        }
+        let entry = of_registry(&json["auths"])?;
+        let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty());
+        if let Some(token) = text("identitytoken") {
+            return found(Secret::Identity(token.to_owned()));
+        }
+        if let (Some(user), Some(password)) = (text("username"), text("password")) {
+            return found(Secret::new(user, password));
+        }
+        let decoded = text("auth").and_then(|auth| BASE64.decode(auth.trim()).ok())?;
+        let decoded = String::from_utf8(decoded).ok()?;
+        let (user, password) = decoded.trim_end_matches('\0').split_once(':')?;
+        found(Secret::new(user, password))
+    }
+
+    fn read_files(&self) -> Vec<(PathBuf, Value)> {
+        let dir = |key: &str| self.host.var(key).map(PathBuf::from);
+        let home = dir("HOME").unwrap_or_else(|| "/root".into());
+        let docker = dir("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker"));
+        let mut paths = vec![docker.join("config.json")];
+        match dir("REGISTRY_AUTH_FILE") {
+            Some(file) => paths.push(file),
+            None => {
+                paths.extend(dir("XDG_RUNTIME_DIR").map(|dir| dir.join("containers/auth.json")));
+                let config = dir("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
+                paths.push(config.join("containers/auth.json"));
+            }
+        }
+        paths
+            .into_iter()
+            .filter_map(|path| Some((self.read_file(&path)?, path)).map(|(v, p)| (p, v)))
+            .collect()
+    }
+
+    fn read_file(&self, path: &Path) -> Option<Value> {
+        let shown = path.display();
+        match std::fs::read(self.host.file(path)) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(json) => return Some(json),
+                // serde_json's own message could quote the file.
+                Err(error) => self.report.warn(&format!(
+                    "'{shown}' is not used for credentials: it is not JSON (line {})",
+                    error.line()
+                )),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => self.report.warn(&Error::io(format!("read '{shown}'"), error).to_string()),
+        }
+        None
+    }
+}
+
+/// The normalized keys that may stand for a repository, most specific first: `ghcr.io/a/b`, `ghcr.io/a`, `ghcr.io`.
+fn keys(registry: &str, repository: &str) -> Vec<String> {
+    let mut key = format!("{registry}/{repository}");
+    let mut keys = vec![key.clone()];
+    while let Some(slash) = key.rfind('/') {
+        key.truncate(slash);
+        keys.push(key.clone());
+    }
+    keys
+}
+
+/// `https://index.docker.io/v1/` to `docker.io`, `https://r.io/` to `r.io`.
+fn normalize(key: &str) -> String {
+    let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    let key = key.trim_end_matches('/');
+    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
+    match key {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        key => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Silent;
+    use serde_json::json;
+
+    fn shown(credential: Option<Credential>) -> Option<String> {
+        Some(match credential?.secret {
+            Secret::Password(user, password) => format!("{user}:{password}"),
+            Secret::Identity(token) => format!("identity {token}"),
+        })
+    }
+
+    fn in_file(json: &Value, registry: &str, repository: &str) -> Option<String> {
+        let keychain = Keychain::new(Host::at("/nonexistent", [("HOME", "/h")]), &Silent);
+        shown(keychain.look_up(Path::new("f"), json, registry, repository))
+    }
+
+    #[test]
+    fn the_environment_needs_its_colon_and_keeps_its_secret() {
+        let env = |vars: &[(&str, &str)]| {
+            Keychain::new(Host::at("/nonexistent", vars.iter().copied()), &Silent).in_environment()
+        };
+        assert_eq!(shown(env(&[("PD_DOCKER_AUTH", "p:q")]).unwrap()).unwrap(), "p:q");
+        let both = [("PD_DOCKER_AUTH", "p:q"), ("CD_DOCKER_AUTH", "a:b:c")];
+        assert_eq!(shown(env(&both).unwrap()).unwrap(), "a:b:c");
+        assert!(env(&[]).unwrap().is_none());
+        let error = env(&[("CD_DOCKER_AUTH", "hunter2")]).err().unwrap();
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn keys_of_all_kinds() {
+        let file = json!({"auths": {
+            HUB_KEY: {"auth": BASE64.encode("hub:pw:x")},
+            "ghcr.io": {"username": "u", "password": "p"},
+            "ghcr.io/team": {"username": "t", "password": "p"},
+            "https://quay.io/v2/": {"identitytoken": "tok", "auth": BASE64.encode("x:y")},
+            "localhost:5000": {"auth": "***"},
+        }});
+        assert_eq!(in_file(&file, "docker.io", "library/a").unwrap(), "hub:pw:x");
+        assert_eq!(in_file(&file, "ghcr.io", "other/a").unwrap(), "u:p");
+        assert_eq!(in_file(&file, "ghcr.io", "team/a/b").unwrap(), "t:p");
+        assert_eq!(in_file(&file, "ghcr.io", "teamwork/a").unwrap(), "u:p");
+        assert_eq!(in_file(&file, "quay.io", "a").unwrap(), "identity tok");
+        assert_eq!(in_file(&file, "localhost:5000", "a"), None);
+        assert_eq!(in_file(&json!([]), "quay.io", "a"), None);
+    }
+}

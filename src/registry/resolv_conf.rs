@@ -1,0 +1,128 @@
+//! resolv.conf(5): name servers, `search` and `domain`, and the options `ndots`, `timeout` and `attempts`.
+//! Anything else in it is ignored, as the man page has it.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where no file names a server: an Android phone without Termux, a container's bare root.
+const PUBLIC: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
+    IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888)),
+];
+
+/// How to ask, and whom.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResolvConf {
+    /// Their port is 0: it is the caller's.
+    pub servers: Vec<SocketAddr>,
+    /// For one answer.
+    pub timeout: Duration,
+    /// Rounds over all servers.
+    pub attempts: u32,
+    search: Vec<String>,
+    ndots: usize,
+}
+
+impl ResolvConf {
+    /// The first file that names a server, or else the public ones.
+    pub fn first_of(paths: &[PathBuf]) -> ResolvConf {
+        let read = |path: &PathBuf| Some(ResolvConf::parse(&fs::read_to_string(path).ok()?));
+        let found = paths.iter().filter_map(read).find(|conf| !conf.servers.is_empty());
+        found.unwrap_or_else(|| ResolvConf {
+            servers: PUBLIC.map(|address| SocketAddr::new(address, 0)).into(),
+            ..ResolvConf::parse("")
+        })
+    }
+
+    fn parse(text: &str) -> ResolvConf {
+        let mut conf = ResolvConf {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            search: Vec::new(),
+            ndots: 1,
+        };
+        for line in text.lines() {
+            let line = line.split(['#', ';']).next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("nameserver") => conf.servers.extend(words.next().and_then(server)),
+                Some("search" | "domain") => conf.search = words.map(str::to_ascii_lowercase).collect(),
+                Some("options") => words.for_each(|option| conf.option(option)),
+                _ => {}
+            }
+        }
+        conf
+    }
+
+    /// The man page's limits.
+    fn option(&mut self, option: &str) {
+        let Some((name, Ok(value))) =
+            option.split_once(':').map(|(name, value)| (name, value.parse::<u32>()))
+        else {
+            return;
+        };
+        match name {
+            "ndots" => self.ndots = value.min(15) as usize,
+            "timeout" => self.timeout = Duration::from_secs(value.clamp(1, 30).into()),
+            "attempts" => self.attempts = value.clamp(1, 5),
+            _ => {}
+        }
+    }
+
+    /// What to ask for, in order: a name of enough dots is tried as it stands first, another one last.
+    pub fn candidates(&self, name: &str, absolute: bool) -> Vec<String> {
+        let mut names = vec![name.to_owned()];
+        if !absolute {
+            let searched = self.search.iter().map(|domain| format!("{name}.{domain}"));
+            let at = if name.matches('.').count() >= self.ndots { 1 } else { 0 };
+            names.splice(at..at, searched);
+        }
+        names
+    }
+}
+
+/// An address, perhaps with the interface of a link-local one (`fe80::1%wlan0`, RFC 4007).
+fn server(text: &str) -> Option<SocketAddr> {
+    match text.split_once('%') {
+        None => Some(SocketAddr::new(text.parse().ok()?, 0)),
+        Some((address, zone)) => {
+            let index = match zone.parse() {
+                Ok(index) => index,
+                Err(_) if zone.contains('/') => return None,
+                Err(_) => {
+                    let path = format!("/sys/class/net/{zone}/ifindex");
+                    fs::read_to_string(path).ok()?.trim().parse().ok()?
+                }
+            };
+            Some(SocketAddrV6::new(address.parse().ok()?, 0, 0, index).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file() {
+        let conf = ResolvConf::parse(
+            "# c\nnameserver 10.0.0.1 ; x\nnameserver ::1\nnameserver fe80::1%3\nnameserver bad\n\
+             domain a.b\nsearch C.d e\noptions ndots:2 timeout:99 attempts:0 rotate edns0\nsortlist x\n",
+        );
+        let servers: Vec<String> = conf.servers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(servers, ["10.0.0.1:0", "[::1]:0", "[fe80::1%3]:0"]);
+        assert_eq!((conf.timeout.as_secs(), conf.attempts), (30, 1));
+        assert_eq!(conf.candidates("x.y", false), ["x.y.c.d", "x.y.e", "x.y"]);
+        assert_eq!(conf.candidates("x.y.z", false), ["x.y.z", "x.y.z.c.d", "x.y.z.e"]);
+        assert_eq!(conf.candidates("x", true), ["x"]);
+    }
+
+    #[test]
+    fn without_a_server_the_public_ones() {
+        assert_eq!(ResolvConf::first_of(&["/nonexistent".into()]).servers.len(), 3);
+    }
+}
