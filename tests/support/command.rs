@@ -1,0 +1,234 @@
+//! Running the program under test: a clean environment, a deadline, and exact questions to what came out.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::sys;
+
+/// One invocation, not yet run.
+pub struct Cd {
+    command: Command,
+    stdin: Vec<u8>,
+    deadline: Duration,
+}
+
+impl Cd {
+    /// `program` with nothing of this process's environment but `PATH`.
+    pub fn new(program: impl AsRef<OsStr>) -> Cd {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("NO_COLOR", "1").env("CHROOT_DISTRO_NO_ELEVATE", "1").env("LC_ALL", "C");
+        Cd { command, stdin: Vec::new(), deadline: Duration::from_secs(120) }
+    }
+    /// The program that cargo built, in an environment that names no place: for what touches no file.
+    pub fn bare<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Cd {
+        Cd::new(env!("CARGO_BIN_EXE_chroot-distro")).args(args)
+    }
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cd {
+        self.command.arg(arg);
+        self
+    }
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cd {
+        self.command.args(args);
+        self
+    }
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cd {
+        self.command.env(key, value);
+        self
+    }
+    pub fn env_remove(mut self, key: &str) -> Cd {
+        self.command.env_remove(key);
+        self
+    }
+    pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Cd {
+        self.command.current_dir(dir);
+        self
+    }
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Cd {
+        self.stdin = bytes.into();
+        self
+    }
+    /// As an ordinary user with no other group (std drops the supplementary ones).
+    pub fn uid(mut self, uid: u32) -> Cd {
+        self.command.uid(uid).gid(uid);
+        self
+    }
+    /// Without any system call younger than Linux 3.10.
+    pub fn on_an_old_kernel(mut self) -> Cd {
+        sys::on_an_old_kernel(&mut self.command);
+        self
+    }
+    pub fn deadline(mut self, seconds: u64) -> Cd {
+        self.deadline = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Starts it in a process group of its own and lets it go on.
+    pub fn spawn(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let line = format!("{:?}", self.command.get_args().collect::<Vec<_>>());
+        let mut child = self.command.spawn().expect("start the program");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let bytes = self.stdin;
+        std::thread::spawn(move || {
+            let _ = stdin.write_all(&bytes); // A program that does not read its input may close it.
+        });
+        let stdout = drain(child.stdout.take());
+        let stderr = drain(child.stderr.take());
+        Running { child, line, stdout, stderr, deadline: self.deadline }
+    }
+    /// Runs it to its end.
+    pub fn run(self) -> Ran {
+        self.spawn().wait()
+    }
+}
+
+type Drain = std::thread::JoinHandle<Vec<u8>>;
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Drain {
+    let mut pipe = pipe.expect("a pipe");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// One that runs.
+pub struct Running {
+    child: Child,
+    line: String,
+    stdout: Drain,
+    stderr: Drain,
+    deadline: Duration,
+}
+
+impl Running {
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_none()
+    }
+    /// `kill -9` of the process alone; what it started may live on.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+    /// Any signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid()).expect("a pid");
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+    /// Its end; one that outlives the deadline is killed with its group, and the test fails.
+    pub fn wait(mut self) -> Ran {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                break status;
+            }
+            if start.elapsed() > self.deadline {
+                if let Some(group) = rustix::process::Pid::from_raw(self.pid()) {
+                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                }
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                panic!("{} did not end within {:?}", self.line, self.deadline);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        // A guest's background process may hold the pipes open; what is there by now counts.
+        Ran {
+            line: self.line,
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.join().expect("stdout"),
+            stderr: self.stderr.join().expect("stderr"),
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Ran {
+    line: String,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Ran {
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+    /// It ended with this exit code.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Ran {
+        assert!(
+            self.code == Some(code),
+            "{} ended with {:?} (signal {:?}), not {code}\n--- stdout\n{}--- stderr\n{}",
+            self.line,
+            self.code,
+            self.signal,
+            self.out(),
+            self.err()
+        );
+        self
+    }
+    #[track_caller]
+    pub fn ok(self) -> Ran {
+        self.code(0)
+    }
+    /// It failed as a failed attempt does: exit code 1, nothing on stdout, and each of `words` on stderr,
+    /// in any case.
+    #[track_caller]
+    pub fn fails(self, words: &[&str]) -> Ran {
+        let ran = self.code(1).says(words);
+        assert_eq!(ran.out(), "", "{} failed, but wrote to stdout", ran.line);
+        ran
+    }
+    /// Each of `words` stands on stderr, in any case.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Ran {
+        let text = self.err().to_lowercase();
+        for word in words {
+            assert!(
+                text.contains(&word.to_lowercase()),
+                "{}: no {word:?} on stderr:\n{}",
+                self.line,
+                self.err()
+            );
+        }
+        self
+    }
+    /// Exactly this on stdout.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Ran {
+        assert_eq!(self.out(), text, "stdout of {}; stderr:\n{}", self.line, self.err());
+        self
+    }
+}
+
+/// A helper program that must succeed; its stdout.
+#[track_caller]
+pub fn tool<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Vec<u8> {
+    let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+    let path = super::need::program(program).unwrap_or_else(|| panic!("no {program}"));
+    let output = Command::new(path).args(&args).stdin(Stdio::null()).output().expect("start a tool");
+    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A filter program that must succeed on `input`; its stdout.
+#[track_caller]
+pub fn filter<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>, input: &[u8]) -> Vec<u8> {
+    let ran = Cd::new(program).args(args).stdin(input).run().ok();
+    ran.stdout
+}

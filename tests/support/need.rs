@@ -1,0 +1,62 @@
+//! What a test needs of the machine. A lack is a skip: printed, counted, and a failure under `CD_MUST_RUN=1`.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Something that not every machine has.
+#[derive(Debug, Clone, Copy)]
+pub enum Need {
+    /// Effective user 0 with the capability to mount.
+    Root,
+    /// A program in `PATH`.
+    Tool(&'static str),
+    /// Loop devices that can be attached.
+    Loop,
+    /// This filesystem in the kernel.
+    Filesystem(&'static str),
+}
+
+impl Need {
+    fn met(self) -> bool {
+        match self {
+            Need::Root => rustix::process::geteuid().is_root(),
+            Need::Tool(name) => program(name).is_some(),
+            Need::Loop => Path::new("/dev/loop-control").exists(),
+            Need::Filesystem(name) => std::fs::read_to_string("/proc/filesystems")
+                .is_ok_and(|list| list.split_whitespace().any(|word| word == name)),
+        }
+    }
+}
+
+/// Where `name` stands in `PATH` or a system administrator's directory.
+pub fn program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    path.split(':').map(|dir| Path::new(dir).join(name)).find(|file| file.is_file())
+}
+
+static SKIPPED: AtomicU32 = AtomicU32::new(0);
+
+/// Whether all `needs` are met; if not, the skip is told past the harness's capture and counted.
+pub fn met(needs: &[Need]) -> bool {
+    let Some(lack) = needs.iter().find(|need| !need.met()) else { return true };
+    assert!(std::env::var_os("CD_MUST_RUN").is_none(), "CD_MUST_RUN is set and this machine lacks {lack:?}");
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("test");
+    // Not eprintln!: the harness would swallow it.
+    let _ = writeln!(std::io::stderr(), "SKIPPED ({count} so far) {test}: this machine lacks {lack:?}");
+    false
+}
+
+/// Returns from the test unless the machine has what it needs.
+macro_rules! need {
+    ($($need:expr),+ $(,)?) => {{
+        #[allow(unused_imports)]
+        use $crate::support::need::Need::*;
+        if !$crate::support::need::met(&[$($need),+]) {
+            return;
+        }
+    }};
+}
+pub(crate) use need;
