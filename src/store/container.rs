@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::lock::{Lock, Mode};
+use super::processes::Snapshot;
 use super::scratch::{self, Scratch};
 use super::{Layout, Name, Process, Registration, Session, files, mounts, processes, sessions};
 use crate::error::{Attempt, Error, Kind, Result};
@@ -22,6 +23,17 @@ pub(super) const SIZE: &str = ".size";
 pub(super) const INDEX: &str = ".index";
 /// How long the Python tool's parent of a session may take to notice that it ended.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who uses a container.
+#[derive(Debug)]
+pub struct Usage {
+    /// Its live sessions, oldest first.
+    pub sessions: Vec<Session>,
+    /// The processes inside, those of the sessions too. Without root, only the caller's own.
+    pub processes: Vec<Process>,
+    /// `PID command` of whoever holds it for itself.
+    pub holder: Option<String>,
+}
 
 /// An installed container.
 #[derive(Debug, Clone)]
@@ -132,11 +144,23 @@ impl Container {
 
     /// The processes inside, with or without a record. Without root, only the caller's own are seen.
     pub fn processes(&self) -> Result<Vec<Process>> {
+        self.processes_of(&Snapshot::take()?, &self.sessions()?)
+    }
+
+    /// Those of the processes that are inside; `sessions` are this container's.
+    fn processes_of(&self, snapshot: &Snapshot, sessions: &[Session]) -> Result<Vec<Process>> {
         let path = self.path.join("rootfs");
         let root = fs::metadata(&path).attempt(|| format!("look at '{}'", path.display()))?;
-        let namespaces: Vec<u64> =
-            self.sessions()?.iter().filter_map(|session| session.mount_namespace).collect();
-        processes::inside((root.dev(), root.ino()), &namespaces)
+        let namespaces: Vec<u64> = sessions.iter().filter_map(|session| session.mount_namespace).collect();
+        Ok(snapshot.inside((root.dev(), root.ino()), &namespaces))
+    }
+
+    /// Who uses it; `live` are the sessions of all containers.
+    pub(super) fn usage(&self, snapshot: &Snapshot, live: &[Session]) -> Result<Usage> {
+        let sessions: Vec<Session> =
+            live.iter().filter(|session| session.container == self.name).cloned().collect();
+        let processes = self.processes_of(snapshot, &sessions)?;
+        Ok(Usage { sessions, processes, holder: self.holder() })
     }
 
     /// Ends every process inside: SIGTERM, two seconds, SIGKILL. `Busy` names who survived.

@@ -60,6 +60,15 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// A file in `directory` that has no name any more.
+pub(super) fn temporary(directory: &Path) -> Result<File> {
+    make_dir(directory)?;
+    let path = beside(&directory.join("temporary"));
+    let made = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|file| fs::remove_file(&path).map(|()| file))
+        .attempt(|| format!("make a temporary file in '{}'", directory.display()))
+}
+
 /// The names in a directory that are UTF-8 (all of ours are), sorted; none when it is missing.
 pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
     let list = || {

@@ -23,7 +23,8 @@ pub struct CachedImage {
 
 /// What is remembered of `reference`. An entry that cannot be understood is none.
 pub(super) fn get(layout: &Layout, reference: &Reference, arch: Arch) -> Result<Option<CachedImage>> {
-    for key in keys(reference, arch) {
+    // 2.x of the Python tool has our key, 3.x the other.
+    for key in [reference.cache_key(arch), reference.cache_key_by_platform(arch)] {
         let Some(text) = files::read(&layout.image(&key), LIMIT)? else { continue };
         if let Some(image) = parse(&text) {
             return Ok(Some(image));
@@ -49,17 +50,6 @@ pub(super) fn put(layout: &Layout, reference: &Reference, arch: Arch, image: &Ca
         files::make_dir(parent)?;
     }
     files::write(&path, document.to_string().as_bytes(), 0o644)
-}
-
-/// Our key and 2.x's, then the platform strings of 3.x.
-fn keys(reference: &Reference, arch: Arch) -> Vec<String> {
-    let key = reference.cache_key(arch);
-    let stem = key.strip_suffix(&arch.to_string()).unwrap_or(&key).to_owned();
-    let platform = match arch {
-        Arch::Arm => "linux/arm/v7".to_owned(),
-        other => format!("linux/{}", other.oci()),
-    };
-    vec![key, format!("{stem}{platform}")]
 }
 
 fn parse(text: &[u8]) -> Option<CachedImage> {

@@ -19,7 +19,7 @@ mod sessions;
 mod staged;
 
 pub use blobs::{Fetch, Partial};
-pub use container::Container;
+pub use container::{Container, Usage};
 pub use images::CachedImage;
 pub use lock::Lock;
 pub use name::Name;
@@ -28,6 +28,9 @@ pub use sessions::{Registration, Session, SessionKind};
 pub use staged::Staged;
 
 use layout::Layout;
+use processes::Snapshot;
+
+use std::fs::File;
 
 use crate::error::{Error, Result};
 use crate::host::Paths;
@@ -66,6 +69,17 @@ impl Store {
         })
     }
 
+    /// Every container with who uses it, from one look at the processes.
+    pub fn usages(&self) -> Result<Vec<(Container, Usage)>> {
+        let snapshot = Snapshot::take()?;
+        let live = self.sessions()?;
+        let with_usage = |container: Container| {
+            let usage = container.usage(&snapshot, &live)?;
+            Ok((container, usage))
+        };
+        self.containers()?.into_iter().map(with_usage).collect()
+    }
+
     /// The live sessions of all containers, oldest first.
     pub fn sessions(&self) -> Result<Vec<Session>> {
         sessions::live(&self.layout.sessions())
@@ -85,6 +99,16 @@ impl Store {
     /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.
     pub fn blob(&self, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
         blobs::fetch(&self.layout, digest, size, report)
+    }
+
+    /// Whether the cache has the blob, by its size alone: readers verify.
+    pub fn has_blob(&self, digest: &Digest, size: u64) -> bool {
+        self.layout.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)
+    }
+
+    /// A file without a name in the cache, for what must be whole before it is read. The kernel frees it.
+    pub fn temporary(&self) -> Result<File> {
+        files::temporary(self.layout.cache())
     }
 
     /// Deletes a cached blob that turned out damaged.

@@ -95,23 +95,30 @@ pub(super) fn all() -> Result<Vec<u32>> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// The processes whose root is the directory `root` (device, inode) or whose mount namespace is in
-/// `namespaces`, ourselves and our own namespace excepted. Those that we may not look at are not seen.
-pub(super) fn inside(root: (u64, u64), namespaces: &[u64]) -> Result<Vec<Process>> {
-    let own = std::process::id();
-    let own_namespace = mount_namespace(own);
-    let is_inside = |&pid: &u32| {
-        let at_root = || {
-            fs::metadata(format!("/proc/{pid}/root")).is_ok_and(|found| (found.dev(), found.ino()) == root)
+/// Every process that we may look at, where it stands: one look at `/proc` for any number of questions.
+pub(super) struct Snapshot(Vec<(u32, (u64, u64), Option<u64>)>);
+
+impl Snapshot {
+    /// Looks, leaving out ourselves.
+    pub(super) fn take() -> Result<Snapshot> {
+        let own = std::process::id();
+        let look = |pid: u32| {
+            let root = fs::metadata(format!("/proc/{pid}/root")).ok()?;
+            Some((pid, (root.dev(), root.ino()), mount_namespace(pid)))
         };
-        let in_namespace = || {
-            !namespaces.is_empty()
-                && mount_namespace(pid)
-                    .is_some_and(|found| Some(found) != own_namespace && namespaces.contains(&found))
+        Ok(Snapshot(all()?.into_iter().filter(|&pid| pid != own).filter_map(look).collect()))
+    }
+
+    /// The processes whose root is the directory `root` (device, inode) or whose mount namespace is in
+    /// `namespaces`, our own namespace excepted.
+    pub(super) fn inside(&self, root: (u64, u64), namespaces: &[u64]) -> Vec<Process> {
+        let own = mount_namespace(std::process::id());
+        let is_inside = |at: (u64, u64), namespace: Option<u64>| {
+            at == root || (namespace != own && namespace.is_some_and(|found| namespaces.contains(&found)))
         };
-        pid != own && (at_root() || in_namespace())
-    };
-    Ok(all()?.into_iter().filter(is_inside).filter_map(Process::of).collect())
+        let inside = self.0.iter().filter(|(_, at, namespace)| is_inside(*at, *namespace));
+        inside.filter_map(|(pid, ..)| Process::of(*pid)).collect()
+    }
 }
 
 /// Ends what `find` finds, again and again until it finds nothing: SIGTERM, two seconds, SIGKILL.
@@ -176,10 +183,11 @@ mod tests {
         let root = fs::metadata("/").unwrap();
         let root = (root.dev(), root.ino());
         let mut child = sleeper("sleep 60");
-        let found = inside(root, &[]).unwrap();
+        let snapshot = Snapshot::take().unwrap();
+        let found = snapshot.inside(root, &[]);
         assert!(found.iter().any(|process| process.pid == child.id()));
         assert!(found.iter().all(|process| process.pid != std::process::id()));
-        assert!(inside((0, 0), &[]).unwrap().is_empty());
+        assert!(snapshot.inside((0, 0), &[]).is_empty());
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -139,9 +139,9 @@ fn an_image_is_remembered_by_its_bytes() {
     assert_eq!(found.resolved, image.resolved);
     assert!(store.image(&reference, Arch::Arm).unwrap().is_none());
     // As 3.2.0 of the Python tool names and fills it.
-    let theirs = scene.layout().image("localhost:5000/a/b:1_linux/arm/v7");
+    let theirs = scene.layout().image("localhost:5000/a/b:1_linux/riscv64");
     fs::write(theirs, r#"{"manifest": {"layers": []}, "repo": "a/b", "image_config": {}}"#).unwrap();
-    assert_eq!(store.image(&reference, Arch::Arm).unwrap().unwrap().manifest_raw, b"{\"layers\":[]}");
+    assert_eq!(store.image(&reference, Arch::Riscv64).unwrap().unwrap().manifest_raw, b"{\"layers\":[]}");
 }
 
 #[test]
