@@ -72,6 +72,9 @@ impl Policy<'_> {
                 task.state("retrying");
             }
             thread::sleep(retry::backoff(self.backoff, failures).max(asked.unwrap_or_default()));
+            if let Some(task) = self.task {
+                task.state("downloading");
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ mod resolv_conf;
 mod resolver;
 mod retry;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 mod url;
 

@@ -50,12 +50,12 @@ impl Resolver {
             let termux = host.termux().map(|termux| host.file(termux.prefix.join("etc").join(name)));
             [host.file(format!("/etc/{name}"))].into_iter().chain(termux).collect()
         };
-        Resolver {
-            hosts: both("hosts"),
-            resolv_confs: both("resolv.conf"),
-            port: 53,
-            known: Mutex::default(),
-        }
+        Resolver::with(both("hosts"), both("resolv.conf"), 53)
+    }
+
+    /// With these files, and name servers at `port`.
+    pub fn with(hosts: Vec<PathBuf>, resolv_confs: Vec<PathBuf>, port: u16) -> Resolver {
+        Resolver { hosts, resolv_confs, port, known: Mutex::default() }
     }
 
     /// The addresses of a host name, IPv4 first: a phone's IPv6 is often announced and dead, and the other way

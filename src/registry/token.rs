@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::body;
@@ -16,6 +16,9 @@ use crate::error::{Error, Kind};
 
 /// The most that a token server may say, in bytes.
 const BODY_MAX: u64 = 1 << 20;
+
+/// All but the unreserved characters (RFC 3986, section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// How long a token lives when its server does not say, and the least it is believed to live (token spec).
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -120,6 +123,6 @@ pub fn fetch(
 }
 
 fn query(params: &[(&str, &str)]) -> String {
-    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let encode = |text| utf8_percent_encode(text, ENCODED);
     params.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect::<Vec<_>>().join("&")
 }
