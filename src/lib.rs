@@ -43,8 +43,12 @@ pub mod registry;
 pub mod report;
 pub mod rootfs;
 pub mod store;
+pub mod sys;
 pub mod tls;
 pub mod ui;
+
+#[cfg(test)]
+mod testing;
 
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {

@@ -1,0 +1,192 @@
+//! One directory inside a root, and what can be done to one name in it: the hot path of unpacking, so each
+//! operation is one system call wherever the kernel has one that follows no link.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+use super::{FileType, Metadata, Timestamp, attributes, descent, regular, remove};
+use crate::sys;
+
+/// How every directory is opened.
+pub(super) const OPEN_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// One directory inside a root. Each operation takes a single name: not empty, no `/`, not `.` or `..`;
+/// anything else is `InvalidInput`. None follows a symlink. Modes of what is made are cut by the umask, and
+/// the kernel drops setgid from them: `chmod` after.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+}
+
+/// A directory opened for reading.
+impl From<OwnedFd> for Dir {
+    fn from(fd: OwnedFd) -> Dir {
+        Dir { fd }
+    }
+}
+
+impl From<Dir> for OwnedFd {
+    fn from(dir: Dir) -> OwnedFd {
+        dir.fd
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Dir {
+    /// The descriptor (opened for reading, so that it can be listed and synced).
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The names in it, without `.` and `..`, in no order.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Start(0))?;
+        let mut buffer = Vec::with_capacity(descent::BUFFER);
+        let mut names = Vec::new();
+        let mut entries = rustix::fs::RawDir::new(&self.fd, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(OsString::from_vec(name.to_vec()));
+            }
+        }
+        Ok(names)
+    }
+
+    /// A subdirectory.
+    pub fn dir(&self, name: &OsStr) -> io::Result<Dir> {
+        let flags = OPEN_FLAGS | OFlags::NOFOLLOW;
+        Ok(Dir { fd: rustix::fs::openat(&self.fd, leaf(name)?, flags, Mode::empty())? })
+    }
+
+    /// What stands there.
+    pub fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
+        Ok(rustix::fs::statat(&self.fd, leaf(name)?, AtFlags::SYMLINK_NOFOLLOW)?.into())
+    }
+
+    /// Makes a directory.
+    pub fn create_dir(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(&self.fd, leaf(name)?, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Makes a new regular file (`O_EXCL`) for writing.
+    pub fn create_file(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.fd, leaf(name)?, flags, Mode::from_raw_mode(mode))?.into())
+    }
+
+    /// A regular file for reading; everything else is refused unopened.
+    pub fn open(&self, name: &OsStr) -> io::Result<File> {
+        let name = leaf(name)?;
+        let open = |flags| {
+            let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(&self.fd, name, flags, Mode::empty())
+        };
+        regular::open(&open(OFlags::PATH)?, open)
+    }
+
+    /// Makes a symlink; `target` is any bytes but NUL, at least one.
+    pub fn symlink(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.fd, leaf(name)?)?)
+    }
+
+    /// What a symlink holds.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
+        let target = rustix::fs::readlinkat(&self.fd, leaf(name)?, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()))
+    }
+
+    /// Makes a FIFO, socket or device node.
+    pub fn mknod(&self, name: &OsStr, file_type: FileType, mode: u32, rdev: (u32, u32)) -> io::Result<()> {
+        use rustix::fs::FileType as Raw;
+        let file_type = match file_type {
+            FileType::Fifo => Raw::Fifo,
+            FileType::Character => Raw::CharacterDevice,
+            FileType::Block => Raw::BlockDevice,
+            FileType::Socket => Raw::Socket,
+            FileType::Regular | FileType::Directory | FileType::Symlink => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a special file"));
+            }
+        };
+        let rdev = rustix::fs::makedev(rdev.0, rdev.1);
+        Ok(rustix::fs::mknodat(&self.fd, leaf(name)?, file_type, Mode::from_raw_mode(mode), rdev)?)
+    }
+
+    /// Makes `name` a hard link to `to_name` in `to`, a symlink there not followed.
+    pub fn hard_link(&self, name: &OsStr, to: &Dir, to_name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&to.fd, leaf(to_name)?, &self.fd, leaf(name)?, AtFlags::empty())?)
+    }
+
+    /// Renames `name` to `to_name` in `to`, replacing what stands there.
+    pub fn rename(&self, name: &OsStr, to: &Dir, to_name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.fd, leaf(name)?, &to.fd, leaf(to_name)?)?)
+    }
+
+    /// Owner and group, of a link itself.
+    pub fn chown(&self, name: &OsStr, uid: u32, gid: u32) -> io::Result<()> {
+        let (owner, group) = attributes::ids(uid, gid);
+        Ok(rustix::fs::chownat(&self.fd, leaf(name)?, owner, group, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Permission bits, of anything but a symlink (which has none: `Ok`).
+    pub fn chmod(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        Ok(sys::chmod::at(self.as_fd(), leaf(name)?, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Modification time (and access time the same), of a link itself; clamped to what the filesystem holds.
+    pub fn set_mtime(&self, name: &OsStr, mtime: Timestamp) -> io::Result<()> {
+        let name = leaf(name)?;
+        attributes::clamped(mtime, |times| {
+            rustix::fs::utimensat(&self.fd, name, times, AtFlags::SYMLINK_NOFOLLOW)
+        })
+    }
+
+    /// Sets an extended attribute, of a link itself.
+    pub fn set_xattr(&self, name: &OsStr, key: &OsStr, value: &[u8]) -> io::Result<()> {
+        attributes::set_xattr_at(self, leaf(name)?, key, value)
+    }
+
+    /// The extended attributes, sorted by name. A filesystem that has none has an empty list.
+    pub fn xattrs(&self, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+        attributes::xattrs_at(self, leaf(name)?)
+    }
+
+    /// Unlinks what is not a directory.
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::empty())?)
+    }
+
+    /// Deletes an empty directory.
+    pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Deletes `name` and everything below it by descriptors: mode-000 trees, any depth, any names. Stops with
+    /// an error naming the path at any change of device or mount id, having deleted nothing beyond it.
+    /// `each` hears every path deleted, relative to this directory.
+    pub fn remove_all(&self, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
+        remove::remove_all(self, leaf(name)?, each)
+    }
+}
+
+/// A single name, or `InvalidInput`. NUL is refused by the system call layer, likewise.
+fn leaf(name: &OsStr) -> io::Result<&OsStr> {
+    match name.as_bytes() {
+        b"" | b"." | b".." => {}
+        bytes if bytes.contains(&b'/') => {}
+        _ => return Ok(name),
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a single file name"))
+}

@@ -1,0 +1,128 @@
+//! What is mounted below a directory, in any mount namespace: asked before a guest's root is deleted.
+//!
+//! Paths cannot be compared across namespaces and chroots, so a mount is placed by what it stands on: the
+//! filesystem and the path inside that. Processes that may not be looked into are skipped.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Stat;
+
+use super::mountinfo::{self, Entry};
+use crate::sys::identity::Identity;
+
+/// A mount below the directory asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where, relative to that directory; empty for one on the directory itself.
+    pub path: PathBuf,
+    /// A process in whose namespace it is; 0 for this one's.
+    pub pid: u32,
+}
+
+/// The mounts on and below `directory`, in this namespace and in every other one that a process of /proc lives
+/// in. A directory that is itself the root of a mount in this namespace is not listed for that.
+pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
+    let own = mountinfo::parse(&std::fs::read("/proc/self/mountinfo")?);
+    let place = Place::of(directory, &own)?;
+    let mut found = place.mounts(&own, 0);
+    let mut seen = HashSet::new();
+    if let Some(view) = view(Path::new("/proc/self")) {
+        seen.insert(view);
+    }
+    for process in std::fs::read_dir("/proc")? {
+        let process = process?;
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let path = process.path();
+        let Some(view) = view(&path).filter(|view| seen.insert(view.clone())) else { continue };
+        // Gone meanwhile, or a zombie, which has no mounts.
+        let Ok(text) = std::fs::read(path.join("mountinfo")) else { continue };
+        let mounts = mountinfo::parse(&text);
+        if view.root == place.file {
+            // Its root is the directory: all that it sees but the root itself is below, also where the mount
+            // that the root lies on is out of its sight.
+            let inside = mounts.iter().filter_map(|mount| mount.mount_point.strip_prefix("/").ok());
+            found.extend(
+                inside
+                    .filter(|path| !path.as_os_str().is_empty())
+                    .map(|path| Mount { path: path.to_owned(), pid }),
+            );
+        } else {
+            found.extend(place.mounts(&mounts, pid));
+        }
+    }
+    Ok(found)
+}
+
+/// A mount namespace as a process sees it: two processes of one view list the same mounts.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct View {
+    namespace: PathBuf,
+    /// Device and inode of its root directory.
+    root: (u64, u64),
+}
+
+fn view(process: &Path) -> Option<View> {
+    let namespace = std::fs::read_link(process.join("ns/mnt")).ok()?;
+    let root = rustix::fs::stat(process.join("root")).ok()?;
+    Some(View { namespace, root: file(&root) })
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the width differs between architectures")]
+fn file(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
+/// A directory by what every namespace agrees on.
+struct Place {
+    /// Device and inode.
+    file: (u64, u64),
+    /// The mount in this namespace that shows it.
+    mount: u64,
+    dev: (u32, u32),
+    /// From the filesystem's own root.
+    path: PathBuf,
+}
+
+impl Place {
+    fn of(directory: BorrowedFd<'_>, own: &[Entry]) -> io::Result<Place> {
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
+        let identity = Identity::of(directory)?;
+        let mount = match identity.mount {
+            Some(id) => own.iter().find(|mount| mount.id == id),
+            // Before Linux 3.15: the innermost that the path runs through, the last mounted of several.
+            None => own
+                .iter()
+                .filter(|mount| path.starts_with(&mount.mount_point))
+                .max_by_key(|mount| mount.mount_point.as_os_str().len()),
+        };
+        let Some(mount) = mount else {
+            return Err(io::Error::other("the directory lies on no mount of this process"));
+        };
+        let relative = path.strip_prefix(&mount.mount_point).map_err(io::Error::other)?;
+        Ok(Place {
+            file: file(&rustix::fs::fstat(directory)?),
+            mount: mount.id,
+            dev: mount.dev,
+            path: join(&mount.root, relative),
+        })
+    }
+
+    fn mounts(&self, mounts: &[Entry], pid: u32) -> Vec<Mount> {
+        let placed = mounts.iter().filter_map(|mount| {
+            let parent = mounts.iter().find(|parent| parent.id == mount.parent && parent.dev == self.dev)?;
+            let relative = mount.mount_point.strip_prefix(&parent.mount_point).ok()?;
+            let path = join(&parent.root, relative).strip_prefix(&self.path).ok()?.to_owned();
+            (mount.id != self.mount).then_some(Mount { path, pid })
+        });
+        placed.collect()
+    }
+}
+
+/// Without the trailing slash that joining an empty path leaves.
+fn join(root: &Path, relative: &Path) -> PathBuf {
+    if relative.as_os_str().as_bytes().is_empty() { root.to_owned() } else { root.join(relative) }
+}

@@ -1,0 +1,234 @@
+//! Deleting a tree by descriptors. It never enters another mount: a guest's root with the phone's storage bound
+//! into it loses the guest and keeps the storage. Any depth, any names, any modes; what is put into the tree
+//! meanwhile is deleted too, what is moved out of it is not followed.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, IFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use super::descent::{BUFFER, Descent};
+use super::dir::OPEN_FLAGS;
+use super::{Dir, regular};
+use crate::sys::{chmod, identity::Identity};
+
+/// See [`Dir::remove_all`].
+pub fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
+    let mount = Identity::of(parent.as_fd())?;
+    let start = Level {
+        name: CString::default(),
+        deleted: 0,
+        pending: vec![CString::new(name.as_bytes())?],
+        drained: true,
+    };
+    let descent = Descent::new(parent.as_fd().try_clone_to_owned()?, mount, start);
+    let mut removal =
+        Removal { mount, path: PathBuf::new(), deleted: 0, buffer: Vec::with_capacity(BUFFER), each };
+    removal.run(descent).map_err(|error| at_path(&removal.path, error))
+}
+
+struct Removal<'a> {
+    /// What must not be left.
+    mount: Identity,
+    /// What is being deleted, from where the deletion started: in an error, the culprit.
+    path: PathBuf,
+    /// How many files and directories are gone.
+    deleted: u64,
+    buffer: Vec<u8>,
+    each: &'a mut dyn FnMut(&Path),
+}
+
+/// A directory being emptied.
+struct Level {
+    name: CString,
+    /// `Removal::deleted` on entering it.
+    deleted: u64,
+    /// Its subdirectories met so far.
+    pending: Vec<CString>,
+    /// All of it was read.
+    drained: bool,
+}
+
+impl Removal<'_> {
+    fn run(&mut self, mut descent: Descent<Level>) -> io::Result<()> {
+        loop {
+            if let Some(name) = descent.data().pending.pop() {
+                self.push(&name);
+                if let Some((fd, identity)) = self.open_or_unlink(descent.fd(), &name)? {
+                    let deleted = self.deleted;
+                    descent.enter(fd, identity, Level { name, deleted, pending: Vec::new(), drained: false });
+                }
+            } else if !descent.data().drained {
+                let (pending, drained) = self.sweep(descent.fd())?;
+                descent.data().pending = pending;
+                descent.data().drained = drained;
+            } else {
+                let Some(emptied) = descent.leave()? else { return Ok(()) };
+                match self.unlink(descent.fd(), &emptied.name, AtFlags::REMOVEDIR) {
+                    Ok(()) => self.gone(),
+                    Err(Errno::NOENT) => {}
+                    // Something was put in, or the filesystem skips entries while others are deleted: once more,
+                    // as long as that gets anywhere.
+                    Err(Errno::NOTEMPTY | Errno::EXIST) if self.deleted > emptied.deleted => {
+                        descent.data().pending.push(emptied.name);
+                    }
+                    Err(errno) => return Err(errno.into()),
+                }
+                self.path.pop();
+            }
+        }
+    }
+
+    /// Deletes the files among the next few hundred entries of `dir`; the names of the directories, and whether
+    /// that was the end.
+    fn sweep(&mut self, dir: BorrowedFd<'_>) -> io::Result<(Vec<CString>, bool)> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut directories = Vec::new();
+        let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
+        let mut drained = true;
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                // The directory itself was deleted by somebody else.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                let directory = entry.file_type() == rustix::fs::FileType::Directory;
+                if directory || !self.unlink_file(dir, name)? {
+                    directories.push(name.to_owned());
+                }
+            }
+            if entries.is_buffer_empty() {
+                drained = false;
+                break;
+            }
+        }
+        self.buffer = buffer;
+        Ok((directories, drained))
+    }
+
+    /// Deletes `name`; false when it is a directory.
+    fn unlink_file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {
+        self.push(name);
+        let deleted = match self.unlink(dir, name, AtFlags::empty()) {
+            Ok(()) => {
+                self.gone();
+                true
+            }
+            Err(Errno::NOENT) => true,
+            Err(Errno::ISDIR) => false,
+            Err(errno) => return Err(errno.into()),
+        };
+        self.path.pop();
+        Ok(deleted)
+    }
+
+    /// Opens the directory `name`, unless a mount begins there. Anything else that stands there is deleted.
+    fn open_or_unlink(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &CStr,
+    ) -> io::Result<Option<(OwnedFd, Identity)>> {
+        let open = || rustix::fs::openat(dir, name, OPEN_FLAGS | OFlags::NOFOLLOW, Mode::empty());
+        let opened = match open() {
+            Err(Errno::ACCESS) => {
+                self.permit(dir);
+                // Whether it helped, the second attempt tells.
+                let _ = chmod::at(dir, OsStr::from_bytes(name.to_bytes()), Mode::RWXU);
+                open()
+            }
+            opened => opened,
+        };
+        let fd = match opened {
+            Ok(fd) => fd,
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                self.path.pop();
+                return match self.unlink_file(dir, name)? {
+                    true => Ok(None),
+                    false => Err(Errno::AGAIN.into()),
+                };
+            }
+            Err(Errno::NOENT) if self.is_inside() => {
+                self.path.pop();
+                return Ok(None);
+            }
+            Err(errno) => return Err(errno.into()),
+        };
+        let identity = Identity::of(fd.as_fd())?;
+        if !identity.same_mount(&self.mount) {
+            return Err(io::Error::new(io::ErrorKind::CrossesDevices, "something is mounted there"));
+        }
+        Ok(Some((fd, identity)))
+    }
+
+    fn unlink(&mut self, dir: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
+        match rustix::fs::unlinkat(dir, name, flags) {
+            Err(Errno::ACCESS) => self.permit(dir),
+            Err(Errno::PERM) => self.unlock(dir, name),
+            answer => return answer,
+        }
+        rustix::fs::unlinkat(dir, name, flags)
+    }
+
+    /// Lets the owner write to `dir`. Root never needs it.
+    fn permit(&self, dir: BorrowedFd<'_>) {
+        if self.is_inside() {
+            let _ = rustix::fs::fchmod(dir, Mode::RWXU);
+        }
+    }
+
+    /// Takes the immutable and append-only flags from `name` and from the directory that holds it.
+    fn unlock(&self, dir: BorrowedFd<'_>, name: &CStr) {
+        if self.is_inside() {
+            clear_flags(dir);
+        }
+        let open =
+            |flags| rustix::fs::openat(dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        if let Ok(directory) = open(OPEN_FLAGS) {
+            clear_flags(directory.as_fd());
+        } else if let Ok(found) = open(OFlags::PATH)
+            && let Ok(file) = regular::open(&found, open)
+        {
+            clear_flags(file.as_fd());
+        }
+    }
+
+    /// Whether what holds `path` is part of what is to be deleted, not the directory around it.
+    fn is_inside(&self) -> bool {
+        self.path.parent().is_some_and(|parent| !parent.as_os_str().is_empty())
+    }
+
+    fn push(&mut self, name: &CStr) {
+        self.path.push(OsStr::from_bytes(name.to_bytes()));
+    }
+
+    fn gone(&mut self) {
+        self.deleted += 1;
+        (self.each)(&self.path);
+    }
+}
+
+/// `FS_IOC_SETFLAGS`. A filesystem without flags refuses, and then they were not what stood in the way.
+fn clear_flags(fd: BorrowedFd<'_>) {
+    let locked = IFlags::IMMUTABLE | IFlags::APPEND;
+    if let Ok(flags) = rustix::fs::ioctl_getflags(fd)
+        && flags.intersects(locked)
+    {
+        let _ = rustix::fs::ioctl_setflags(fd, flags.difference(locked));
+    }
+}
+
+/// Names the culprit. `EBUSY` is how the kernel refuses to delete a mount point.
+fn at_path(path: &Path, error: io::Error) -> io::Error {
+    let reason = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::BUSY) => "something is mounted there".to_owned(),
+        Some(_) => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
+        None => error.to_string(),
+    };
+    io::Error::new(error.kind(), format!("'{}': {reason}", path.display()))
+}

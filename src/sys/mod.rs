@@ -1,0 +1,11 @@
+//! The kernel's doors: one system call a function, the only block where `unsafe` is allowed.
+//!
+//! rustix speaks for most of them already; what stands here is what it lacks, and what must behave alike on
+//! kernels from 3.10 on. A modern call and its old twin share one signature through [`Modern`].
+
+pub mod chmod;
+pub mod identity;
+mod modern;
+pub mod resolve;
+
+pub use modern::Modern;

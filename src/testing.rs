@@ -1,0 +1,39 @@
+//! What unit tests share: a temporary directory that is gone on drop, a mount inside it never followed.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An empty directory of the test's own.
+#[derive(Debug)]
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> TempDir {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("cd-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        TempDir(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The directory, open for reading.
+    pub(crate) fn open(&self) -> OwnedFd {
+        std::fs::File::open(&self.0).unwrap().into()
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let parent = std::fs::File::open(std::env::temp_dir()).unwrap();
+        let name = self.0.file_name().unwrap();
+        let removed = crate::rootfs::Dir::from(OwnedFd::from(parent)).remove_all(name, &mut |_| {});
+        if !std::thread::panicking() {
+            removed.unwrap();
+        }
+    }
+}
