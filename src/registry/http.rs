@@ -14,6 +14,7 @@ use super::proxy::Proxies;
 use super::resolver::{self, Resolver};
 use super::retry::{Failure, Retry};
 use super::settings::Settings;
+use super::socks::Socks;
 use super::url::{self, Origin};
 use crate::error::{Error, Kind};
 use crate::host::Host;
@@ -76,6 +77,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("chroot-distro/", env!("CARGO_PKG_VERSION")))
+            .proxy(None)
             .accept_encoding("identity")
             .timeout_resolve(Some(patience.connect))
             .timeout_connect(Some(patience.connect))
@@ -86,6 +88,7 @@ impl Http {
             .build();
         let chain =
             ().chain(ConnectProxyConnector::default())
+                .chain(Socks)
                 .chain(TcpConnector::default())
                 .chain(tls::Connector::new(host.clone(), settings.insecure));
         let agent = Agent::with_parts(config, chain, Resolver::of(host));
@@ -139,6 +142,18 @@ impl Http {
         wait: Option<Duration>,
     ) -> Result<Response, Failure> {
         let proxy = self.proxies.of_origin(origin)?;
+        let way = match &proxy {
+            Some(proxy) => {
+                format!(
+                    "'{}:{}' through the proxy '{}:{}'",
+                    origin.host,
+                    origin.port,
+                    proxy.host(),
+                    proxy.port()
+                )
+            }
+            None => format!("'{}:{}'", origin.host, origin.port),
+        };
         let mut builder = HttpRequest::builder().uri(&request.url).method(match request.method {
             Method::Get => "GET",
             Method::Head => "HEAD",
@@ -162,7 +177,7 @@ impl Http {
             Method::Post(form) => self.run(builder.body(form.as_str()).map_err(unusable)?, proxy, wait),
             _ => self.run(builder.body(()).map_err(unusable)?, proxy, wait),
         };
-        sent.map_err(|error| failure(&request.url, error))
+        sent.map_err(|error| failure(&request.url, &way, error))
     }
 
     fn run<B: AsSendBody>(
@@ -192,10 +207,8 @@ fn redirect(response: &Response) -> Option<String> {
     Some(location.to_str().ok()?.to_owned())
 }
 
-/// What a request failed of, in our words.
-fn failure(target: &str, error: ureq::Error) -> Failure {
-    let origin = Origin::of(target).ok();
-    let place = origin.map_or_else(|| url::shown(target), |o| format!("{}:{}", o.host, o.port));
+/// What a request failed of, in our words; `way` is the place, and the proxy before it.
+fn failure(target: &str, way: &str, error: ureq::Error) -> Failure {
     let error = match tls::failure(error) {
         Ok(ours) if ours.kind() == Kind::Network => return Failure::passing(ours),
         Ok(ours) => return Failure::fatal(ours),
@@ -205,22 +218,22 @@ fn failure(target: &str, error: ureq::Error) -> Failure {
         Ok(ours) => return Failure { error: ours, retry: Retry::IfReached },
         Err(error) => error,
     };
-    let hint = "check the network, and the proxy if there is one";
+    let hint = "check the network";
     match error {
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Failure {
-            error: Error::network(format!("cannot connect to '{place}': no answer in time")).hint(hint),
+            error: Error::network(format!("cannot connect to {way}: no answer in time")).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::ConnectionFailed => Failure {
-            error: Error::network(format!("cannot connect to '{place}'")).hint(hint),
+            error: Error::network(format!("cannot connect to {way}")).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::Io(error) if is_unreachable(&error) => Failure {
-            error: Error::network(format!("cannot connect to '{place}': {}", reason(&error))).hint(hint),
+            error: Error::network(format!("cannot connect to {way}: {}", reason(&error))).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::ConnectProxyFailed(why) => Failure {
-            error: Error::network(format!("the proxy does not connect to '{place}': {why}")).hint(hint),
+            error: Error::network(format!("cannot connect to {way}: {why}")).hint(hint),
             retry: Retry::IfReached,
         },
         error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl) => {

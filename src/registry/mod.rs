@@ -6,7 +6,7 @@
 //! | `download` | one body into a sink, through drops, stalls and busy servers |
 //! | `endpoint`, `mirrors` | a registry or a mirror: scheme, repository, authentication |
 //! | `token`, `challenge`, `keychain`, `helper` | the parts of authentication |
-//! | `http`, `body`, `url`, `proxy` | one request |
+//! | `http`, `body`, `url`, `proxy`, `socks` | one request |
 //! | `resolver`, `dns`, `resolv_conf` | names to addresses without the C library |
 //! | `retry`, `limiter`, `settings`, `explain` | when, how fast, how, and why not |
 
@@ -27,6 +27,7 @@ mod resolv_conf;
 mod resolver;
 mod retry;
 mod settings;
+mod socks;
 #[cfg(test)]
 mod tests;
 mod token;

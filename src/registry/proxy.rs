@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ureq::Proxy;
 
-use super::url::Origin;
+use super::url::{Origin, shown};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -40,15 +40,7 @@ impl Proxies {
     pub fn of_origin(&self, origin: &Origin) -> Result<Option<Proxy>> {
         let proxy = if origin.scheme == "https" { &self.https } else { &self.http };
         match proxy {
-            Some(url) if !origin.is_loopback() && !self.is_exception(origin) => {
-                Proxy::new(url).map(Some).map_err(|_| {
-                    Error::invalid(format!(
-                        "the proxy of the environment, '{}', is not usable",
-                        super::url::shown(url)
-                    ))
-                    .hint("set https_proxy (http_proxy, all_proxy) like http://host:port, or unset it")
-                })
-            }
+            Some(url) if !origin.is_loopback() && !self.is_exception(origin) => parse(url).map(Some),
             _ => Ok(None),
         }
     }
@@ -77,6 +69,22 @@ impl Proxies {
                 || (address.is_none() && host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')))
         })
     }
+}
+
+/// `socks5://` is read as `socks5h://`: where such a proxy is needed, there is often no other resolver, or none to
+/// be trusted.
+fn parse(url: &str) -> Result<Proxy> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "socks" | "socks5" | "socks5h" => "socks5h",
+        "https" => "https",
+        "http" => "http",
+        _ => "",
+    };
+    Proxy::new(&format!("{scheme}://{rest}")).map_err(|_| {
+        Error::invalid(format!("the proxy of the environment, '{}', is not usable", shown(url)))
+            .hint("set https_proxy (http_proxy, all_proxy) like http://host:port or socks5://host:port, or unset it")
+    })
 }
 
 fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {

@@ -3,6 +3,7 @@
 mod auth;
 mod downloads;
 mod lookups;
+mod proxies;
 mod server;
 
 use std::sync::Mutex;
