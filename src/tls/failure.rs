@@ -61,14 +61,13 @@ pub(super) fn explain(host: &str, error: &rustls::Error, problems: &[String]) ->
     Error::new(Kind::Denied, reason).hint(hint)
 }
 
-/// `presented` are Debug forms: `DnsName("example.org")`, `IpAddress(192.0.2.1)`.
+/// `presented` are Debug forms: `DnsName("example.org")`, `IpAddress(192.0.2.1)`, `Unsupported(0x01)`.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
-        let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
-        format!("'{}'", inner.trim_matches('"'))
+        let (kind, rest) = name.split_once('(')?;
+        let inner = rest.trim_end_matches(')').trim_matches('"');
+        (kind != "Unsupported").then(|| format!("'{inner}'"))
     };
-    match presented {
-        [] => "no name at all".to_owned(),
-        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
-    }
+    let names: Vec<String> = presented.iter().filter_map(bare).collect();
+    if names.is_empty() { "no host at all".to_owned() } else { names.join(", ") }
 }

@@ -20,8 +20,6 @@ mod kx;
 mod random;
 mod roots;
 mod suites;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 pub use connector::{Connector, Transport};

@@ -51,10 +51,21 @@ static ED25519: Algorithm = algorithm(alg_id::ED25519, alg_id::ED25519, ed25519)
 static PKCS1_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA256, pkcs1::<Sha256>);
 static PKCS1_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA384, pkcs1::<Sha384>);
 static PKCS1_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA512, pkcs1::<Sha512>);
+static BARE_PKCS1_SHA256: Algorithm =
+    algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), pkcs1::<Sha256>);
+static BARE_PKCS1_SHA384: Algorithm =
+    algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), pkcs1::<Sha384>);
+static BARE_PKCS1_SHA512: Algorithm =
+    algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), pkcs1::<Sha512>);
 static PSS_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA256, pss::<Sha256>);
 static PSS_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA384, pss::<Sha384>);
 static PSS_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA512, pss::<Sha512>);
 const RSA: AlgorithmIdentifier = alg_id::RSA_ENCRYPTION;
+
+/// A PKCS#1 identifier without its NULL parameters: not allowed, but to be accepted (RFC 4055 section 5).
+const fn bare(oid: &'static [u8]) -> AlgorithmIdentifier {
+    AlgorithmIdentifier::from_slice(oid)
+}
 
 /// What webpki may use, and which of it each TLS scheme means. TLS 1.2's ECDSA schemes do not fix the curve.
 pub(super) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
@@ -67,6 +78,9 @@ pub(super) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorit
         &PKCS1_SHA256,
         &PKCS1_SHA384,
         &PKCS1_SHA512,
+        &BARE_PKCS1_SHA256,
+        &BARE_PKCS1_SHA384,
+        &BARE_PKCS1_SHA512,
         &PSS_SHA256,
         &PSS_SHA384,
         &PSS_SHA512,

@@ -74,13 +74,13 @@ impl Pki {
         fs::write(self.dir.join("index.txt"), "").unwrap();
         fs::write(
             self.dir.join("ca.cnf"),
-            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n\
+            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\ndefault_md=sha256\nrand_serial=yes\npolicy=p\n\
              [p]\ncommonName=optional\n",
         )
         .unwrap();
         self.sign("p256", authority, HERE, |request, extensions, out| {
             format!(
-                "ca -batch -config ca.cnf -rand_serial -notext -in {request} -cert {authority}-ca.pem \
+                "ca -batch -config ca.cnf -notext -in {request} -cert {authority}-ca.pem \
                  -keyfile {authority}.key -extfile {extensions} -startdate {start} -enddate {end} -out {out}"
             )
         })
@@ -104,12 +104,12 @@ impl Pki {
     }
 
     /// An authority that presents itself as a server, as `openssl req -x509` makes by default.
-    pub fn self_signed(&self, names: &str) -> Identity {
-        let key = self.key("p256");
+    pub fn self_signed(&self, kind: &str, names: &str) -> Identity {
+        let key = self.key(kind);
         self.openssl(&format!(
-            "req -x509 -new -key p256.key -subj /CN=self -addext subjectAltName={names} -days 30 -out self.pem"
+            "req -x509 -new -key {kind}.key -subj /CN=self -addext subjectAltName={names} -days 30 -out {kind}-self.pem"
         ));
-        Identity { certificate: self.dir.join("self.pem"), key }
+        Identity { certificate: self.dir.join(format!("{kind}-self.pem")), key }
     }
 
     fn openssl(&self, arguments: &str) {
