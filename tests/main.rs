@@ -5,6 +5,7 @@
 //! | file | its concern |
 //! |---|---|
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
+//! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
 //! `support` holds what they stand on. Every test that needs root runs in [`support::sandbox`]: its own mount
 //! namespace and scratch tree, searched for leaks when the test ends.
@@ -17,3 +18,4 @@
 mod support;
 
 mod ranks;
+mod tls;

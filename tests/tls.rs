@@ -23,7 +23,7 @@ use crate::support::need::need;
 
 mod pki;
 
-use pki::{HERE, Identity, Pki, Server};
+use pki::{HERE, Identity, Pki};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
 
@@ -388,9 +388,12 @@ fn unreadable_roots_are_told_when_they_matter() {
     std::fs::write(&empty, "").unwrap();
     let hint =
         |key, value| fetch(host(&[(key, value)]), false, &url).unwrap_err().hint_text().unwrap().to_owned();
-    assert_eq!(hint("SSL_CERT_FILE", "/no/such"), "SSL_CERT_FILE '/no/such' does not exist");
+    assert_eq!(
+        hint("SSL_CERT_FILE", "/no/such"),
+        "cannot read SSL_CERT_FILE '/no/such': No such file or directory"
+    );
     assert!(hint("SSL_CERT_FILE", empty.to_str().unwrap()).ends_with("/empty' holds no certificate"));
-    assert!(hint("SSL_CERT_DIR", "/no/such:/nor").contains("; SSL_CERT_DIR '/nor' does not exist"));
+    assert!(hint("SSL_CERT_DIR", "/no/such:/nor").contains("; cannot read SSL_CERT_DIR '/nor': No such"));
 }
 
 #[test]

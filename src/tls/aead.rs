@@ -227,3 +227,144 @@ fn open<C: Cipher>(
         .map_err(|_| Error::DecryptError)?;
     Ok(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::crypto::cipher::OutboundChunks;
+
+    use super::*;
+
+    const VERSION: ProtocolVersion = ProtocolVersion::TLSv1_2;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn plain(typ: ContentType, text: &[u8]) -> OutboundPlainMessage<'_> {
+        OutboundPlainMessage { typ, version: VERSION, payload: OutboundChunks::Single(text) }
+    }
+
+    /// The record without its header.
+    fn seal(encrypter: &mut dyn MessageEncrypter, text: &[u8], sequence: u64) -> Vec<u8> {
+        let record = encrypter.encrypt(plain(ContentType::ApplicationData, text), sequence).unwrap().encode();
+        assert_eq!(record.len(), 5 + encrypter.encrypted_payload_len(text.len()));
+        record[5..].to_vec()
+    }
+
+    fn unseal(
+        decrypter: &mut dyn MessageDecrypter,
+        sealed: &mut [u8],
+        sequence: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let message = InboundOpaqueMessage::new(ContentType::ApplicationData, VERSION, sealed);
+        decrypter.decrypt(message, sequence).map(|plain| plain.payload.to_vec())
+    }
+
+    /// RFC 8448 section 3: the client's Finished.
+    #[test]
+    fn tls13_aes_128_gcm_agrees_with_the_published_trace() {
+        let cipher = Aes128Gcm::new_from_slice(&bytes("dbfaa693d1762c5b666af5d950258d01")).unwrap();
+        let iv = Iv::copy(&bytes("5bd3c71b836e0b76bb73265f"));
+        let mut direction = Tls13 { cipher, iv };
+        let text = bytes("14000020a8ec436d677634ae525ac1fcebe11a039ec17694fac6e98527b642f2edd5ce61");
+        let record = bytes(
+            "170303003575ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc\
+             44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546",
+        );
+        assert_eq!(direction.encrypt(plain(ContentType::Handshake, &text), 0).unwrap().encode(), record);
+        let mut sealed = record[5..].to_vec();
+        let message = InboundOpaqueMessage::new(ContentType::ApplicationData, VERSION, &mut sealed);
+        let opened = direction.decrypt(message, 0).unwrap();
+        assert_eq!((opened.typ, opened.payload), (ContentType::Handshake, &text[..]));
+    }
+
+    /// RFC 8439 section 2.8.2.
+    #[test]
+    fn chacha20_poly1305_agrees_with_the_published_vector() {
+        let key: Vec<u8> = (0x80..0xa0).collect();
+        let cipher = ChaCha20Poly1305::new_from_slice(&key).unwrap();
+        let nonce = bytes("070000004041424344454647").try_into().unwrap();
+        let mut sealed = bytes(
+            "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6\
+             3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36\
+             92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc\
+             3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691",
+        );
+        let length = open(&cipher, nonce, &bytes("50515253c0c1c2c3c4c5c6c7"), &mut sealed).unwrap();
+        assert!(sealed[..length].starts_with(b"Ladies and Gentlemen of the class of '99: "));
+        assert!(sealed[..length].ends_with(b"sunscreen would be it."));
+    }
+
+    type Direction = (&'static str, Box<dyn MessageEncrypter>, Box<dyn MessageDecrypter>);
+
+    /// Both versions of every cipher.
+    fn directions() -> Vec<Direction> {
+        fn both<C: Cipher>(names: [&'static str; 2], aead: &Aead<C>) -> [Direction; 2] {
+            let cipher = || C::new(&Array::from_fn(|at| at as u8));
+            let tls13 = || Tls13 { cipher: cipher(), iv: Iv::new([7; NONCE_LEN]) };
+            let explicit = aead.explicit;
+            let tls12 = || Tls12 { cipher: cipher(), iv: Iv::new([9; NONCE_LEN]), explicit };
+            [
+                (names[0], Box::new(tls13()), Box::new(tls13())),
+                (names[1], Box::new(tls12()), Box::new(tls12())),
+            ]
+        }
+        [
+            both(["1.3 AES-128-GCM", "1.2 AES-128-GCM"], &AES_128_GCM),
+            both(["1.3 AES-256-GCM", "1.2 AES-256-GCM"], &AES_256_GCM),
+            both(["1.3 ChaCha20", "1.2 ChaCha20"], &CHACHA20_POLY1305),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    #[test]
+    fn any_change_of_bytes_sequence_or_type_is_refused() {
+        for (name, mut encrypter, mut decrypter) in directions() {
+            let sealed = seal(&mut *encrypter, b"layer", 3);
+            assert_eq!(unseal(&mut *decrypter, &mut sealed.clone(), 3).unwrap(), b"layer", "{name}");
+            for bit in 0..sealed.len() * 8 {
+                let mut changed = sealed.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(
+                    unseal(&mut *decrypter, &mut changed, 3),
+                    Err(Error::DecryptError),
+                    "{name} {bit}"
+                );
+            }
+            assert_eq!(unseal(&mut *decrypter, &mut sealed.clone(), 4), Err(Error::DecryptError), "{name}");
+            assert_ne!(sealed, seal(&mut *encrypter, b"layer", 4), "{name}");
+        }
+    }
+
+    #[test]
+    fn records_of_any_length_end_without_a_panic() {
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for (name, mut encrypter, mut decrypter) in directions() {
+            for length in (0..64).chain([255, 16_383, 16_384, 16_385, 18_432, 65_535]) {
+                let mut noise: Vec<u8> = (0..length).map(|_| random()).collect();
+                assert_eq!(
+                    unseal(&mut *decrypter, &mut noise, 0),
+                    Err(Error::DecryptError),
+                    "{name} {length}"
+                );
+            }
+            for length in [0, 1, MAX_PLAINTEXT] {
+                let text: Vec<u8> = (0..length).map(|_| random()).collect();
+                let mut sealed = seal(&mut *encrypter, &text, u64::MAX);
+                assert_eq!(unseal(&mut *decrypter, &mut sealed, u64::MAX).unwrap(), text, "{name} {length}");
+            }
+            let mut sealed = seal(&mut *encrypter, &vec![0; MAX_PLAINTEXT + 1], 0);
+            assert_eq!(
+                unseal(&mut *decrypter, &mut sealed, 0),
+                Err(Error::PeerSentOversizedRecord),
+                "{name}"
+            );
+        }
+    }
+}

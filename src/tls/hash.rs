@@ -47,3 +47,35 @@ impl<D: Digest + Clone + Send + Sync + 'static> Context for Running<D> {
         self.0.update(data);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 180-4's examples for "abc".
+    #[test]
+    fn at_once_in_parts_and_forked() {
+        let hashes: [(&dyn Hash, &str); 2] = [
+            (&SHA256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                &SHA384,
+                "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
+                 8086072ba1e7cc2358baeca134c825a7",
+            ),
+        ];
+        let hex = |output: Output| output.as_ref().iter().map(|b| format!("{b:02x}")).collect::<String>();
+        for (hash, abc) in hashes {
+            assert_eq!(hex(hash.hash(b"abc")), abc);
+            assert_eq!(hash.output_len() * 2, abc.len());
+            let mut running = hash.start();
+            running.update(b"a");
+            let mut fork = running.fork();
+            fork.update(b"bc");
+            assert_eq!(hex(fork.fork_finish()), abc);
+            assert_eq!(hex(fork.finish()), abc);
+            running.update(b"b");
+            running.update(b"c");
+            assert_eq!(hex(running.finish()), abc);
+        }
+    }
+}

@@ -128,3 +128,66 @@ where
         self.name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hex: &str) -> [u8; 32] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    /// RFC 7748 section 6.1.
+    #[test]
+    fn x25519_agrees_with_the_published_vector() {
+        let secret = bytes("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+        let secret = StaticSecret::from(secret);
+        let ours = X25519 { name: NamedGroup::X25519, share: (&secret).into(), secret };
+        assert_eq!(ours.pub_key(), bytes("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"));
+        let theirs = bytes("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+        assert_eq!(
+            Box::new(ours).complete(&theirs).unwrap().secret_bytes(),
+            bytes("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+        );
+    }
+
+    #[test]
+    fn both_sides_agree_and_shares_differ_each_time() {
+        for (group, length) in GROUPS.into_iter().zip([32, 32, 48]) {
+            let (ours, theirs) = (group.start().unwrap(), group.start().unwrap());
+            let shares = [ours.pub_key().to_vec(), theirs.pub_key().to_vec()];
+            assert_ne!(shares[0], shares[1]);
+            let secrets = [ours.complete(&shares[1]).unwrap(), theirs.complete(&shares[0]).unwrap()];
+            assert_eq!(secrets[0].secret_bytes(), secrets[1].secret_bytes());
+            assert_eq!(secrets[0].secret_bytes().len(), length);
+        }
+    }
+
+    #[test]
+    fn invalid_shares_are_refused() {
+        for group in GROUPS {
+            let good = group.start().unwrap().pub_key().to_vec();
+            let refused = |share: &[u8]| {
+                let result = group.start().unwrap().complete(share);
+                matches!(result, Err(Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare)))
+            };
+            assert!(refused(&[]));
+            assert!(refused(&good[1..]));
+            assert!(refused(&[&good[..], &[0]].concat()));
+            // A point of small order, and the point at infinity.
+            assert!(refused(&vec![0; good.len()]));
+            assert!(refused(&[0]));
+            if group.name() != NamedGroup::X25519 {
+                let mut off_the_curve = good.clone();
+                *off_the_curve.last_mut().unwrap() ^= 1;
+                assert!(refused(&off_the_curve));
+                let compressed =
+                    [&[2 + (good[good.len() - 1] & 1)], &good[1..good.len().div_ceil(2)]].concat();
+                assert!(
+                    PublicKey::<p256::NistP256>::from_sec1_bytes(&compressed).is_ok() || good.len() != 65
+                );
+                assert!(refused(&compressed));
+            }
+        }
+    }
+}

@@ -5,14 +5,15 @@
 //! OpenSSL. What cannot be read or parsed is left out: that makes some server untrusted, never one trusted, and
 //! the error that then follows tells of it ([`Roots::problems`]).
 
-use std::io::ErrorKind;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::{collections::HashSet, env, fs};
+use std::{env, fs, io};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::error::Error;
 use crate::host::Host;
 
 /// The usual bundles; the first that is there is read, after Termux's.
@@ -62,20 +63,19 @@ impl Roots {
     }
 
     /// A source that the user named: it should be there and hold something.
-    fn named(&mut self, variable: &str, path: &Path, add: fn(&mut Roots, &Path) -> std::io::Result<usize>) {
-        let problem = match add(self, path) {
-            Ok(0) => "holds no certificate".to_owned(),
-            Ok(_) => return,
-            Err(error) if error.kind() == ErrorKind::NotFound => "does not exist".to_owned(),
-            Err(error) => format!("cannot be read ({error})"),
-        };
-        self.problems.push(format!("{variable} '{}' {problem}", path.display()));
+    fn named(&mut self, variable: &str, path: &Path, add: fn(&mut Roots, &Path) -> io::Result<usize>) {
+        let name = format!("{variable} '{}'", path.display());
+        match add(self, path) {
+            Ok(0) => self.problems.push(format!("{name} holds no certificate")),
+            Ok(_) => {}
+            Err(error) => self.problems.push(Error::io(format!("read {name}"), error).to_string()),
+        }
     }
 
     fn first_of(
         &mut self,
         paths: impl IntoIterator<Item = PathBuf>,
-        add: fn(&mut Roots, &Path) -> std::io::Result<usize>,
+        add: fn(&mut Roots, &Path) -> io::Result<usize>,
     ) {
         for path in paths {
             if matches!(add(self, &path), Ok(1..)) {
@@ -85,7 +85,7 @@ impl Roots {
     }
 
     /// Adds every certificate of a PEM file that can be parsed; returns how many those are.
-    fn add_file(&mut self, path: &Path) -> std::io::Result<usize> {
+    fn add_file(&mut self, path: &Path) -> io::Result<usize> {
         let pem = fs::read(path)?;
         let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
         let (added, _) = self.store.add_parsable_certificates(certificates);
@@ -93,9 +93,104 @@ impl Roots {
     }
 
     /// As [`Roots::add_file`], for each file of a directory. Hashed links beside their targets are read once.
-    fn add_directory(&mut self, path: &Path) -> std::io::Result<usize> {
+    fn add_directory(&mut self, path: &Path) -> io::Result<usize> {
         let files: HashSet<PathBuf> =
             fs::read_dir(path)?.filter_map(|entry| fs::canonicalize(entry.ok()?.path()).ok()).collect();
         Ok(files.iter().filter_map(|file| self.add_file(file).ok()).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree that looks like a host, with these variables.
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str) -> Tree {
+            let tree = Tree(env::temp_dir().join(format!("cd-roots-{name}-{}", std::process::id())));
+            fs::create_dir(&tree.0).unwrap();
+            tree
+        }
+
+        fn put(&self, path: &str, content: &str) -> String {
+            let path = self.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        }
+
+        /// How many roots there are besides the built-in ones, and what is wrong.
+        fn load(&self, env: &[(&str, &str)]) -> (usize, Vec<String>) {
+            let roots = Roots::load(&Host::at(&self.0, env.iter().copied()));
+            (roots.store.len() - webpki_roots::TLS_SERVER_ROOTS.len(), roots.problems)
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// An authority of ours (P-256, self-signed; its key is gone).
+    const ROOT: &str = include_str!("testdata/root.pem");
+
+    #[test]
+    fn a_hosts_bundle_is_read_without_its_bad_parts() {
+        let tree = Tree::new("bundle");
+        assert_eq!(tree.load(&[]), (0, vec![]));
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let bundle = format!("# comment\n{garbage}{ROOT}{broken}{key}\n{ROOT}");
+        tree.put("etc/ssl/cert.pem", &bundle);
+        assert_eq!(tree.load(&[]), (2, vec![]));
+        // An earlier one of the list takes its place, unless there is nothing in it.
+        tree.put("etc/ssl/certs/ca-certificates.crt", ROOT);
+        assert_eq!(tree.load(&[]), (1, vec![]));
+        tree.put("etc/ssl/certs/ca-certificates.crt", "");
+        assert_eq!(tree.load(&[]), (2, vec![]));
+    }
+
+    #[test]
+    fn a_phone_has_termux_and_androids_store() {
+        let tree = Tree::new("phone");
+        tree.put("system/build.prop", "");
+        tree.put("system/etc/security/cacerts/00673b5b.0", &format!("{ROOT}Certificate:\n    Data:\n"));
+        tree.put("system/etc/security/cacerts/5ed36f99.0", ROOT);
+        assert_eq!(tree.load(&[]), (2, vec![]));
+        tree.put("apex/com.android.conscrypt/cacerts/00673b5b.0", ROOT);
+        assert_eq!(tree.load(&[]), (1, vec![]));
+        tree.put("data/data/com.termux/files/usr/etc/tls/cert.pem", ROOT);
+        assert_eq!(tree.load(&[("TERMUX_VERSION", "0.118")]), (2, vec![]));
+    }
+
+    #[test]
+    fn variables_take_the_place_of_the_hosts_files() {
+        let tree = Tree::new("variables");
+        tree.put("etc/ssl/cert.pem", &format!("{ROOT}{ROOT}{ROOT}"));
+        tree.put("system/etc/security/cacerts/0.0", ROOT);
+        let file = tree.put("mine.pem", ROOT);
+        let dir = tree.0.join("dir");
+        tree.put("dir/a.pem", ROOT);
+        tree.put("dir/b.pem", ROOT);
+        tree.put("dir/notes", "nothing");
+        std::os::unix::fs::symlink("a.pem", dir.join("5ed36f99.0")).unwrap();
+        let dir = dir.to_str().unwrap();
+        assert_eq!(tree.load(&[("SSL_CERT_FILE", &file)]), (2, vec![]));
+        assert_eq!(tree.load(&[("SSL_CERT_DIR", dir)]), (5, vec![]));
+        assert_eq!(tree.load(&[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", dir)]), (3, vec![]));
+        assert_eq!(tree.load(&[("SSL_CERT_FILE", "")]), (4, vec![]));
+        let (count, problems) = tree.load(&[("SSL_CERT_FILE", dir), ("SSL_CERT_DIR", &format!("/no:{dir}"))]);
+        assert_eq!(count, 2);
+        assert_eq!(
+            problems,
+            [
+                format!("cannot read SSL_CERT_FILE '{dir}': Is a directory"),
+                "cannot read SSL_CERT_DIR '/no': No such file or directory".to_owned(),
+            ]
+        );
     }
 }
