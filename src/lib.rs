@@ -21,6 +21,7 @@
 //! | [`host`] | platform, paths, feature probes |
 //! | [`oci`] | pure: reference, digest, platform, documents |
 //! | [`report`] | how the lower blocks tell of progress |
+//! | [`suggest`] | pure: the nearest of some words |
 //! | [`sys`] | the only unsafe code: one system call each |
 //! | [`error`] | one error type |
 //!
@@ -33,16 +34,19 @@
 //! `login x`: `store.container` and its shared lock -> `session::Plan` -> join the container's live mount
 //! namespace or make it -> identity -> exec.
 
+pub mod applet;
 pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod host;
 pub mod layer;
 pub mod oci;
+pub mod privilege;
 pub mod registry;
 pub mod report;
 pub mod rootfs;
 pub mod store;
+pub mod suggest;
 pub mod sys;
 pub mod tls;
 pub mod ui;
@@ -52,5 +56,5 @@ mod testing;
 
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    applet::main(std::env::args_os()).into()
 }

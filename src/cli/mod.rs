@@ -1,9 +1,49 @@
 //! Command lines, knowing no command by name: GNU syntax over argh, help layout, suggestions.
+//!
+//! One table, argh's [`argh::ArgsInfo`] with what [`Syntax`] adds to it, feeds every reader: the line is taken
+//! apart and checked by it ([`Line`]), help pages are laid out from it ([`help`]), and argh receives only what
+//! it takes: each option in full, then `--`, then the positional arguments.
 
-use std::ffi::OsString;
+mod argument;
+pub mod help;
+mod line;
+mod wrap;
 
-/// argh takes only UTF-8: the normaliser writes each byte of an argument that is not, as one private-use
-/// character; this restores the argument.
-pub fn os_string(argument: &str) -> OsString {
-    todo!()
+use argh::{CommandInfoWithArgs, FlagInfo, Optionality, PositionalInfo};
+
+pub use argument::{os_string, text};
+pub use line::Line;
+
+/// What a command accepts.
+pub struct Syntax {
+    /// The word that chooses it.
+    pub name: &'static str,
+    /// Other words that do.
+    pub aliases: &'static [&'static str],
+    /// Other long names of options: `("--shared-x11", "--shared-display")`.
+    pub long_aliases: &'static [(&'static str, &'static str)],
+    /// Options that exclude each other, by long name.
+    pub conflicts: &'static [(&'static str, &'static str)],
+    /// Options, positional arguments and help.
+    pub info: fn() -> CommandInfoWithArgs,
+}
+
+impl Syntax {
+    /// Whether `word` chooses this command.
+    pub fn answers_to(&self, word: &str) -> bool {
+        self.name == word || self.aliases.contains(&word)
+    }
+
+    fn flags(&self) -> &'static [FlagInfo<'static>] {
+        (self.info)().flags
+    }
+
+    fn positionals(&self) -> &'static [PositionalInfo<'static>] {
+        (self.info)().positionals
+    }
+
+    /// The command that `--` introduces, where there is one: a greedy positional argument.
+    fn trailing(&self) -> Option<&'static PositionalInfo<'static>> {
+        self.positionals().last().filter(|last| last.optionality == Optionality::Greedy)
+    }
 }

@@ -1,7 +1,15 @@
 //! The commands: one file each, with its flags, help, aliases, need for root, and action.
+//!
+//! A command is an argh struct that implements [`Run`]; [`COMMANDS`] lists them all. How they read on the command
+//! line and in the help is [`crate::cli`]'s business, how they are chosen and run [`crate::applet`]'s.
 
-use crate::error::Result;
+pub mod global;
+pub mod help;
+
+use crate::cli::{self, Line, Syntax};
+use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::suggest::nearest;
 use crate::ui::Ui;
 
 /// What every command works with.
@@ -12,12 +20,88 @@ pub struct App {
     pub store: Store,
 }
 
-/// A command: its argh struct implements this.
-pub trait Run: argh::FromArgs + argh::ArgsInfo {
+/// A command: its argh struct implements this. (Its doc comment is the help's description, the first sentence of
+/// it the summary; `#[argh(example = "...")]` and `#[argh(note = "...")]` follow in the help.)
+///
+/// A greedy positional argument (`#[argh(positional, greedy)]`) is a command line that `--` introduces. Whatever
+/// may name a file goes through [`crate::cli::os_string`].
+pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
+    /// The word that chooses it.
+    const NAME: &'static str;
     /// Other names, as documented.
     const ALIASES: &'static [&'static str] = &[];
+    /// Other long names of options: `("--override-alias", "--name")`.
+    const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[];
+    /// Options that exclude each other: `("--quiet", "--verbose")`.
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[];
     /// Whether it elevates when not root.
     const ROOT: bool = true;
+    /// Whether the list of commands leaves it out: what the program says to itself.
+    const HIDDEN: bool = false;
     /// Acts; the exit code on success (a guest's, for `login`).
     fn run(self, app: &App) -> Result<u8>;
+}
+
+/// A parsed command line, ready to act.
+pub type Action = Box<dyn FnOnce(&App) -> Result<u8>>;
+
+/// A row of the table.
+pub struct Command {
+    /// Names, options, help.
+    pub syntax: Syntax,
+    /// Whether it elevates when not root.
+    pub root: bool,
+    /// Whether the list of commands leaves it out.
+    pub hidden: bool,
+    prepare: fn(&Line) -> Result<Action>,
+}
+
+impl Command {
+    const fn of<C: Run>() -> Command {
+        Command {
+            syntax: Syntax {
+                name: C::NAME,
+                aliases: C::ALIASES,
+                long_aliases: C::LONG_ALIASES,
+                conflicts: C::CONFLICTS,
+                info: C::get_args_info,
+            },
+            root: C::ROOT,
+            hidden: C::HIDDEN,
+            prepare: |line| {
+                let command: C = line.parse()?;
+                Ok(Box::new(move |app| command.run(app)))
+            },
+        }
+    }
+
+    /// How a user calls it.
+    pub fn call(&self) -> String {
+        format!("chroot-distro {}", self.syntax.name)
+    }
+
+    /// Reads the values on the line; nothing is done yet. Errors are of kind `Usage`.
+    pub fn prepare(&self, line: &Line) -> Result<Action> {
+        (self.prepare)(line)
+    }
+}
+
+/// Every command, in the order of the help.
+pub static COMMANDS: &[Command] = &[Command::of::<help::Help>()];
+
+/// The command that `word` names, by its name or an alias. An unknown one is an error of kind `Usage`.
+pub fn find(word: &str) -> Result<&'static Command> {
+    COMMANDS.iter().find(|command| command.syntax.answers_to(word)).ok_or_else(|| {
+        let visible = COMMANDS.iter().filter(|command| !command.hidden);
+        let words = visible.flat_map(|command| {
+            [command.syntax.name].into_iter().chain(command.syntax.aliases.iter().copied())
+        });
+        let shown = cli::os_string(word);
+        Error::usage(format!("unknown command '{}'", shown.to_string_lossy())).hint(
+            match nearest(word, words) {
+                Some(near) => format!("did you mean '{near}'? 'chroot-distro --help' lists the commands"),
+                None => "'chroot-distro --help' lists the commands".to_owned(),
+            },
+        )
+    })
 }

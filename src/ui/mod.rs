@@ -1,18 +1,129 @@
 //! The only place that prints: messages, colour, width, progress, tables.
+//!
+//! Results go to standard output, everything else to standard error. A stream that was closed never stops the work.
+//! Text is shown with its control characters spelled out: see [`text`].
 
+pub mod human;
+mod progress;
+mod table;
+mod terminal;
+pub mod text;
+
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write, stdout};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
 use crate::report::{Report, Task};
+use progress::Screen;
+pub use table::Table;
+
+/// What the user wants to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and results.
+    Quiet,
+    /// Also steps, warnings and progress.
+    Normal,
+    /// Also each entry.
+    Verbose,
+}
 
 /// Standard output and error, with what the user asked of them (`--quiet`, `--verbose`, colours).
-pub struct Ui {}
+pub struct Ui {
+    verbosity: Verbosity,
+    screen: Arc<Screen>,
+    refused: Mutex<Option<std::io::Error>>,
+}
+
+impl Ui {
+    /// The streams of this process.
+    pub fn new(verbosity: Verbosity) -> Ui {
+        Ui { verbosity, screen: Arc::new(Screen::new()), refused: Mutex::new(None) }
+    }
+
+    /// A result: one or several lines on standard output.
+    pub fn print(&self, lines: impl Display) {
+        self.write(&format!("{}\n", text::block(&lines.to_string())));
+    }
+
+    /// A table as result; on a terminal it is cut to fit.
+    pub fn table(&self, table: &Table) {
+        let width = terminal::dimensions(stdout()).map(|(_, columns)| columns);
+        for line in table.lines(width) {
+            self.write(&format!("{}\n", text::line(&line)));
+        }
+    }
+
+    /// A document as result, indented.
+    pub fn json(&self, document: &Value) {
+        self.write(&format!("{}\n", text::json(&format!("{document:#}"))));
+    }
+
+    /// The width to lay out results for.
+    pub fn width(&self) -> usize {
+        terminal::text_width(stdout())
+    }
+
+    /// Whether results go to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        stdout().is_terminal()
+    }
+
+    /// An error and what to try.
+    pub fn error(&self, error: &Error) {
+        self.screen.say("chroot-distro: ", Some("1;31"), &error.to_string());
+        if let Some(hint) = error.hint_text() {
+            self.screen.say("  hint: ", Some("36"), hint);
+        }
+    }
+
+    /// Everything was printed. Errors when standard output could not take it (a full disk); that its reader went
+    /// away is none.
+    pub fn finish(&self) -> Result<()> {
+        let flushed = stdout().flush();
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match refused.take().or(flushed.err()) {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Error::io("write to the standard output", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_none() {
+            *refused = stdout().write_all(text.as_bytes()).err();
+        }
+    }
+}
 
 impl Report for Ui {
     fn info(&self, line: &str) {
-        todo!()
+        if self.verbosity >= Verbosity::Normal {
+            self.screen.say("", None, line);
+        }
     }
+
     fn warn(&self, line: &str) {
-        todo!()
+        if self.verbosity >= Verbosity::Normal {
+            self.screen.say("warning: ", Some("33"), line);
+        }
     }
+
+    fn detail(&self, line: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.screen.say("", None, line);
+        }
+    }
+
     fn task(&self, label: &str, total: Option<u64>) -> Box<dyn Task> {
-        todo!()
+        match self.verbosity {
+            Verbosity::Quiet => Box::new(crate::report::Silent),
+            _ => Box::new(Screen::begin(&self.screen, label, total)),
+        }
     }
 }

@@ -1,0 +1,90 @@
+//! From `argv` to an exit code: choose the command, read its line, elevate, run, and say what went wrong.
+//!
+//! The name that the program was started by may choose the command: `cd-login x` is `chroot-distro login x`. Nothing
+//! is opened or elevated before the line is known to be right.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::cli::{self, Line, help as page};
+use crate::commands::global::{GLOBAL, Global};
+use crate::commands::{self, App, Command, help};
+use crate::error::Result;
+use crate::host::Paths;
+use crate::privilege;
+use crate::store::Store;
+use crate::ui::{Ui, Verbosity};
+
+/// Runs the program with these arguments, the first of them its name; its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().unwrap_or_default();
+    let words: Vec<String> = arguments.map(|argument| cli::text(&argument)).collect();
+    dispatch(&program, &words).unwrap_or_else(|error| {
+        Ui::new(Verbosity::Quiet).error(&error);
+        error.exit_code()
+    })
+}
+
+fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {
+    if let Some(name) = applet(program) {
+        return run(commands::find(&name)?, &format!("cd-{name}"), Global::default(), words);
+    }
+    let first = words.iter().position(|word| word == "--" || word == "-" || !word.starts_with('-'));
+    let (options, rest) = words.split_at(first.unwrap_or(words.len()));
+    let line = Line::read(&GLOBAL, &GLOBAL, "chroot-distro", options)?;
+    let global: Global = line.parse()?;
+    let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
+    match rest {
+        _ if line.has("--help") => Ok(show(&help::overview)),
+        _ if global.version => Ok(show(&|_| version())),
+        [] => Ok(show(&help::overview)),
+        [name, words @ ..] => {
+            let command = commands::find(name)?;
+            run(command, &command.call(), global, words)
+        }
+    }
+}
+
+fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Result<u8> {
+    let line = Line::read(&command.syntax, &GLOBAL, call, words)?;
+    if line.has("--help") {
+        return Ok(show(&|width| page::page(&command.syntax, call, width)));
+    }
+    if line.has("--version") {
+        return Ok(show(&|_| version()));
+    }
+    let action = command.prepare(&line)?;
+    if command.root {
+        privilege::require_root(!global.no_elevate && !line.has("--no-elevate"))?;
+    }
+    let ui = Ui::new(match () {
+        _ if line.has("--quiet") => Verbosity::Quiet,
+        _ if line.has("--verbose") => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    });
+    let app = App { ui, store: Store::open(Paths::detect()) };
+    let code = action(&app)?;
+    app.ui.finish()?;
+    Ok(code)
+}
+
+/// Prints a page of the program about itself.
+fn show(page: &dyn Fn(usize) -> String) -> u8 {
+    let ui = Ui::new(Verbosity::Normal);
+    ui.print(page(ui.width()).trim_end());
+    0
+}
+
+fn version() -> String {
+    match env!("CHROOT_DISTRO_COMMIT") {
+        "" => format!("chroot-distro {}", env!("CARGO_PKG_VERSION")),
+        commit => format!("chroot-distro {} ({commit})", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// The command that the program's own name chooses: `cd-NAME`.
+fn applet(program: &OsStr) -> Option<String> {
+    let name = Path::new(program).file_name()?;
+    cli::text(name).strip_prefix("cd-").map(str::to_owned)
+}

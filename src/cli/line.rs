@@ -1,0 +1,300 @@
+//! A command line taken apart by GNU's rules and checked against a [`Syntax`].
+//!
+//! `--name=x`, `--name x`, unambiguous beginnings of long names, `-n x`, `-nx`, bundles (`-rv`), options anywhere
+//! before `--`, everything after it verbatim. The last of a repeated option wins. A value given as a word of its
+//! own may not begin with `-` (it is an option whose value was forgotten); after `=` it may be anything.
+
+use argh::{FlagInfo, FlagInfoKind, FromArgs, Optionality};
+
+use super::Syntax;
+use super::argument::shown;
+use crate::error::{Error, Result};
+use crate::suggest::nearest;
+
+/// What stands on a command line.
+pub struct Line<'a> {
+    syntax: &'a Syntax,
+    /// How the user calls the command: `chroot-distro login`, `cd-login`.
+    call: String,
+    given: Vec<Given>,
+    positionals: Vec<String>,
+    trailing: Option<Vec<String>>,
+}
+
+/// An option as given.
+struct Given {
+    /// The long name that the user meant, perhaps an alias.
+    typed: &'static str,
+    flag: &'static FlagInfo<'static>,
+    value: Option<String>,
+}
+
+impl Given {
+    fn answers_to(&self, long: &str) -> bool {
+        self.typed == long || self.flag.long == long
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Takes `arguments` apart. The switches of `global` are accepted beside those of `syntax`.
+    ///
+    /// With `--help` among the options nothing else is checked. Errors are of kind `Usage`.
+    pub fn read(syntax: &'a Syntax, global: &Syntax, call: &str, arguments: &[String]) -> Result<Line<'a>> {
+        let mut line =
+            Line { syntax, call: call.to_owned(), given: vec![], positionals: vec![], trailing: None };
+        let names = Names::of(syntax, global);
+        let mut problem = None;
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let taken = match classify(word) {
+                Word::End => {
+                    line.trailing = Some(words.by_ref().cloned().collect());
+                    Ok(())
+                }
+                Word::Long(name, value) => line.take_long(&names, name, value, &mut words),
+                Word::Short(letters) => line.take_short(&names, letters, &mut words),
+                Word::Plain => {
+                    line.positionals.push(word.clone());
+                    Ok(())
+                }
+            };
+            problem = problem.or(taken.err());
+        }
+        if line.has("--help") {
+            return Ok(line);
+        }
+        problem.map_or(Ok(()), |message| Err(line.usage(&message)))?;
+        line.check_conflicts()?;
+        line.check_positionals()?;
+        Ok(line)
+    }
+
+    /// Whether the option with this long name was given.
+    pub fn has(&self, long: &str) -> bool {
+        self.given.iter().any(|given| given.flag.long == long)
+    }
+
+    /// Hands the line to argh.
+    pub fn parse<C: FromArgs>(&self) -> Result<C> {
+        let own = self.syntax.flags();
+        let mut words: Vec<&str> = Vec::new();
+        for (at, given) in self.given.iter().enumerate() {
+            let repeats = given.flag.optionality == Optionality::Repeating;
+            let last = !self.given[at + 1..].iter().any(|later| later.flag.long == given.flag.long);
+            if (repeats || last) && own.iter().any(|flag| flag.long == given.flag.long) {
+                words.push(given.flag.long);
+                words.extend(given.value.as_deref());
+            }
+        }
+        words.push("--");
+        words.extend(self.positionals.iter().map(String::as_str));
+        words.extend(self.trailing.iter().flatten().map(String::as_str));
+        C::from_args(&[&self.call], &words).map_err(|exit| {
+            let text = shown(exit.output.trim_end());
+            self.usage(&text.replacen("Error parsing ", "cannot read ", 1))
+        })
+    }
+
+    fn take_long<'w>(
+        &mut self,
+        names: &Names,
+        name: &str,
+        value: Option<&str>,
+        words: &mut impl Iterator<Item = &'w String>,
+    ) -> Result<(), String> {
+        let (typed, flag) = names.long(name)?;
+        let value = match (takes_value(flag), value) {
+            (true, Some(value)) => Some(value.to_owned()),
+            (true, None) => Some(next_value(typed, words)?),
+            (false, Some(_)) => return Err(format!("option '{typed}' takes no value")),
+            (false, None) => None,
+        };
+        self.given.push(Given { typed, flag, value });
+        Ok(())
+    }
+
+    fn take_short<'w>(
+        &mut self,
+        names: &Names,
+        letters: &str,
+        words: &mut impl Iterator<Item = &'w String>,
+    ) -> Result<(), String> {
+        for (at, letter) in letters.char_indices() {
+            let flag = names.short(letter).ok_or_else(|| match nearest_long(names, letters) {
+                Some(long) => format!("unknown option '-{}'; did you mean '{long}'?", shown(letters)),
+                None => format!("unknown option '-{}'", shown(&letter.to_string())),
+            })?;
+            let rest = &letters[at + letter.len_utf8()..];
+            let value = match (takes_value(flag), rest) {
+                (false, _) => None,
+                (true, "") => Some(next_value(&format!("-{letter}"), words)?),
+                (true, _) => Some(rest.to_owned()),
+            };
+            let whole = value.is_some();
+            self.given.push(Given { typed: flag.long, flag, value });
+            if whole {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_conflicts(&self) -> Result<()> {
+        for &(one, other) in self.syntax.conflicts {
+            let first = self.given.iter().position(|given| given.answers_to(one));
+            let clash = self.given.iter().enumerate().any(|(at, given)| {
+                first.is_some_and(|first| first != at) && given.answers_to(other) && !given.answers_to(one)
+            });
+            if clash {
+                return Err(self.usage(&format!("'{one}' and '{other}' exclude each other")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_positionals(&self) -> Result<()> {
+        let trailing = self.syntax.trailing();
+        let wanted = self.syntax.positionals();
+        let wanted = &wanted[..wanted.len() - usize::from(trailing.is_some())];
+        let mut given =
+            self.positionals.iter().chain(self.trailing.iter().flatten().filter(|_| trailing.is_none()));
+        for positional in wanted {
+            match positional.optionality {
+                Optionality::Repeating | Optionality::Greedy => return Ok(()),
+                Optionality::Required if given.next().is_none() => {
+                    return Err(self.usage(&format!("{} is missing", positional.name.to_uppercase())));
+                }
+                Optionality::Required => {}
+                Optionality::Optional => {
+                    given.next();
+                }
+            }
+        }
+        match given.next() {
+            None => Ok(()),
+            Some(extra) if trailing.is_some() && self.trailing.is_none() => {
+                let call = [&self.call[..], &self.positionals[..wanted.len()].join(" ")].join(" ");
+                Err(self.error(&format!("unexpected argument '{}'", shown(extra))).hint(format!(
+                    "a command to run goes after '--': {} -- {} ...",
+                    shown(&call),
+                    shown(extra)
+                )))
+            }
+            Some(extra) => Err(self.usage(&format!("unexpected argument '{}'", shown(extra)))),
+        }
+    }
+
+    fn error(&self, message: &str) -> Error {
+        match self.syntax.name {
+            "" => Error::usage(message),
+            name => Error::usage(format!("{name}: {message}")),
+        }
+    }
+
+    fn usage(&self, message: &str) -> Error {
+        self.error(message).hint(format!("see '{} --help'", self.call))
+    }
+}
+
+enum Word<'w> {
+    End,
+    Long(&'w str, Option<&'w str>),
+    Short(&'w str),
+    Plain,
+}
+
+fn classify(word: &str) -> Word<'_> {
+    if word == "--" {
+        return Word::End;
+    }
+    if let Some(long) = word.strip_prefix("--") {
+        return match long.split_once('=') {
+            Some((name, value)) => Word::Long(name, Some(value)),
+            None => Word::Long(long, None),
+        };
+    }
+    match word.strip_prefix('-') {
+        Some(letters) if !letters.is_empty() && !is_number(letters) => Word::Short(letters),
+        _ => Word::Plain,
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit() || first == '.') && word.parse::<f64>().is_ok()
+}
+
+fn takes_value(flag: &FlagInfo) -> bool {
+    matches!(flag.kind, FlagInfoKind::Option { .. })
+}
+
+/// The word after an option.
+fn next_value<'w>(option: &str, words: &mut impl Iterator<Item = &'w String>) -> Result<String, String> {
+    let word = words.next().ok_or_else(|| format!("option '{option}' needs a value"))?;
+    match classify(word) {
+        Word::Plain => Ok(word.clone()),
+        _ => {
+            let written =
+                if option.starts_with("--") { format!("{option}={word}") } else { format!("{option}{word}") };
+            Err(format!(
+                "option '{option}' needs a value; if '{0}' is one, write '{1}'",
+                shown(word),
+                shown(&written)
+            ))
+        }
+    }
+}
+
+/// Every name that an option has.
+struct Names {
+    long: Vec<(&'static str, &'static FlagInfo<'static>)>,
+}
+
+impl Names {
+    fn of(syntax: &Syntax, global: &Syntax) -> Names {
+        let mut long: Vec<(&'static str, &'static FlagInfo<'static>)> = Vec::new();
+        for flag in syntax.flags().iter().chain(global.flags()) {
+            if !long.iter().any(|&(name, _)| name == flag.long) {
+                long.push((flag.long, flag));
+            }
+        }
+        for &(alias, name) in syntax.long_aliases {
+            let flag = long.iter().find(|(long, _)| *long == name).map(|&(_, flag)| flag);
+            long.extend(flag.map(|flag| (alias, flag)));
+        }
+        Names { long }
+    }
+
+    /// By its whole name, or by a beginning that only one option has.
+    fn long(&self, name: &str) -> Result<(&'static str, &'static FlagInfo<'static>), String> {
+        let bare = |full: &'static str| &full[2..];
+        if let Some(&found) = self.long.iter().find(|(full, _)| bare(full) == name) {
+            return Ok(found);
+        }
+        let mut begun: Vec<_> =
+            self.long.iter().filter(|(full, _)| !name.is_empty() && bare(full).starts_with(name)).collect();
+        begun.dedup_by_key(|(_, flag)| flag.long);
+        match begun[..] {
+            [&found] => Ok(found),
+            [] => Err(match nearest_long(self, name) {
+                Some(near) => format!("unknown option '--{}'; did you mean '{near}'?", shown(name)),
+                None => format!("unknown option '--{}'", shown(name)),
+            }),
+            _ => {
+                let all: Vec<&str> = begun.iter().map(|(full, _)| *full).collect();
+                Err(format!("option '--{name}' may mean {}", all.join(" or ")))
+            }
+        }
+    }
+
+    fn short(&self, letter: char) -> Option<&'static FlagInfo<'static>> {
+        if letter == 'h' {
+            return self.long.iter().find(|(long, _)| *long == "--help").map(|&(_, flag)| flag);
+        }
+        self.long.iter().map(|&(_, flag)| flag).find(|flag| flag.short == Some(letter))
+    }
+}
+
+fn nearest_long(names: &Names, typed: &str) -> Option<&'static str> {
+    let near = nearest(typed, names.long.iter().map(|(long, _)| &long[2..]))?;
+    names.long.iter().map(|&(long, _)| long).find(|long| &long[2..] == near)
+}

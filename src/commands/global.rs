@@ -1,0 +1,25 @@
+//! The options of the program itself. They stand before the command; after it they are understood too.
+
+use argh::{ArgsInfo, FromArgs};
+
+use crate::cli::Syntax;
+
+/// run Linux containers through the kernel's own chroot, mounts and namespaces.
+#[derive(FromArgs, ArgsInfo, Default)]
+pub struct Global {
+    /// print the version and stop
+    #[argh(switch, short = 'V')]
+    pub version: bool,
+
+    /// fail instead of asking sudo, doas, pkexec or su for root (CHROOT_DISTRO_NO_ELEVATE=1)
+    #[argh(switch)]
+    pub no_elevate: bool,
+
+    /// on Termux, ask sudo before su (CHROOT_DISTRO_USE_SUDO=1)
+    #[argh(switch)]
+    pub use_sudo: bool,
+}
+
+/// Their table.
+pub static GLOBAL: Syntax =
+    Syntax { name: "", aliases: &[], long_aliases: &[], conflicts: &[], info: Global::get_args_info };

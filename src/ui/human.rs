@@ -1,0 +1,52 @@
+//! Numbers for people.
+
+use std::time::Duration;
+
+/// Bytes in binary units: `517 B`, `1.5 KiB`, `117 MiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match value < 99.95 {
+        true => format!("{value:.1} {}", UNITS[unit]),
+        false => format!("{value:.0} {}", UNITS[unit]),
+    }
+}
+
+/// A duration in whole seconds: `42s`, `3m07s`, `2h05m`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let shown = [0, 1023, 1024, 1536, 102_348, 102_400, 1_048_575, 1 << 20, u64::MAX].map(size);
+        let expected =
+            ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "99.9 KiB", "100 KiB", "1.0 MiB", "1.0 MiB", "16.0 EiB"];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(
+            [0, 59, 60, 187, 7500].map(|s| duration(Duration::from_secs(s))),
+            ["0s", "59s", "1m00s", "3m07s", "2h05m"]
+        );
+    }
+}
