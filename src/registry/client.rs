@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
@@ -13,7 +14,7 @@ use super::endpoint::{Answer, Endpoint};
 use super::http::{Http, Method, Request, Response};
 use super::keychain::{Keychain, Secret};
 use super::limiter::Limiter;
-use super::retry::{Failure, is_passing, retry_after};
+use super::retry::{Failure, WAIT_MAX, is_passing, retry_after};
 use super::settings::Settings;
 use super::{body, explain, mirrors, url};
 use crate::error::{Attempt, Error, Kind, Result};
@@ -23,6 +24,9 @@ use crate::report::{Report, Task};
 
 /// The largest manifest read, in bytes. The distribution spec has registries take 4 MiB.
 const MANIFEST_MAX: u64 = 8 << 20;
+
+/// A busy mirror has the registry behind it: it is not waited for.
+const MIRROR_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What a manifest request brought.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ impl<'a> Client<'a> {
     /// The manifest or index that `reference` names (its digest first, then its tag). With `known`, a HEAD or
     /// conditional request first.
     pub fn manifest(&self, reference: &Reference, known: Option<&Digest>) -> Result<Fetched> {
+        // A malformed variable is told of even where no credentials are needed.
+        self.keychain.in_environment()?;
         if known.is_some() && reference.digest.as_ref() == known {
             return Ok(Fetched::Unchanged);
         }
@@ -159,7 +165,7 @@ impl<'a> Client<'a> {
         let authorization = user.map(|(user, password)| Secret::basic(&user, &password));
         let reached = std::cell::Cell::new(false);
         let progress = std::cell::Cell::new(0);
-        self.policy_of(self.settings.max_retries, Some(task)).run(
+        self.patient(Some(task)).run(
             || progress.get(),
             || reached.get(),
             || {
@@ -299,12 +305,16 @@ impl<'a> Client<'a> {
     }
 
     fn policy<'t>(&self, endpoint: &Endpoint, task: Option<&'t dyn Task>) -> Policy<'t> {
-        // A mirror has the registry behind it: it is not waited for.
-        self.policy_of(if endpoint.is_mirror() { 0 } else { self.settings.max_retries }, task)
+        let policy = self.patient(task);
+        match endpoint.is_mirror() {
+            true => Policy { max_retries: policy.max_retries.min(1), wait_max: MIRROR_WAIT_MAX, ..policy },
+            false => policy,
+        }
     }
 
-    fn policy_of<'t>(&self, max_retries: u32, task: Option<&'t dyn Task>) -> Policy<'t> {
-        Policy { max_retries, backoff: self.settings.patience.backoff, task }
+    fn patient<'t>(&self, task: Option<&'t dyn Task>) -> Policy<'t> {
+        let backoff = self.settings.patience.backoff;
+        Policy { max_retries: self.settings.max_retries, backoff, wait_max: WAIT_MAX, task }
     }
 }
 

@@ -11,7 +11,7 @@ use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::http::{self, Response};
 use super::limiter::Limiter;
-use super::retry::{self, Failure, Retry, WAIT_MAX};
+use super::retry::{self, Failure, Retry};
 use super::url;
 use crate::error::{Error, Kind, Result};
 use crate::report::Task;
@@ -36,6 +36,8 @@ pub struct Policy<'a> {
     pub max_retries: u32,
     /// The first pause.
     pub backoff: Duration,
+    /// The longest `Retry-After` that is obeyed.
+    pub wait_max: Duration,
     /// Hears of retries.
     pub task: Option<&'a dyn Task>,
 }
@@ -61,7 +63,7 @@ impl Policy<'_> {
             }
             failures += 1;
             let asked = match failure.retry {
-                Retry::After(asked) if asked.is_none_or(|wait| wait <= WAIT_MAX) => asked,
+                Retry::After(asked) if asked.is_none_or(|wait| wait <= self.wait_max) => asked,
                 Retry::IfReached if reached() => None,
                 _ => return Err(failure.error),
             };

@@ -158,10 +158,6 @@ impl Endpoint {
         request: &Request,
     ) -> Result<Answer, Failure> {
         let repository = self.repository(repository);
-        let credential = match self.credentials_refused.load(Ordering::Relaxed) {
-            true => None,
-            false => self.credential(keychain, &repository)?,
-        };
         let attempt = |authorization| {
             let response = http.send(Request { authorization, ..request.clone() })?;
             self.reached.store(true, Ordering::Relaxed);
@@ -171,6 +167,10 @@ impl Endpoint {
         if !is_refusal(response.status()) {
             return Ok(Answer { response, refused: None, said: String::new() });
         }
+        let credential = match self.credentials_refused.load(Ordering::Relaxed) {
+            true => None,
+            false => self.credential(keychain, &repository)?,
+        };
         self.grants().remove(&repository);
         let (challenges, origin) = (challenges(&response), Origin::of(&request.url)?);
         let authorize = |credential: Option<&Credential>| {

@@ -22,6 +22,10 @@ use crate::tls;
 
 const REDIRECTS_MAX: u32 = 10;
 
+/// Android's paranoid network: sockets are for the members of group inet.
+pub const NO_SOCKETS: &str =
+    "this process may not use the network; on Android it must be in group 3003 (inet)";
+
 /// A response with its body still to be read.
 pub type Response = HttpResponse<Body>;
 
@@ -218,7 +222,10 @@ fn failure(target: &str, way: &str, error: ureq::Error) -> Failure {
         Ok(ours) => return Failure { error: ours, retry: Retry::IfReached },
         Err(error) => error,
     };
-    let hint = "check the network";
+    let hint = match &error {
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => NO_SOCKETS,
+        _ => "check the network",
+    };
     match error {
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Failure {
             error: Error::network(format!("cannot connect to {way}: no answer in time")).hint(hint),

@@ -3,8 +3,9 @@
 //!
 //! Secrets are never printed, never in an argument vector, and have no `Debug`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -56,12 +57,14 @@ pub struct Keychain<'a> {
     host: Host,
     report: &'a dyn Report,
     files: OnceLock<Vec<(PathBuf, Value)>>,
+    /// By registry and repository: helpers may ask the user, so they are asked once.
+    found: Mutex<HashMap<(String, String), Option<Credential>>>,
 }
 
 impl<'a> Keychain<'a> {
     /// Reads nothing yet.
     pub fn new(host: Host, report: &'a dyn Report) -> Keychain<'a> {
-        Keychain { host, report, files: OnceLock::new() }
+        Keychain { host, report, files: OnceLock::new(), found: Mutex::default() }
     }
 
     /// What the environment has: it is for whatever registry the user's reference names.
@@ -81,8 +84,13 @@ impl<'a> Keychain<'a> {
 
     /// What the files have for a repository of a registry.
     pub fn in_files(&self, registry: &str, repository: &str) -> Option<Credential> {
-        let files = self.files.get_or_init(|| self.read_files());
-        files.iter().find_map(|(path, json)| self.look_up(path, json, registry, repository))
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (registry.to_owned(), repository.to_owned());
+        let search = || {
+            let files = self.files.get_or_init(|| self.read_files());
+            files.iter().find_map(|(path, json)| self.look_up(path, json, registry, repository))
+        };
+        found.entry(key).or_insert_with(search).clone()
     }
 
     fn look_up(&self, path: &Path, json: &Value, registry: &str, repository: &str) -> Option<Credential> {

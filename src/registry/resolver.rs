@@ -17,6 +17,7 @@ use ureq::unversioned::resolver::ResolvedSocketAddrs;
 use ureq::unversioned::transport::NextTimeout;
 
 use super::dns::{self, Answer, Kind};
+use super::http::NO_SOCKETS;
 use super::resolv_conf::ResolvConf;
 use super::retry;
 use crate::error::{Error, Result};
@@ -110,7 +111,8 @@ impl Asker<'_> {
                 return Ok(addresses);
             }
         }
-        Err(Error::network(format!("there is no host named '{name}'")).hint("check the name of the registry"))
+        Err(Error::network(format!("there is no host named '{name}'"))
+            .hint("check the name, and the network"))
     }
 
     fn follow(&self, mut name: String) -> Result<Found> {
@@ -126,6 +128,7 @@ impl Asker<'_> {
     /// Each server in turn, `attempts` rounds, until one answers; the inner error is an alias to follow.
     fn ask_servers(&self, name: &str) -> Result<Result<Found, String>> {
         let mut why = "there is no name server".to_owned();
+        let mut hint = "check the network, and the name servers in /etc/resolv.conf";
         for _ in 0..self.conf.attempts {
             for server in &self.conf.servers {
                 match self.ask(SocketAddr::new(server.ip(), self.port), server, name) {
@@ -133,15 +136,19 @@ impl Asker<'_> {
                         Ok(outcome) => return Ok(outcome),
                         Err(code) => why = format!("name server {} answers with code {code}", server.ip()),
                     },
-                    Err(error) => why = format!("name server {}: {}", server.ip(), plain(&error)),
+                    Err(error) => {
+                        why = format!("name server {}: {}", server.ip(), plain(&error));
+                        if error.kind() == io::ErrorKind::PermissionDenied {
+                            hint = NO_SOCKETS;
+                        }
+                    }
                 }
                 if Instant::now() >= self.deadline {
                     break;
                 }
             }
         }
-        Err(Error::network(format!("cannot look up '{name}': {why}"))
-            .hint("check the network, and the name servers in /etc/resolv.conf"))
+        Err(Error::network(format!("cannot look up '{name}': {why}")).hint(hint))
     }
 
     /// Asks one server for both kinds of addresses at once. When one of the two answers is lost, the other counts.
