@@ -4,6 +4,13 @@
 //!
 //! | file | its concern |
 //! |---|---|
+//! | `registry` | images from a registry: references, platforms, credentials, mirrors, the offline cache |
+//! | `faults` | a network and a registry that fail in every way |
+//! | `layer` | what a layer's entries mean, one feature an image |
+//! | `hostile` | archives that mean harm |
+//! | `archive` | archives, layouts and addresses in place of a registry |
+//! | `container` | list, remove, clear-cache; crashes, races and full disks |
+//! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
@@ -17,5 +24,12 @@
 
 mod support;
 
+mod archive;
+mod container;
+mod faults;
+mod hostile;
+mod layer;
 mod ranks;
+mod registry;
+mod session;
 mod tls;

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::sys;
 
+/// The program under test: what cargo built for the tests, or `CD_PROGRAM` (a release build, say).
+pub fn program() -> OsString {
+    std::env::var_os("CD_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_chroot-distro").into())
+}
+
 /// One invocation, not yet run.
 pub struct Cd {
     command: Command,
@@ -26,7 +31,7 @@ impl Cd {
     }
     /// The program that cargo built, in an environment that names no place: for what touches no file.
     pub fn bare<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Cd {
-        Cd::new(env!("CARGO_BIN_EXE_chroot-distro")).args(args)
+        Cd::new(program()).args(args)
     }
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cd {
         self.command.arg(arg);
@@ -60,6 +65,16 @@ impl Cd {
     /// Without any system call younger than Linux 3.10.
     pub fn on_an_old_kernel(mut self) -> Cd {
         sys::on_an_old_kernel(&mut self.command);
+        self
+    }
+    /// As a root that must respect permission bits.
+    pub fn without_dac_override(mut self) -> Cd {
+        sys::without_dac_override(&mut self.command);
+        self
+    }
+    /// With no more address space than this; what needs more is refused and not killed.
+    pub fn memory(mut self, bytes: u64) -> Cd {
+        sys::limit_memory(&mut self.command, bytes);
         self
     }
     pub fn deadline(mut self, seconds: u64) -> Cd {
@@ -152,13 +167,24 @@ impl Running {
 }
 
 /// What a run came to.
-#[derive(Debug)]
 pub struct Ran {
     line: String,
     pub code: Option<i32>,
     pub signal: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+}
+
+impl std::fmt::Debug for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Ran { line, code, signal, .. } = self;
+        write!(
+            f,
+            "{line} ended with {code:?} (signal {signal:?})\n--- stdout\n{}--- stderr\n{}",
+            self.out(),
+            self.err()
+        )
+    }
 }
 
 impl Ran {
@@ -171,16 +197,14 @@ impl Ran {
     /// It ended with this exit code.
     #[track_caller]
     pub fn code(self, code: i32) -> Ran {
-        assert!(
-            self.code == Some(code),
-            "{} ended with {:?} (signal {:?}), not {code}\n--- stdout\n{}--- stderr\n{}",
-            self.line,
-            self.code,
-            self.signal,
-            self.out(),
-            self.err()
-        );
+        assert!(self.code == Some(code), "not {code}: {self:?}");
         self
+    }
+    /// It ended with one of these.
+    #[track_caller]
+    pub fn code_in(self, codes: &[i32]) -> Ran {
+        let code = self.code.filter(|code| codes.contains(code)).unwrap_or(codes[0]);
+        self.code(code)
     }
     #[track_caller]
     pub fn ok(self) -> Ran {

@@ -77,7 +77,7 @@ impl Sandbox {
         let mark = format!("cd-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         unshare_mounts();
         // A clone may live below /tmp itself: hold the program by descriptor while the scratch covers it.
-        let program = fs::File::open(env!("CARGO_BIN_EXE_chroot-distro")).expect("the program");
+        let program = fs::File::open(super::command::program()).expect("the program");
         mount(&mark, "/tmp", "tmpfs", MountFlags::empty(), Some(c"mode=1777")).expect("a scratch /tmp");
         for dir in ["bin", "home", "canary/dir"] {
             fs::create_dir_all(Path::new("/tmp").join(dir)).expect("a scratch directory");

@@ -62,6 +62,33 @@ fn refuse(calls: &[libc::c_long]) -> Vec<libc::sock_filter> {
     program
 }
 
+/// `command` runs without the capabilities by which root passes over permission bits.
+pub fn without_dac_override(command: &mut Command) {
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
+    // SAFETY: prctl with plain numbers, in the child; execve then takes the permitted set from the bounding set.
+    unsafe {
+        command.pre_exec(|| {
+            for capability in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
+                if libc::prctl(libc::PR_CAPBSET_DROP, capability) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+/// `command` gets at most `bytes` of address space.
+pub fn limit_memory(command: &mut Command, bytes: u64) {
+    let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    // SAFETY: one system call, in the child.
+    unsafe {
+        command
+            .pre_exec(move || Ok(rustix::process::setrlimit(rustix::process::Resource::As, limit.clone())?));
+    }
+}
+
 /// `command` is killed when the thread that started it ends, however it ends.
 pub fn die_with_this_thread(command: &mut Command) {
     // SAFETY: prctl with plain numbers, in the child.

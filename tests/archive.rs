@@ -1,0 +1,223 @@
+//! `install PATH` and `install URL`: root filesystem archives at any depth in any compression, OCI layouts,
+//! `docker save` and backups, told apart by content.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::http;
+use crate::support::prelude::*;
+
+const COMPRESSIONS: [(Encoding, &str); 7] = [
+    (Encoding::Plain, "tar"),
+    (Encoding::Gzip, "tar.gz"),
+    (Encoding::GzipMembers, "tgz"),
+    (Encoding::Bzip2, "tar.bz2"),
+    (Encoding::Xz, "tar.xz"),
+    (Encoding::Lzma, "tar.lzma"),
+    (Encoding::Zstd, "tar.zst"),
+];
+
+/// A root filesystem under `prefix`.
+fn rootfs(prefix: &str) -> Vec<u8> {
+    let at = |name: &str| format!("{prefix}{name}");
+    let mut entries: Vec<Entry> = ["bin", "etc", "home", "lib", "tmp", "usr", "usr/bin", "var"]
+        .iter()
+        .map(|d| Entry::dir(at(d)))
+        .collect();
+    entries.push(Entry::file(at("bin/sh"), "shell").mode(0o755));
+    entries.push(Entry::file(at("etc/os-release"), "ID=test\n").mtime(1_500_000_000));
+    entries.push(Entry::hard_link(at("etc/release"), at("etc/os-release")));
+    entries.push(Entry::symlink(at("usr/bin/sh"), "../../bin/sh"));
+    // Not a whiteout: this is no layer.
+    entries.push(Entry::file(at("var/.wh.x"), ""));
+    tar(entries)
+}
+
+fn assert_rootfs(s: &Sandbox, name: &str) {
+    let root = s.rootfs(name);
+    assert_eq!(fs::read_to_string(root.join("bin/sh")).expect("bin/sh"), "shell");
+    assert_eq!(fs::read_to_string(root.join("etc/release")).expect("a hard link"), "ID=test\n");
+    assert_eq!(fs::read_link(root.join("usr/bin/sh")).expect("a link").to_str(), Some("../../bin/sh"));
+    assert!(root.join("var/.wh.x").exists());
+}
+
+#[test]
+fn a_rootfs_archive_installs_in_any_compression() {
+    need!(Root, Tool("xz"), Tool("bzip2"), Tool("zstd"));
+    sandbox(|s| {
+        for (index, (encoding, suffix)) in COMPRESSIONS.into_iter().enumerate() {
+            let file = s.path(&format!("c{index}.{suffix}"));
+            fs::write(&file, encoding.encode(&rootfs("./"))).unwrap();
+            s.cd(["install".as_ref(), file.as_os_str()]).run().ok();
+            assert_rootfs(s, &format!("c{index}"));
+            assert!(!s.data().join(format!("containers/c{index}/manifest.json")).exists());
+            // The name may say anything.
+            let liar = s.path("liar.tar.xz");
+            fs::rename(&file, &liar).unwrap();
+            s.cd(["install", "-n", "liar", "/tmp/liar.tar.xz"]).run().ok();
+            assert_rootfs(s, "liar");
+            s.cd(["remove", "liar"]).run().ok();
+        }
+    });
+}
+
+#[test]
+fn directories_above_the_root_are_stripped() {
+    need!(Root);
+    on_both_kernels(|s| {
+        for (index, prefix) in ["", "./", "/", "debian/", "./debian/", "a/b/"].into_iter().enumerate() {
+            let name = format!("c{index}");
+            fs::write(s.path("r.tar"), rootfs(prefix)).unwrap();
+            s.cd(["install", "-n", &name, "/tmp/r.tar"]).run().ok();
+            assert_rootfs(s, &name);
+        }
+    });
+}
+
+#[test]
+fn a_path_is_a_path_only_when_it_looks_like_one() {
+    need!(Root);
+    sandbox(|s| {
+        fs::write(s.path("home/r.tar"), rootfs("")).unwrap();
+        s.cd(["install", "-n", "a", "./r.tar"]).run().ok();
+        s.cd(["install", "-n", "b", "~/r.tar"]).run().ok();
+        s.cd(["install", "-n", "c", "../home/r.tar"]).run().ok();
+        s.cd(["install", "/tmp/home/r.tar"]).run().ok();
+        assert_eq!(s.names(), ["a", "b", "c", "r"]);
+        s.cd(["install", "./absent.tar"]).run().fails(&["absent.tar"]);
+        s.cd(["install", "/tmp/home"]).run().fails(&[]);
+    });
+}
+
+#[test]
+fn an_oci_layout_installs_from_a_directory_and_from_an_archive() {
+    need!(Root, Tool("tar"));
+    on_both_kernels(|s| {
+        let layers = [
+            (tar([Entry::file("a", "1"), Entry::file("b", "")]), Encoding::Gzip),
+            (tar([Entry::file(".wh.b", ""), Entry::file("c", "2")]), Encoding::Plain),
+        ];
+        let image = Image::new(&layers).with("Entrypoint", json!(["/c"]));
+        let layout = s.path("layout");
+        image.write_layout(&layout, "latest");
+        s.cd(["install", "-n", "dir", "/tmp/layout"]).run().ok();
+        let archive = tool("tar", ["-C", "/tmp/layout", "-c", "."]);
+        for (index, encoding) in [Encoding::Plain, Encoding::Gzip].into_iter().enumerate() {
+            fs::write(s.path("layout.tar"), encoding.encode(&archive)).unwrap();
+            let name = format!("tar{index}");
+            // An entrypoint is announced.
+            s.cd(["install", "-n", &name, "/tmp/layout.tar"]).run().ok().says(&["run", &name]);
+        }
+        for name in ["dir", "tar0", "tar1"] {
+            assert_tree(&s.rootfs(name), &tree! {"a" => file("1"), "c" => file("2")});
+            let file = s.data().join("containers").join(name).join("manifest.json");
+            let manifest: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+            assert_eq!(manifest["image_config"]["config"]["Entrypoint"], json!(["/c"]));
+        }
+    });
+}
+
+#[test]
+fn what_docker_save_and_skopeo_write_installs() {
+    need!(Root, Tool("skopeo"));
+    sandbox(|s| {
+        let layers = [
+            (tar([Entry::file("a", "1"), Entry::file("b", "")]), Encoding::Plain),
+            (tar([Entry::file(".wh.b", ""), Entry::file("c", "2")]), Encoding::Plain),
+        ];
+        let image = Image::new(&layers);
+        let tree = tree! {"a" => file("1"), "c" => file("2")};
+        fs::write(s.path("saved.tar"), image.saved("app:1")).unwrap();
+        s.cd(["install", "/tmp/saved.tar"]).run().ok();
+        assert_tree(&s.rootfs("saved"), &tree);
+
+        image.write_layout(&s.path("layout"), "latest");
+        let kinds = [
+            ("docker-archive", "docker-archive:/tmp/x.tar:app:1"),
+            ("oci-archive", "oci-archive:/tmp/x.tar"),
+        ];
+        for (name, to) in kinds {
+            let _ = fs::remove_file(s.path("x.tar"));
+            tool(
+                "skopeo",
+                ["--insecure-policy", "--tmpdir=/tmp", "copy", "-q", "oci:/tmp/layout:latest", to],
+            );
+            s.cd(["install", "-n", name, "/tmp/x.tar"]).run().ok();
+            assert_tree(&s.rootfs(name), &tree);
+        }
+    });
+}
+
+#[test]
+fn a_backup_installs_under_its_own_or_another_name() {
+    need!(Root);
+    sandbox(|s| {
+        let manifest = json!({"image_ref": "app:1", "arch": std::env::consts::ARCH, "manifest": {"x": 1},
+            "image_config": {"config": {"Cmd": ["/a"]}}});
+        let mut entries = vec![Entry::dir("old"), Entry::file("old/manifest.json", manifest.to_string())];
+        entries.extend([
+            Entry::dir("old/rootfs"),
+            Entry::file("old/rootfs/a", "1"),
+            Entry::dir("old/rootfs/b"),
+        ]);
+        entries.push(Entry::hard_link("old/rootfs/b/c", "old/rootfs/a"));
+        fs::write(s.path("backup.tar.gz"), Encoding::Gzip.encode(&tar(entries))).unwrap();
+        s.cd(["install", "--name", "new", "/tmp/backup.tar.gz"]).run().ok();
+        assert_tree(&s.rootfs("new"), &tree! {"a" => file("1"), "b" => dir(), "b/c" => file("1")});
+        let file = s.data().join("containers/new/manifest.json");
+        let installed: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        assert_eq!(installed, manifest);
+    });
+}
+
+#[test]
+fn an_address_installs_like_a_file() {
+    need!(Root, Tool("xz"));
+    sandbox(|s| {
+        let server = http::files(vec![
+            ("/pub/demo.tar.gz".into(), Encoding::Gzip.encode(&rootfs("demo/"))),
+            ("/text.tar".into(), b"<html>not found, and yet 200</html>".to_vec()),
+        ]);
+        let url = |path: &str| format!("http://{}{path}", server.host());
+        s.cd(["install", &url("/pub/demo.tar.gz")]).run().ok();
+        assert_rootfs(s, "demo");
+        s.cd(["install", "-n", "q", &url("/pub/demo.tar.gz?token=x")]).run().ok();
+        assert_rootfs(s, "q");
+        s.cd(["install", &url("/absent.tar")]).run().fails(&["404"]);
+        s.cd(["install", &url("/text.tar")]).run().fails(&["archive"]);
+        s.cd(["install", "ftp://127.0.0.1/x.tar"]).run().code_in(&[1, 2]);
+        assert_eq!(s.names(), ["demo", "q"]);
+    });
+}
+
+#[test]
+fn a_download_from_an_address_resumes_and_follows_redirects() {
+    need!(Root);
+    sandbox(|s| {
+        let archive = rootfs("");
+        let server = http::files(vec![("/demo.tar".into(), archive)]);
+        let proxy = Proxy::start(server.port, |request, nth| match (request.path.as_str(), nth) {
+            ("/moved", _) => Fault::Answer(Answer::new(301, "").with("Location", "/demo.tar")),
+            (_, 0) => Fault::DropAfter(3000),
+            _ => Fault::None,
+        });
+        s.cd(["install", "-n", "a", &format!("http://127.0.0.1:{}/moved", proxy.port())]).run().ok();
+        assert_rootfs(s, "a");
+    });
+}
+
+#[test]
+fn what_is_no_archive_makes_nothing() {
+    need!(Root);
+    sandbox(|s| {
+        for (name, bytes) in [("text.tar", &b"hello"[..]), ("empty.tar", b""), ("zeros.tar", &[0; 1024])] {
+            fs::write(s.path(name), bytes).unwrap();
+            s.cd(["install".as_ref(), s.path(name).as_os_str()]).run().fails(&[name]);
+        }
+        let half = Encoding::Gzip.encode(&rootfs(""));
+        fs::write(s.path("half.tar.gz"), &half[..half.len() / 2]).unwrap();
+        s.cd(["install", "/tmp/half.tar.gz"]).run().fails(&["half.tar.gz"]);
+        assert_eq!(s.names(), Vec::<String>::new());
+    });
+}

@@ -1,0 +1,321 @@
+//! The store as a user sees it: list, remove, clear-cache, names, and what survives a crash or a full disk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
+use serde_json::Value;
+
+use crate::support::prelude::*;
+
+/// A container of one file, without a registry.
+fn make(s: &Sandbox, name: &str) {
+    Image::of([Entry::file("hello", "x"), Entry::dir("d")]).write_layout(&s.path("small"), "latest");
+    s.cd(["install", "-q", "-n", name, "/tmp/small"]).run().ok();
+}
+
+fn make_busybox(s: &Sandbox, name: &str) {
+    Image::busybox().write_layout(&s.path("busybox"), "latest");
+    s.cd(["install", "-q", "-n", name, "/tmp/busybox"]).run().ok();
+}
+
+#[test]
+fn list_shows_what_is_installed_and_needs_no_root() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        s.cd(["list", "-q"]).run().ok().prints("");
+        let none = s.cd(["list"]).run().ok();
+        assert!((none.out() + &none.err()).contains("install"), "{none:?}");
+        s.cd(["list", "--json"]).run().ok().prints("[]\n");
+
+        let registry = Registry::start();
+        Image::of([Entry::file("f", vec![1; 3 << 20])]).push(&registry, "team/app:1");
+        s.cd(["install", "-n", "web", &registry.reference("team/app:1")]).run().ok();
+        fs::write(s.path("plain.tar"), tar([Entry::dir("bin"), Entry::dir("etc"), Entry::dir("usr")]))
+            .unwrap();
+        s.cd(["install", "/tmp/plain.tar"]).run().ok();
+        for name in ["list", "ls", "li"] {
+            let text = s.cd([name]).run().ok().out();
+            for word in [
+                "web",
+                "plain",
+                &registry.reference("team/app:1"),
+                std::env::consts::ARCH,
+                "local archive",
+                "idle",
+            ] {
+                assert!(text.contains(word), "no {word:?} in\n{text}");
+            }
+        }
+        s.cd(["list", "--quiet"]).run().ok().prints("plain\nweb\n");
+        let json: Value = serde_json::from_slice(&s.cd(["list", "--json"]).run().ok().stdout).unwrap();
+        let items = json.as_array().expect("an array");
+        assert_eq!(
+            items.iter().map(|item| item["name"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["plain", "web"]
+        );
+        let size = items[1]["size"].as_u64().expect("a size in bytes");
+        assert!((3 << 20..4 << 20).contains(&size), "{size}");
+
+        // The program stands in a bind mount that anybody may execute; the trees are root's.
+        s.cd(["list", "-q"]).uid(1000).run().ok().prints("plain\nweb\n");
+    });
+}
+
+#[test]
+fn remove_deletes_whatever_a_guest_left() {
+    need!(Root);
+    on_both_kernels(|s| {
+        make(s, "c");
+        let root = s.rootfs("c");
+        fs::create_dir_all(root.join("locked/inner")).unwrap();
+        fs::write(root.join("locked/inner/f"), "x").unwrap();
+        fs::write(root.join("d/f"), "x").unwrap();
+        for dir in ["locked/inner", "locked", "d"] {
+            fs::set_permissions(root.join(dir), fs::Permissions::from_mode(0)).unwrap();
+        }
+        fs::write(root.join(std::ffi::OsStr::from_bytes(b"latin\xe9\n\x1b[2J")), "").unwrap();
+        std::os::unix::fs::symlink("/tmp/canary", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("/tmp/canary/secret", root.join("file-link")).unwrap();
+        // Five thousand deep: no path reaches it, and no recursion should.
+        let mut dir = fs::File::open(&root).unwrap();
+        for _ in 0..5000 {
+            rustix::fs::mkdirat(&dir, "d5000", rustix::fs::Mode::RWXU).unwrap();
+            let flags = rustix::fs::OFlags::DIRECTORY;
+            dir = rustix::fs::openat(&dir, "d5000", flags, rustix::fs::Mode::empty()).unwrap().into();
+        }
+        drop(dir);
+        s.cd(["remove", "c"]).run().ok();
+        assert!(!root.parent().unwrap().exists());
+        assert_eq!(s.names(), Vec::<String>::new());
+        s.cd(["remove", "c"]).run().fails(&["c"]);
+        for bad in ["../canary", "..", ".", "/tmp/canary", ""] {
+            s.cd(["remove", bad]).run().code_in(&[1, 2]);
+        }
+    });
+}
+
+#[test]
+fn remove_as_a_user_without_capabilities_over_modes_still_works() {
+    need!(Root);
+    sandbox(|s| {
+        make(s, "c");
+        fs::create_dir_all(s.rootfs("c").join("a/b")).unwrap();
+        fs::set_permissions(s.rootfs("c").join("a/b"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(s.rootfs("c").join("a"), fs::Permissions::from_mode(0)).unwrap();
+        // Root without CAP_DAC_OVERRIDE meets the modes as anybody does (capabilities(7)).
+        s.cd(["remove", "c"]).without_dac_override().run().ok();
+        assert_eq!(s.names(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn remove_never_crosses_a_mount() {
+    need!(Root);
+    on_both_kernels(|s| {
+        make(s, "c");
+        let target = s.rootfs("c").join("d");
+        mount_bind("/tmp/canary", &target).unwrap();
+        let ran = s.cd(["remove", "c"]).run();
+        s.assert_canaries();
+        match ran.code {
+            // It undid the mount first, as documented, and deleted the rest ...
+            Some(0) => assert!(!s.rootfs("c").exists()),
+            // ... or it refused, and said which mount is in the way.
+            _ => {
+                ran.fails(&["mount"]);
+                unmount(&target, UnmountFlags::empty()).unwrap();
+                s.cd(["remove", "c"]).run().ok();
+            }
+        }
+        // The same filesystem, bound: the device number does not change, only the mount does.
+        make(s, "c");
+        fs::create_dir(s.path("precious")).unwrap();
+        fs::write(s.path("precious/keep"), "x").unwrap();
+        mount_bind(s.path("precious"), &target).unwrap();
+        s.cd(["remove", "c"]).run();
+        assert!(s.path("precious/keep").exists(), "a file was deleted through a bind mount");
+        if mounts().iter().any(|point| point.ends_with("/rootfs/d")) {
+            unmount(&target, UnmountFlags::empty()).unwrap();
+            s.cd(["remove", "c"]).run().ok();
+        }
+        assert_eq!(s.names(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn remove_does_not_pull_the_floor_from_under_a_session() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make_busybox(s, "c");
+        let session =
+            s.cd(["login", "c", "--", "/bin/sh", "-c", "echo in > /root/in; exec sleep 100"]).spawn();
+        while !s.rootfs("c").join("root/in").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let json: Value = serde_json::from_slice(&s.cd(["list", "--json"]).run().ok().stdout).unwrap();
+        assert_ne!(json[0]["status"], "idle", "{json}");
+        let ran = s.cd(["remove", "c"]).run();
+        if ran.code != Some(0) {
+            ran.fails(&["c"]);
+            assert!(s.rootfs("c").join("bin/busybox").exists(), "refused, and yet files are gone");
+            session.signal(rustix::process::Signal::TERM);
+            session.wait();
+            assert!(s.settles());
+            s.cd(["remove", "c"]).run().ok();
+        } else {
+            session.wait();
+        }
+        assert_eq!(s.names(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn clear_cache_empties_the_cache_and_nothing_else() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::of([Entry::file("f", "x")]).push(&registry, "app:1");
+        s.cd(["install", &registry.reference("app:1")]).run().ok();
+        assert!(fs::read_dir(s.cache().join("oci_layers")).unwrap().count() >= 1);
+        for name in ["clear-cache", "clear", "cl"] {
+            s.cd([name]).run().ok();
+        }
+        let left = |dir: &str| fs::read_dir(s.cache().join(dir)).map_or(0, Iterator::count);
+        assert_eq!((left("oci_layers"), left("oci_manifests")), (0, 0));
+        assert_eq!(s.names(), ["app"]);
+    });
+}
+
+#[test]
+fn two_installs_at_once_of_one_image_and_of_one_name() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::new(&[(tar([Entry::file("f", vec![7; 2 << 20])]), Encoding::Plain)]).push(&registry, "app:1");
+        let proxy = Proxy::listening(registry.port);
+        let reference = proxy.reference("app:1");
+        let install = |name: &str| s.cd(["install", "-n", name, &reference]).spawn();
+        let both = [install("a"), install("b")];
+        both.into_iter().for_each(|run| {
+            run.wait().ok();
+        });
+        assert_eq!(s.names(), ["a", "b"]);
+        let layer_requests = proxy.log().iter().filter(|seen| seen.is_blob() && seen.bytes > 1 << 20).count();
+        assert_eq!(layer_requests, 1, "the layer was fetched twice");
+
+        let runs = [install("c"), install("c"), install("c")].map(|run| run.wait());
+        let codes: Vec<_> = runs.iter().map(|ran| ran.code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{runs:?}");
+        assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 2, "{runs:?}");
+        assert_eq!(s.names(), ["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing_half_made() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let files = |n: usize| (0..400).map(move |f| Entry::file(format!("l{n}/f{f}"), vec![f as u8; 3000]));
+        let layers: Vec<_> = (0..4).map(|n| (tar(files(n)), Encoding::Gzip)).collect();
+        Image::new(&layers).push(&registry, "app:1");
+        let reference = registry.reference("app:1");
+        let start = std::time::Instant::now();
+        s.cd(["install", "-n", "clean", &reference]).run().ok();
+        let whole = start.elapsed();
+        s.cd(["clear-cache"]).run().ok();
+        for moment in 0..20 {
+            let mut run = s.cd(["install", "-n", "c", &reference]).spawn();
+            std::thread::sleep(whole * moment / 18);
+            run.kill();
+            let ran = run.wait();
+            let expected = BTreeSet::from(["clean".to_owned()]);
+            let listed: BTreeSet<String> = s.names().into_iter().collect();
+            if listed != expected {
+                assert!(s.rootfs("c").join("l3/f399").exists(), "half-made: {ran:?}");
+                s.cd(["remove", "c"]).run().ok();
+            }
+        }
+        s.cd(["install", "-n", "c", &reference]).run().ok();
+        let list = |name: &str| names(&s.rootfs(name));
+        assert_eq!(list("c"), list("clean"));
+        s.assert_store();
+    });
+}
+
+/// Relative paths with sizes.
+fn names(root: &Path) -> BTreeSet<(std::path::PathBuf, u64)> {
+    let mut found = BTreeSet::new();
+    let mut dirs = vec![root.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let metadata = entry.metadata().unwrap();
+            found.insert((entry.path().strip_prefix(root).unwrap().to_owned(), metadata.len()));
+            if metadata.is_dir() {
+                dirs.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_kill_in_the_middle_of_remove_leaves_nothing_listed() {
+    need!(Root);
+    sandbox(|s| {
+        let files: Vec<Entry> = (0..3000).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x")).collect();
+        Image::of(files).write_layout(&s.path("layout"), "latest");
+        for moment in 0..8 {
+            s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
+            let mut run = s.cd(["remove", "c"]).spawn();
+            std::thread::sleep(Duration::from_millis(moment * 4));
+            run.kill();
+            run.wait();
+            if !s.names().is_empty() {
+                assert!(s.rootfs("c").join("d49/f2999").exists(), "half a container is listed");
+                s.cd(["remove", "c"]).run().ok();
+            }
+        }
+        // What the killed ones left is swept by whoever comes next.
+        make(s, "other");
+        s.assert_store();
+    });
+}
+
+#[test]
+fn a_full_cache_disk_is_a_clean_error() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::new(&[(tar([Entry::file("f", vec![7; 8 << 20])]), Encoding::Plain)]).push(&registry, "app:1");
+        fs::create_dir_all("/tmp/cache").unwrap();
+        mount("small", "/tmp/cache", "tmpfs", MountFlags::empty(), Some(c"size=4m")).unwrap();
+        s.cd(["install", &registry.reference("app:1")]).run().fails(&["space"]);
+        assert_eq!(s.names(), Vec::<String>::new());
+        unmount("/tmp/cache", UnmountFlags::empty()).unwrap();
+        s.cd(["install", &registry.reference("app:1")]).run().ok();
+    });
+}
+
+#[test]
+fn a_filesystem_without_owners_is_refused_with_its_name() {
+    need!(Root, Loop, Filesystem("vfat"), Tool("mkfs.vfat"), Tool("mount"));
+    sandbox(|s| {
+        let image = fs::File::create(s.path("fat.img")).unwrap();
+        image.set_len(16 << 20).unwrap();
+        tool("mkfs.vfat", ["/tmp/fat.img"]);
+        fs::create_dir_all("/tmp/data").unwrap();
+        tool("mount", ["-o", "loop", "/tmp/fat.img", "/tmp/data"]);
+        Image::of([Entry::file("f", "x")]).write_layout(&s.path("small"), "latest");
+        let ran = s.cd(["install", "-n", "c", "/tmp/small"]).run();
+        let listed = s.names();
+        tool("umount", ["/tmp/data"]);
+        ran.fails(&["vfat"]);
+        assert_eq!(listed, Vec::<String>::new());
+    });
+}

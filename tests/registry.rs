@@ -1,0 +1,474 @@
+//! `install IMAGE` from a real registry, in each of its guises: references, platforms, encodings, credentials,
+//! mirrors, the offline cache, and what is said when it cannot be.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::prelude::*;
+use crate::support::registry::{base64, basic, free_port};
+
+fn small(contents: &str) -> Image {
+    Image::of([Entry::file("hello", contents)])
+}
+
+/// Nothing was made of a failed install.
+fn assert_nothing(s: &Sandbox) {
+    assert_eq!(s.names(), Vec::<String>::new());
+    s.assert_store();
+}
+
+fn hello(s: &Sandbox, name: &str) -> String {
+    fs::read_to_string(s.rootfs(name).join("hello")).expect("hello")
+}
+
+#[test]
+fn installs_over_plain_http_and_records_what_it_installed() {
+    need!(Root, Tool("docker-registry"));
+    on_both_kernels(|s| {
+        let registry = Registry::start();
+        let image = small("one").with("Cmd", json!(["/bin/sh"]));
+        image.push(&registry, "team/tiny:1");
+        s.cd(["install", &registry.reference("team/tiny:1")]).run().ok();
+        assert_eq!(s.names(), ["tiny"]);
+        assert_tree(&s.rootfs("tiny"), &tree! {"hello" => file("one").mode(0o644).mtime(1_600_000_000)});
+
+        let file = s.data().join("containers/tiny/manifest.json");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644);
+        let manifest: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        assert_eq!(manifest["image_ref"], registry.reference("team/tiny:1"));
+        assert_eq!(manifest["arch"], std::env::consts::ARCH);
+        assert_eq!(manifest["manifest"], image.manifest);
+        assert_eq!(manifest["image_config"], image.config);
+    });
+}
+
+#[test]
+fn layers_in_every_encoding_stack_up() {
+    need!(Root, Tool("docker-registry"), Tool("zstd"));
+    on_both_kernels(|s| {
+        let registry = Registry::start();
+        let encodings = [Encoding::Gzip, Encoding::Zstd, Encoding::Plain, Encoding::GzipMembers];
+        let layers: Vec<_> = encodings
+            .into_iter()
+            .enumerate()
+            .map(|(n, encoding)| {
+                (
+                    tar([
+                        Entry::file(format!("f{n}"), vec![b'x'; 100_000]),
+                        Entry::file("top", format!("{n}")),
+                    ]),
+                    encoding,
+                )
+            })
+            .collect();
+        Image::new(&layers).push(&registry, "mixed:1");
+        s.cd(["install", &registry.reference("mixed:1")]).run().ok();
+        let big = "x".repeat(100_000);
+        let tree = tree! {
+            "f0" => file(&big), "f1" => file(&big), "f2" => file(&big), "f3" => file(&big), "top" => file("3"),
+        };
+        assert_tree(&s.rootfs("mixed"), &tree);
+    });
+}
+
+#[test]
+fn an_image_of_no_layers_and_a_layer_of_no_entries_are_images() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::new(&[]).push(&registry, "none:1");
+        Image::of([]).push(&registry, "empty:1");
+        for name in ["none", "empty"] {
+            s.cd(["install", &registry.reference(&format!("{name}:1"))]).run().ok();
+            assert_tree(&s.rootfs(name), &tree! {});
+        }
+    });
+}
+
+#[test]
+fn docker_media_types_are_read_like_oci_ones() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("two").docker().push(&registry, "schema2:1");
+        let others = [small("no").for_cpu("s390x", None).docker(), small("list").docker()];
+        push_index(&registry, "list:1", &others);
+        s.cd(["install", &registry.reference("schema2:1")]).run().ok();
+        s.cd(["install", &registry.reference("list:1")]).run().ok();
+        assert_eq!((hello(s, "schema2"), hello(s, "list")), ("two".into(), "list".into()));
+    });
+}
+
+#[test]
+fn a_reference_is_a_tag_or_a_digest_and_the_digest_wins() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let old = small("old").push(&registry, "app:1");
+        small("new").push(&registry, "app:1");
+        small("latest").push(&registry, "app:latest");
+        let install =
+            |name: &str, image: String| s.cd(["install", "-n", name, &registry.reference(&image)]).run();
+        install("tag", "app:1".into()).ok();
+        install("latest", "app".into()).ok();
+        install("digest", format!("app@{old}")).ok();
+        install("both", format!("app:1@{old}")).ok();
+        for (name, contents) in [("tag", "new"), ("latest", "latest"), ("digest", "old"), ("both", "old")] {
+            assert_eq!(hello(s, name), contents, "{name}");
+        }
+        install("none", format!("app@sha256:{}", "0".repeat(64))).fails(&["app"]);
+        install("none", "app:9".into()).fails(&["app:9", "not"]);
+        install("none", "nothing:1".into()).fails(&["nothing:1"]);
+        for bad in ["app@sha256:123", "App:1", "app:", "app@md5:d41d8cd98f00b204e9800998ecf8427e", "a//b"] {
+            let ran = install("none", bad.into());
+            assert!(matches!(ran.code, Some(1 | 2)), "{bad}: {ran:?}");
+        }
+        assert_eq!(s.names().len(), 4);
+    });
+}
+
+#[test]
+fn an_index_is_resolved_by_platform_and_variant() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let host = crate::support::image::host_architecture();
+        let images = [
+            small("v5").for_cpu("arm", Some("v5")),
+            small("v6").for_cpu("arm", Some("v6")),
+            small("arm64").for_cpu("arm64", Some("v8")),
+            small("386").for_cpu("386", None),
+            small("amd64").for_cpu("amd64", None),
+            small("riscv64").for_cpu("riscv64", None),
+        ];
+        push_index(&registry, "multi:1", &images);
+        let reference = registry.reference("multi:1");
+        s.cd(["install", &reference, "--name", "host"]).run().ok();
+        assert_eq!(hello(s, "host"), host);
+        // arm stands for v7, which runs what was made for v6.
+        let names = [
+            ("aarch64", "arm64"),
+            ("linux/arm64", "arm64"),
+            ("i686", "386"),
+            ("riscv64", "riscv64"),
+            ("x86_64", "amd64"),
+            ("arm", "v6"),
+            ("linux/arm/v5", "v5"),
+        ];
+        for (index, (architecture, contents)) in names.into_iter().enumerate() {
+            let name = format!("c{index}");
+            s.cd(["install", "-a", architecture, "-n", &name, &reference]).run().ok();
+            assert_eq!(hello(s, &name), contents, "{architecture}");
+        }
+        let before = s.names();
+        let unknown = s.cd(["install", "--architecture=vax", "-n", "no", &reference]).run();
+        assert!(matches!(unknown.code, Some(1 | 2)), "{unknown:?}");
+        unknown.says(&["vax"]);
+
+        push_index(&registry, "only:1", &[small("x").for_cpu("s390x", None)]);
+        s.cd(["install", &registry.reference("only:1")]).run().fails(&["s390x"]);
+        assert_eq!(s.names(), before);
+    });
+}
+
+#[test]
+fn tls_is_verified_against_what_the_user_trusts() {
+    need!(Root, Tool("docker-registry"), Tool("openssl"));
+    sandbox(|s| {
+        let authority = Authority::new(s.path("authority"));
+        let plain = Registry::start();
+        small("tls").push(&plain, "app:1");
+        let registry = plain.disguised(Guise { tls: Some(&authority), ..Guise::default() });
+        let install = |name: &str| s.cd(["install", "-n", name, &registry.reference("app:1")]);
+        install("a").run().fails(&["certificate"]);
+        let stranger = Authority::new(s.path("stranger")).certificate();
+        install("a").env("SSL_CERT_FILE", stranger).run().fails(&["certificate"]);
+        fs::write(s.path("garbage.pem"), "no certificate\n").unwrap();
+        install("a").env("SSL_CERT_FILE", s.path("garbage.pem")).run().fails(&["certificate"]);
+        assert_nothing(s);
+        install("a").env("SSL_CERT_FILE", authority.certificate()).run().ok();
+        assert_eq!(hello(s, "a"), "tls");
+
+        s.cd(["clear-cache"]).run().ok();
+        install("b").arg("--allow-insecure").run().ok();
+        assert_eq!(hello(s, "b"), "tls");
+        s.cd(["clear-cache"]).run().ok();
+        fs::create_dir(s.path("certs")).unwrap();
+        fs::copy(authority.certificate(), s.path("certs/any-name.pem")).unwrap();
+        install("c").env("SSL_CERT_DIR", s.path("certs")).run().ok();
+        assert_eq!(hello(s, "c"), "tls");
+    });
+}
+
+#[test]
+fn basic_credentials_come_from_the_environment() {
+    need!(Root, Tool("docker-registry"), Tool("htpasswd"));
+    sandbox(|s| {
+        let plain = Registry::start();
+        small("private").push(&plain, "app:1");
+        let registry = plain.disguised(Guise { basic: Some(("kit", "s3:cret")), ..Guise::default() });
+        let install = |name: &str| s.cd(["install", "-n", name, &registry.reference("app:1")]);
+        install("a").run().fails(&["CD_DOCKER_AUTH"]);
+        install("a").env("CD_DOCKER_AUTH", "kit:wrong").run().fails(&[]);
+        let malformed = install("a").env("CD_DOCKER_AUTH", "s3cret").run();
+        assert!(matches!(malformed.code, Some(1 | 2)), "{malformed:?}");
+        assert!(!malformed.err().contains("s3cret"), "a secret was printed");
+        assert_nothing(s);
+        // Only the first colon separates.
+        install("a").env("CD_DOCKER_AUTH", "kit:s3:cret").run().ok();
+        s.cd(["clear-cache"]).run().ok();
+        install("b").env("PD_DOCKER_AUTH", "kit:s3:cret").run().ok();
+        s.cd(["clear-cache"]).run().ok();
+        install("c").env("CD_DOCKER_AUTH", "kit:s3:cret").env("PD_DOCKER_AUTH", "kit:wrong").run().ok();
+        assert_eq!(s.names(), ["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn basic_credentials_come_from_dockers_and_containers_files() {
+    need!(Root, Tool("docker-registry"), Tool("htpasswd"));
+    sandbox(|s| {
+        let plain = Registry::start();
+        small("private").push(&plain, "app:1");
+        let registry = plain.disguised(Guise { basic: Some(("kit", "s3cret")), ..Guise::default() });
+        let host = format!("127.0.0.1:{}", registry.port);
+        let count = std::cell::Cell::new(0);
+        // A fresh name and an empty cache each time: only the credentials make the difference.
+        let install = || {
+            count.set(count.get() + 1);
+            s.cd(["clear-cache"]).run().ok();
+            s.cd(["install", "-n", &format!("c{}", count.get()), &registry.reference("app:1")])
+        };
+        let auths = json!({"auths": {&host: {"auth": base64(b"kit:s3cret")}}}).to_string();
+        let write = |file: &str, text: &str| {
+            let path = s.path(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("home/.docker/config.json", &auths);
+        install().run().ok();
+        fs::remove_dir_all(s.path("home/.docker")).unwrap();
+        install().run().fails(&[]);
+
+        write("docker/config.json", &auths);
+        install().env("DOCKER_CONFIG", s.path("docker")).run().ok();
+        write("auth.json", &auths);
+        install().env("REGISTRY_AUTH_FILE", s.path("auth.json")).run().ok();
+        write("runtime/containers/auth.json", &auths);
+        install().env("XDG_RUNTIME_DIR", s.path("runtime")).run().ok();
+
+        // A helper program: told the server on stdin, it answers with the secret (docker-credential-helpers).
+        let helper = format!(
+            "#!/bin/sh\n[ \"$1\" = get ] && read -r server && [ \"$server\" = {host} ] &&\n\
+             echo '{{\"ServerURL\":\"x\",\"Username\":\"kit\",\"Secret\":\"s3cret\"}}'\n"
+        );
+        write("helpers/docker-credential-test", &helper);
+        let file = s.path("helpers/docker-credential-test");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", s.path("helpers").display());
+        for config in [json!({"credHelpers": {&host: "test"}}), json!({"credsStore": "test"})] {
+            write("docker/config.json", &config.to_string());
+            install().env("DOCKER_CONFIG", s.path("docker")).env("PATH", &path).run().ok();
+        }
+        // The environment goes before files.
+        write("docker/config.json", &auths);
+        let mistaken = install().env("DOCKER_CONFIG", s.path("docker")).env("CD_DOCKER_AUTH", "kit:wrong");
+        mistaken.run().fails(&[]);
+        write("docker/config.json", "{ not json");
+        let broken = install().env("DOCKER_CONFIG", s.path("docker")).run();
+        assert_eq!(broken.code, Some(1), "{broken:?}");
+    });
+}
+
+#[test]
+fn bearer_tokens_are_fetched_for_whoever_may_have_one() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let plain = Registry::start();
+        small("token").push(&plain, "deep/app:1");
+        let anybody = Tokens { field: "access_token", ..Tokens::new(None) };
+        let anonymous = Proxy::start(plain.port, move |request, _| anybody.rule(request));
+        s.cd(["install", "-n", "a", &anonymous.reference("deep/app:1")]).run().ok();
+        let log = anonymous.log();
+        let asked = log.iter().find(|seen| seen.path.starts_with("/token")).expect("a token was asked for");
+        assert!(
+            asked.path.contains("service=a%2C%20b") || asked.path.contains("service=a%2C+b"),
+            "{}",
+            asked.path
+        );
+        assert!(
+            asked.path.contains("scope=repository%3Adeep%2Fapp%3Apull")
+                || asked.path.contains("scope=repository:deep/app:pull"),
+            "{}",
+            asked.path
+        );
+
+        s.cd(["clear-cache"]).run().ok();
+        let known = Tokens::new(Some(("kit", "s3cret")));
+        let private = Proxy::start(plain.port, move |request, _| known.rule(request));
+        let install = |name: &str| s.cd(["install", "-n", name, &private.reference("deep/app:1")]);
+        install("b").run().fails(&["CD_DOCKER_AUTH"]);
+        install("b").env("CD_DOCKER_AUTH", "kit:wrong").run().fails(&[]);
+        assert_eq!(s.names(), ["a"]);
+        install("b").env("CD_DOCKER_AUTH", "kit:s3cret").run().ok();
+        let sent = basic("kit", "s3cret");
+        for seen in private.log().iter().filter(|seen| seen.authorization.as_deref() == Some(&sent)) {
+            assert!(seen.path.starts_with("/token"), "the password went to {}", seen.path);
+        }
+    });
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_is_renewed() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let plain = Registry::start();
+        let layers: Vec<_> =
+            (0..6).map(|n| (tar([Entry::file(format!("f{n}"), "x")]), Encoding::Gzip)).collect();
+        Image::new(&layers).push(&plain, "app:1");
+        let tokens = Tokens { uses: 2, ..Tokens::new(None) };
+        let proxy = Proxy::start(plain.port, move |request, _| tokens.rule(request));
+        s.cd(["install", &proxy.reference("app:1")]).run().ok();
+        assert!(proxy.log().iter().filter(|seen| seen.path.starts_with("/token")).count() > 1);
+    });
+}
+
+#[test]
+fn mistaken_credentials_do_not_shut_out_a_public_image() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let plain = Registry::start();
+        small("public").push(&plain, "app:1");
+        let tokens = Tokens::new(None);
+        let proxy = Proxy::start(plain.port, move |request, _| {
+            // As Docker Hub does: 401 for a wrong password, a token for nobody at all.
+            if request.path.starts_with("/token") && request.fields.get("authorization").is_some() {
+                return Fault::Answer(Answer::new(401, "{\"details\":\"incorrect username or password\"}"));
+            }
+            tokens.rule(request)
+        });
+        s.cd(["install", &proxy.reference("app:1")]).env("CD_DOCKER_AUTH", "kit:wrong").run().ok();
+        assert_eq!(hello(s, "app"), "public");
+    });
+}
+
+#[test]
+fn a_mirror_is_asked_first_and_the_registry_stands_behind_it() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("mirrored").push(&registry, "app:1");
+        let origin = Proxy::listening(registry.port);
+        let mirror = Proxy::listening(registry.port);
+        let reference = origin.reference("app:1");
+        let host = reference.strip_suffix("/app:1").unwrap();
+        let mirrors = |port: u16| format!("{host}=http://127.0.0.1:{port}");
+        s.cd(["install", "-n", "a", &reference])
+            .env("CD_REGISTRY_MIRRORS", mirrors(mirror.port()))
+            .run()
+            .ok();
+        assert_eq!(origin.blob_bytes(), 0, "the registry was asked for blobs");
+        assert!(mirror.blob_bytes() > 0);
+
+        s.cd(["clear-cache"]).run().ok();
+        s.cd(["install", "-n", "b", &reference]).env("CD_REGISTRY_MIRRORS", mirrors(free_port())).run().ok();
+        assert!(origin.blob_bytes() > 0);
+    });
+}
+
+#[test]
+fn what_is_cached_installs_offline_and_is_not_fetched_again() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("cached").push(&registry, "app:1");
+        let proxy = Proxy::listening(registry.port);
+        let reference = proxy.reference("app:1");
+        s.cd(["install", "-n", "a", &reference]).run().ok();
+        assert!(proxy.blob_bytes() > 0);
+        proxy.clear();
+        s.cd(["install", "-n", "b", &reference]).run().ok();
+        assert_eq!(proxy.blob_bytes(), 0, "blobs came again");
+
+        drop((proxy, registry));
+        s.cd(["install", "-n", "c", &reference]).run().ok();
+        assert_eq!(hello(s, "c"), "cached");
+        s.cd(["clear-cache"]).run().ok();
+        s.cd(["install", "-n", "d", &reference]).run().fails(&[]);
+        assert_eq!(s.names(), ["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn a_tag_that_moved_is_noticed_and_known_layers_are_kept() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let base = tar([Entry::file("base", vec![b'x'; 200_000])]);
+        let top = |text: &str| (tar([Entry::file("hello", text)]), Encoding::Plain);
+        Image::new(&[(base.clone(), Encoding::Plain), top("old")]).push(&registry, "app:1");
+        let proxy = Proxy::listening(registry.port);
+        s.cd(["install", "-n", "a", &proxy.reference("app:1")]).run().ok();
+        Image::new(&[(base, Encoding::Plain), top("new")]).push(&registry, "app:1");
+        proxy.clear();
+        s.cd(["install", "-n", "b", &proxy.reference("app:1")]).run().ok();
+        assert_eq!((hello(s, "a"), hello(s, "b")), ("old".into(), "new".into()));
+        assert!(proxy.blob_bytes() < 100_000, "the layer that did not change came again");
+    });
+}
+
+#[test]
+fn what_cannot_be_is_said_and_changes_nothing() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("x").push(&registry, "app:1");
+        let reference = registry.reference("app:1");
+        let quick = |args: &[&str]| s.cd(args.iter().copied()).env("CD_DOWNLOAD_MAX_RETRIES", "0").run();
+        quick(&["install", &format!("127.0.0.1:{}/app:1", free_port())]).fails(&["127.0.0.1"]);
+        quick(&["install", "registry.invalid/app:1"]).fails(&["registry.invalid"]);
+        for bad in ["-x", ".x", "a/b", "..", "", "a b", "é"] {
+            let ran = quick(&["install", "--name", bad, &reference]);
+            assert!(matches!(ran.code, Some(1 | 2)), "{bad:?}: {ran:?}");
+        }
+        let both = quick(&["install", "-n", "a", "--override-alias", "b", &reference]);
+        assert_eq!(both.code, Some(2), "{both:?}");
+        assert_nothing(s);
+
+        s.cd(["install", &reference]).run().ok();
+        quick(&["install", &reference]).fails(&["app", "exist"]);
+        assert_eq!(hello(s, "app"), "x");
+        assert_eq!(s.names(), ["app"]);
+    });
+}
+
+#[test]
+fn a_schema_1_manifest_is_refused_by_name() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let proxy = Proxy::start(registry.port, |request, _| match request.is_manifest() {
+            true => Fault::Answer(
+                Answer::new(200, r#"{"schemaVersion":1,"name":"app","tag":"1","fsLayers":[],"history":[]}"#)
+                    .with("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+            ),
+            false => Fault::None,
+        });
+        s.cd(["install", &proxy.reference("app:1")]).run().fails(&["schema"]);
+        assert_nothing(s);
+    });
+}
+
+#[test]
+fn quiet_says_nothing_unless_it_fails() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("x").push(&registry, "app:1");
+        let ran = s.cd(["install", "--quiet", &registry.reference("app:1")]).run().ok().prints("");
+        assert_eq!(ran.err(), "");
+        s.cd(["install", "-q", &registry.reference("app:1")]).run().fails(&["app"]);
+    });
+}

@@ -1,0 +1,348 @@
+//! `login`: what a guest sees in each mode, whose exit code comes back, and that nothing is ever left in the
+//! host's mount table.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::prelude::*;
+
+const MODES: [&[&str]; 3] = [&[], &["--isolated"], &["--minimal"]];
+
+/// A busybox container named `c`.
+fn make(s: &Sandbox) {
+    make_of(s, &Image::busybox());
+}
+
+fn make_of(s: &Sandbox, image: &Image) {
+    image.write_layout(&s.path("layout"), "latest");
+    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+}
+
+/// `login`, options, the container, and a shell script.
+fn login<'a>(s: &Sandbox, options: &[&'a str], script: &'a str) -> Cd {
+    let mut args = vec!["login"];
+    args.extend(options);
+    args.extend(["c", "--", "/bin/sh", "-c", script]);
+    s.cd(args)
+}
+
+/// Each mode on each kernel.
+fn in_every_mode(image: &Image, body: impl Fn(&Sandbox, &'static [&'static str]) + Send + Sync) {
+    on_both_kernels(|s| {
+        make_of(s, image);
+        for mode in MODES {
+            body(s, mode);
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+        }
+    });
+}
+
+#[test]
+fn the_exit_code_is_the_guests_own() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(&Image::busybox(), |s, mode| {
+        for code in [0, 3, 255] {
+            login(s, mode, &format!("exit {code}")).run().code(code);
+        }
+        login(s, mode, "kill -9 $$").run().code(137);
+        login(s, mode, "kill -15 $$").run().code(143);
+        let run = |program: &str| {
+            s.cd(mode
+                .iter()
+                .fold(vec!["login"], |mut v, m| {
+                    v.push(m);
+                    v
+                })
+                .into_iter()
+                .chain(["c", "--", program]))
+                .run()
+        };
+        run("/bin/absent").code(127).says(&["absent"]);
+        run("absent").code(127).says(&["absent"]);
+        run("/etc/passwd").code(126).says(&["passwd"]);
+        run("true").code(0);
+    });
+}
+
+#[test]
+fn our_own_failures_are_125_or_1_and_say_so() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        s.cd(["login", "absent", "--", "/bin/true"]).run().code_in(&[1, 125]).says(&["absent"]);
+        login(s, &["--user", "nobody-here"], "true").run().code_in(&[1, 125]).says(&["nobody-here"]);
+        login(s, &["--bind", "/absent-on-host:/mnt"], "true")
+            .run()
+            .code_in(&[1, 125])
+            .says(&["absent-on-host"]);
+        login(s, &["--isolated", "--minimal"], "true").run().code(2);
+        login(s, &["--no-such-option"], "true").run().code(2);
+        s.cd(["login"]).run().code(2);
+    });
+}
+
+#[test]
+fn input_and_output_pass_through_byte_for_byte() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(&Image::busybox(), |s, mode| {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n * 7 % 256) as u8).collect();
+        let ran = login(s, mode, "cat").stdin(bytes.clone()).run().ok();
+        assert!(ran.stdout == bytes, "{mode:?}: {} bytes of {} came back", ran.stdout.len(), bytes.len());
+        assert_eq!(ran.err(), "", "{mode:?}");
+        let ran = login(s, mode, "echo out; echo err >&2").run().ok().prints("out\n");
+        assert_eq!(ran.err(), "err\n");
+        login(s, mode, "tty").run().prints("not a tty\n");
+    });
+}
+
+#[test]
+fn users_are_those_of_the_guest() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let ids = |user: &str, out: &str| {
+            login(s, &["--user", user], "echo $(id -u):$(id -g):$(id -G | tr ' ' ,) $HOME $(pwd)")
+                .run()
+                .ok()
+                .prints(out)
+        };
+        login(s, &[], "echo $(id -u):$(id -g) $HOME $USER").run().ok().prints("0:0 /root root\n");
+        ids("user", "1000:1001:1001,50 /home/user /home/user\n");
+        ids("1000", "1000:1001:1001,50 /home/user /home/user\n");
+        let id = |user: &str| login(s, &["-u", user], "echo $(id -u):$(id -g)").run().ok().out();
+        assert_eq!(id("user:staff"), "1000:50\n");
+        assert_eq!(id("1000:50"), "1000:50\n");
+        assert_eq!(id("4242:4243"), "4242:4243\n");
+        // Not the host's: this name is in the guest's files alone, and the host's root has no say.
+        fs::write(s.rootfs("c").join("etc/passwd"), "root:x:0:0::/r:/bin/sh\nguest:x:77:78::/:/bin/sh\n")
+            .unwrap();
+        assert_eq!(id("guest"), "77:78\n");
+        login(s, &["--user", "user"], "true").run().code_in(&[1, 125]);
+    });
+}
+
+#[test]
+fn the_environment_has_its_documented_order() {
+    need!(Root, Tool("busybox"));
+    let env = json!(["PATH=/usr/bin:/bin", "FROM_IMAGE=image", "BOTH=image", "HOME=/image", "TERM=image"]);
+    in_every_mode(&Image::busybox().with("Env", env), |s, mode| {
+        let run = |options: &[&'static str]| {
+            let options: Vec<&str> = mode.iter().chain(options).copied().collect();
+            let ran =
+                login(s, &options, "env").env("HOST_SECRET", "x").env("LD_PRELOAD", "").env("TERM", "vt100");
+            let text = ran.run().ok().out();
+            move |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+                line.map(str::to_owned)
+            }
+        };
+        let get = run(&["--env", "BOTH=user", "-e", "EMPTY=", "--env=EQ=a=b"]);
+        assert_eq!(get("HOST_SECRET"), None, "{mode:?}: the host's environment came along");
+        assert_eq!(get("BOTH").as_deref(), Some("user"), "{mode:?}");
+        assert_eq!((get("EMPTY").as_deref(), get("EQ").as_deref()), (Some(""), Some("a=b")));
+        assert_eq!(get("TERM").as_deref(), Some("vt100"), "{mode:?}");
+        if mode != ["--minimal"] {
+            assert_eq!(get("FROM_IMAGE").as_deref(), Some("image"), "{mode:?}");
+            assert_eq!((get("HOME").as_deref(), get("USER").as_deref()), (Some("/root"), Some("root")));
+        }
+        login(s, &[&["-e", "no-equals-sign"], mode].concat(), "true").run().code_in(&[1, 2, 125]);
+    });
+}
+
+#[test]
+fn the_working_directory_is_home_or_what_was_asked_for() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(&Image::busybox(), |s, mode| {
+        let run = |dir: &str| login(s, &[&["--work-dir", dir], mode].concat(), "pwd").run();
+        run("/etc").ok().prints("/etc\n");
+        run("/").ok().prints("/\n");
+        run("/absent").code_in(&[1, 125]).says(&["/absent"]);
+    });
+}
+
+#[test]
+fn binds_are_where_they_were_asked_for_and_as_writable() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        fs::create_dir(s.path("shared")).unwrap();
+        fs::write(s.path("shared/f"), "host\n").unwrap();
+        login(s, &["--bind", "/tmp/shared:/mnt/in"], "cat /mnt/in/f; echo guest > /mnt/in/g")
+            .run()
+            .ok()
+            .prints("host\n");
+        assert_eq!(fs::read_to_string(s.path("shared/g")).unwrap(), "guest\n");
+        let ran = login(s, &["-b", "/tmp/shared:/mnt/in:ro"], "cat /mnt/in/f; echo no > /mnt/in/h").run();
+        assert_eq!((ran.code, ran.out().as_str()), (Some(1), "host\n"), "{ran:?}");
+        assert!(!s.path("shared/h").exists());
+        // A file, and without a destination.
+        login(s, &["--minimal", "-b", "/tmp/shared/f:/etc/motd"], "cat /etc/motd")
+            .run()
+            .ok()
+            .prints("host\n");
+        login(s, &["--minimal", "-b", "/tmp/shared"], "cat /tmp/shared/f").run().ok().prints("host\n");
+        login(s, &["-b", "/tmp/shared:relative"], "true").run().code_in(&[1, 2, 125]);
+        // A destination that is a link out stays inside.
+        std::os::unix::fs::symlink("/tmp/canary", s.rootfs("c").join("out")).unwrap();
+        login(s, &["-b", "/tmp/shared:/out/x"], "true").run();
+        s.assert_canaries();
+    });
+}
+
+#[test]
+fn each_mode_has_its_pseudo_filesystems() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(&Image::busybox(), |s, mode| {
+        let script = "test -c /dev/null && test -c /dev/urandom && test -d /proc/1 && test -d /sys/kernel &&
+            echo x > /dev/null && test -e /dev/fd/0 && test -d /dev/pts && test -d /dev/shm && cat /proc/self/comm";
+        login(s, mode, script).run().ok().prints("cat\n");
+        // The root is a mount of its own that grants what /data on Android would refuse.
+        let options = login(s, mode, "grep ' / / \\| / ' /proc/self/mountinfo | head -n 1").run().ok().out();
+        assert!(!options.contains("nosuid") && !options.contains("nodev"), "{options}");
+    });
+}
+
+#[test]
+fn isolation_shows_a_world_of_its_own() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        fs::write(s.path("on-host"), "").unwrap();
+        let pids =
+            login(s, &["--isolated"], "ls /proc | grep -c '^[0-9]'; test -e /tmp/on-host || echo hidden")
+                .run()
+                .ok();
+        let out = pids.out();
+        let (count, hidden) = out.split_once('\n').unwrap();
+        assert!(count.parse::<u32>().unwrap() < 8, "the host's processes are visible: {count}");
+        assert_eq!(hidden, "hidden\n");
+        login(s, &["--isolated", "--hostname", "box"], "hostname").run().ok().prints("box\n");
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_ne!(host, "box\n", "the host was renamed");
+        login(s, &[], "test -e /tmp/on-host && echo seen").run().ok().prints("seen\n");
+    });
+}
+
+#[test]
+fn nosuid_below_does_not_reach_the_guest() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        fs::create_dir_all("/tmp/data").unwrap();
+        let flags = rustix::mount::MountFlags::NOSUID
+            | rustix::mount::MountFlags::NODEV
+            | rustix::mount::MountFlags::NOEXEC;
+        rustix::mount::mount("data", "/tmp/data", "tmpfs", flags, None).unwrap();
+        make(s);
+        let suid = s.rootfs("c").join("bin/suid");
+        fs::copy(s.rootfs("c").join("bin/busybox"), &suid).unwrap();
+        tool("chmod", ["4755", suid.to_str().unwrap()]);
+        tool("ln", ["-s", "suid", s.rootfs("c").join("bin/whoami2").to_str().unwrap()]);
+        let script = "/bin/suid id | grep -o 'euid=0' || /bin/suid id";
+        for mode in MODES {
+            let ran = login(s, &[&["--user", "user"], mode].concat(), script).run().ok();
+            assert!(ran.out().contains("euid=0"), "{mode:?}: {}", ran.out());
+        }
+        assert!(s.settles());
+        rustix::mount::unmount("/tmp/data", rustix::mount::UnmountFlags::empty()).unwrap();
+    });
+}
+
+/// Waits until a guest's script has made `file`.
+fn appears(s: &Sandbox, file: &str) {
+    let path = s.rootfs("c").join(file);
+    for _ in 0..3000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{} did not appear", path.display());
+}
+
+#[test]
+fn sessions_of_one_container_share_its_mounts_and_the_host_sees_none() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let before = mounts();
+        for mode in MODES {
+            let first = login(s, mode, "readlink /proc/self/ns/mnt > /root/first; exec sleep 100").spawn();
+            appears(s, "root/first");
+            let ours = fs::read_link("/proc/thread-self/ns/mnt").unwrap();
+            let second = login(s, mode, "cat /root/first; readlink /proc/self/ns/mnt").run().ok().out();
+            let lines: Vec<&str> = second.lines().collect();
+            assert_eq!(lines[0], lines[1], "{mode:?}: two mount namespaces");
+            assert_ne!(lines[0], ours.to_str().unwrap(), "{mode:?}: the host's own mount namespace");
+            assert_eq!(mounts(), before, "{mode:?}");
+            first.signal(rustix::process::Signal::TERM);
+            first.wait();
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            fs::remove_file(s.rootfs("c").join("root/first")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_killed_session_leaves_no_mount_and_the_next_one_works() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let before = mounts();
+        for mode in MODES {
+            // The parent alone: what it left behind may live on, but not in the host's table.
+            let mut session = login(s, mode, "echo $$ > /root/in; exec sleep 100").spawn();
+            appears(s, "root/in");
+            session.kill();
+            assert_eq!(mounts(), before, "{mode:?}");
+            login(s, mode, "echo again").run().ok().prints("again\n");
+            for pid in s.processes() {
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            session.wait();
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            assert_eq!(mounts(), before, "{mode:?}");
+            fs::remove_file(s.rootfs("c").join("root/in")).unwrap();
+        }
+        s.cd(["remove", "c"]).run().ok();
+    });
+}
+
+#[test]
+fn a_background_process_keeps_its_world_until_it_ends() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        login(s, &[], "sleep 3 > /dev/null 2>&1 < /dev/null & echo done").run().ok().prints("done\n");
+        login(s, &[], "echo more").run().ok().prints("more\n");
+        assert!(s.settles(), "{:?}", s.processes());
+    });
+}
+
+#[test]
+fn a_shell_is_what_a_login_without_a_command_gets() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        // Not a terminal: the shell reads its commands from the pipe.
+        s.cd(["login", "c"]).stdin("echo hello; pwd; exit 4\n").run().code(4).prints("hello\n/root\n");
+        s.applet("cd-login", ["c"]).stdin("echo $0\n").run().ok();
+        s.cd(["sh", "c", "--", "echo", "a b", "c"]).run().ok().prints("a b c\n");
+        let fallback = s.rootfs("c").join("etc/passwd");
+        fs::write(fallback, "root:x:0:0::/root:/bin/absent\n").unwrap();
+        s.cd(["login", "c"]).stdin("echo still\n").run().ok().prints("still\n");
+    });
+}
+
+#[test]
+fn get_chroot_cmd_prints_and_does_nothing() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let ran = s.cd(["login", "c", "--get-chroot-cmd", "--", "/bin/touch", "/root/x"]).run().ok();
+        assert!(ran.out().contains("chroot") && ran.out().contains("/bin/touch"), "{ran:?}");
+        assert!(!s.rootfs("c").join("root/x").exists());
+    });
+}
