@@ -34,6 +34,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     errno: Option<i32>,
+    exit_code: Option<u8>,
 }
 
 /// The project's result.
@@ -42,7 +43,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`; `message` says what is wrong with what, in one line, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, errno: None }
+        Error { kind, message: message.into(), hint: None, errno: None, exit_code: None }
     }
 
     /// [`Kind::Usage`]
@@ -90,6 +91,7 @@ impl Error {
             message: format!("cannot {attempt}: {}", reason(&error)),
             hint: hint.map(str::to_owned),
             errno: error.raw_os_error(),
+            exit_code: None,
         }
     }
 
@@ -122,9 +124,16 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// 2 for a wrong command line, 1 for everything else.
+    /// Has the program exit with `code`. The innermost, nearest to the cause, is kept.
+    #[must_use]
+    pub fn exits(mut self, code: u8) -> Error {
+        self.exit_code.get_or_insert(code);
+        self
+    }
+
+    /// What [`Error::exits`] said; else 2 for a wrong command line, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
-        if self.kind == Kind::Usage { 2 } else { 1 }
+        self.exit_code.unwrap_or(if self.kind == Kind::Usage { 2 } else { 1 })
     }
 }
 

@@ -45,6 +45,7 @@ pub mod privilege;
 pub mod registry;
 pub mod report;
 pub mod rootfs;
+pub mod session;
 pub mod store;
 pub mod suggest;
 pub mod sys;

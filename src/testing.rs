@@ -37,3 +37,15 @@ impl Drop for TempDir {
         }
     }
 }
+
+/// Ends a test that needs root, without it: skipped, or with `CD_MUST_RUN=1` failed.
+macro_rules! needs_root {
+    () => {
+        if !rustix::process::geteuid().is_root() {
+            assert!(std::env::var_os("CD_MUST_RUN").is_none(), "this test needs root");
+            eprintln!("skipped: needs root");
+            return;
+        }
+    };
+}
+pub(crate) use needs_root;

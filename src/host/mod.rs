@@ -3,6 +3,9 @@
 //! Everything is read from a [`Host`], which is a snapshot: its environment is copied once and its files are
 //! looked up below one root, so that a faked Android tree can stand in for a phone.
 
+pub mod probe;
+mod resolvers;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -110,6 +113,16 @@ impl Host {
 
     fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.file(path).exists()
+    }
+
+    /// Where temporary files may be made.
+    pub fn temp_dir(&self) -> PathBuf {
+        match (self.var("TMPDIR"), &self.termux) {
+            (Some(directory), _) => directory.into(),
+            (None, Some(termux)) => termux.prefix.join("tmp"),
+            (None, None) if self.android => "/data/local/tmp".into(),
+            (None, None) => "/tmp".into(),
+        }
     }
 
     /// Where our two trees are.

@@ -12,6 +12,7 @@ mod dir;
 mod metadata;
 pub mod mountinfo;
 pub mod mounts;
+pub mod provision;
 mod regular;
 mod remove;
 mod root;

@@ -96,7 +96,7 @@ impl Container {
     /// Forgets the remembered size: the tree is about to change. A new file each time, so that whoever measures
     /// meanwhile sees that it changed.
     pub fn touch(&self) -> Result<()> {
-        files::write(&self.path.join(SIZE), b"", 0o644)
+        files::write_transient(&self.path.join(SIZE), b"", 0o644)
     }
 
     /// The index of the tree as installed; `None` for a container of the Python tool.
@@ -112,6 +112,11 @@ impl Container {
     /// made, changed or removed.
     pub fn lock_shared(&self, command: &str) -> Result<Lock> {
         self.lock(Mode::Shared, command, Duration::ZERO)
+    }
+
+    /// Held by one login process at a time while it finds the container's namespaces or makes them. Waits.
+    pub fn lock_setup(&self) -> Result<Lock> {
+        Lock::wait(&self.layout.setup_lock(&self.name)).attempt(|| format!("container '{}'", self.name))
     }
 
     fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {

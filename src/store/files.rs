@@ -30,13 +30,22 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
 /// Writes a file beside `path` and renames it there. Readers see the old contents or the new, also after a
 /// power cut: the bytes are on disk before the name is.
 pub(super) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
+    replace(path, contents, mode, File::sync_all)
+}
+
+/// The same for what no power cut makes wrong: nothing waits for the disk.
+pub(super) fn write_transient(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
+    replace(path, contents, mode, |_| Ok(()))
+}
+
+fn replace(path: &Path, contents: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> Result<()> {
     let temporary = beside(path);
     let written = (|| {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(contents)?;
-        file.sync_all()?;
+        sync(&file)?;
         fs::rename(&temporary, path)
     })();
     if written.is_err() {

@@ -45,6 +45,11 @@ impl Layout {
         self.data.join("locks").join(format!("{name}.lock"))
     }
 
+    /// No record is called so: those end in `.session` or `.json`.
+    pub(super) fn setup_lock(&self, name: &Name) -> PathBuf {
+        self.sessions().join(format!("{name}.lock"))
+    }
+
     pub(super) fn sessions(&self) -> PathBuf {
         self.data.join("sessions")
     }

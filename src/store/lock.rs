@@ -64,6 +64,21 @@ impl Lock {
         }
     }
 
+    /// Takes the lock at `path` exclusively, unsigned, however long that takes: its holders are quick. The file stays.
+    pub(super) fn wait(path: &Path) -> Result<Lock> {
+        if let Some(parent) = path.parent() {
+            files::make_dir(parent)?;
+        }
+        let attempt = || format!("lock '{}'", path.display());
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).attempt(attempt)?;
+        while let Err(error) = flock(&file, FlockOperation::LockExclusive) {
+            if error != Errno::INTR {
+                return Err(error).attempt(attempt);
+            }
+        }
+        Ok(Lock { _file: file })
+    }
+
     /// Who holds the lock at `path` exclusively: `PID command`, empty when they did not sign.
     pub(super) fn holder(path: &Path) -> Option<String> {
         let mut file = File::open(path).ok()?;

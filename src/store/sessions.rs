@@ -62,6 +62,8 @@ pub struct Session {
     pub minimal: bool,
     /// In the background.
     pub detached: bool,
+    /// PID 1 of the container's PID namespace, by its number outside.
+    pub first_process: Option<u32>,
 }
 
 /// A record on disk; removed when dropped. A process that executes the guest leaves it to stand for it.
@@ -91,10 +93,11 @@ pub(super) fn register(directory: &Path, session: &Session) -> Result<Registrati
         "minimal": session.minimal,
         "detached": session.detached,
         "mount_namespace": session.mount_namespace,
+        "first_process": session.first_process,
         "start_ticks": process.started,
         "boot_id": boot_id(),
     });
-    files::write(&path, record.to_string().as_bytes(), 0o644)?;
+    files::write_transient(&path, record.to_string().as_bytes(), 0o644)?;
     Ok(Registration(path))
 }
 
@@ -150,6 +153,7 @@ fn parse(record: &Value) -> Option<Session> {
         isolated: flag("isolated"),
         minimal: flag("minimal"),
         detached: flag("detached"),
+        first_process: record["first_process"].as_u64().and_then(|pid| pid.try_into().ok()),
     })
 }
 
@@ -177,6 +181,7 @@ mod tests {
             isolated: true,
             minimal: false,
             detached: true,
+            first_process: Some(1),
         }
     }
 

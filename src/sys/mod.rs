@@ -6,6 +6,8 @@
 pub mod chmod;
 pub mod identity;
 mod modern;
+pub mod namespace;
+pub mod process;
 pub mod resolve;
 
 pub use modern::Modern;

@@ -1,0 +1,229 @@
+//! What this kernel can do, asked by trying.
+//!
+//! Each question is put in a forked child, in a mount namespace of its own where it mounts: an app's seccomp filter may
+//! answer an unknown system call with SIGSYS, and whatever was mounted or unshared is gone with the child.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, RenameFlags, ResolveFlags, StatxFlags, XattrFlags,
+    mknodat, openat2, renameat_with, setxattr, statx,
+};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsOpenFlags, MountFlags, MountPropagationFlags, UnmountFlags, fsopen, mount, mount_bind, mount_change,
+    unmount,
+};
+use rustix::process::{PidfdFlags, WaitOptions, chdir, getpid, pidfd_open, pivot_root, waitpid};
+
+use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::process::{Fork, close_range, fork, probe_clone3};
+
+/// One thing that a kernel may have.
+pub struct Feature {
+    /// As manuals call it.
+    pub name: &'static str,
+    /// What is done, or given up, without it.
+    pub without: &'static str,
+    probe: fn(&Path) -> io::Result<()>,
+}
+
+/// What came of trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It works.
+    Works,
+    /// Refused with this errno.
+    Refused(i32),
+    /// The child was killed by this signal.
+    Killed(i32),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Works => f.write_str("yes"),
+            Answer::Refused(errno) => write!(f, "no ({})", name(*errno)),
+            Answer::Killed(signal) => write!(f, "no (signal {signal})"),
+        }
+    }
+}
+
+impl Feature {
+    /// Tries it, with `scratch`, an empty directory, to work in. Only while single-threaded.
+    pub fn ask(&self, scratch: &Path) -> io::Result<Answer> {
+        match fork()? {
+            Fork::Child => std::process::exit(match (self.probe)(scratch) {
+                Ok(()) => 0,
+                Err(error) => error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
+            }),
+            Fork::Parent(child) => loop {
+                match waitpid(Some(child), WaitOptions::empty()) {
+                    Ok(Some((_, status))) => {
+                        return Ok(match (status.exit_status(), status.terminating_signal()) {
+                            (Some(0), _) => Answer::Works,
+                            (Some(errno), _) => Answer::Refused(errno),
+                            (None, signal) => Answer::Killed(signal.unwrap_or_default()),
+                        });
+                    }
+                    Ok(None) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            },
+        }
+    }
+}
+
+const fn feature(name: &'static str, without: &'static str, probe: fn(&Path) -> io::Result<()>) -> Feature {
+    Feature { name, without, probe }
+}
+
+/// Everything that is worth asking for.
+pub static FEATURES: &[Feature] = &[
+    feature("openat2", "walk of O_PATH descriptors", |_| {
+        openat2(CWD, "/", OFlags::PATH, Mode::empty(), ResolveFlags::IN_ROOT)?;
+        Ok(())
+    }),
+    feature("statx mount id", "/proc/self/fdinfo", |_| {
+        let found = statx(CWD, "/", AtFlags::empty(), StatxFlags::MNT_ID)?;
+        if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 { Err(Errno::NOSYS.into()) } else { Ok(()) }
+    }),
+    feature("clone3", "fork", |_| probe_clone3()),
+    feature("pidfd_open", "process numbers and start times", |_| {
+        pidfd_open(getpid(), PidfdFlags::empty())?;
+        Ok(())
+    }),
+    feature("close_range", "descriptors closed one by one", |_| close_range(u32::MAX, u32::MAX)),
+    feature("renameat2", "link and unlink", |scratch| {
+        let (from, to) = (scratch.join("from"), scratch.join("to"));
+        File::create(&from)?;
+        let renamed = renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE);
+        let _ = fs::remove_file(from).and(fs::remove_file(to));
+        Ok(renamed?)
+    }),
+    feature("memfd_create", "temporary files", |_| {
+        rustix::fs::memfd_create("probe", MemfdFlags::CLOEXEC)?;
+        Ok(())
+    }),
+    feature("mount API (fsopen)", "mount; no bind into a running container", |_| {
+        fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        Ok(())
+    }),
+    feature("mount namespace", "none: required", |_| unshare(Namespaces::NEWNS)),
+    feature("PID namespace", "--isolated sees the host's processes", |_| unshare(Namespaces::NEWPID)),
+    feature("UTS namespace", "--isolated has the host's name", |_| unshare(Namespaces::NEWUTS)),
+    feature("IPC namespace", "--isolated shares System V IPC", |_| unshare(Namespaces::NEWIPC)),
+    feature("network namespace", "no --network none", |_| unshare(Namespaces::NEWNET)),
+    feature("cgroup namespace", "the host's cgroup names are seen", |_| unshare(Namespaces::NEWCGROUP)),
+    feature("user namespace", "not needed", |_| unshare(Namespaces::NEWUSER)),
+    feature("pivot_root", "MS_MOVE and chroot", |scratch| {
+        private()?;
+        mount_bind(scratch, scratch)?;
+        chdir(scratch)?;
+        pivot_root(".", ".")?;
+        Ok(unmount(".", UnmountFlags::DETACH)?)
+    }),
+    feature("tmpfs", "none: --isolated needs it", |scratch| fresh(scratch, "tmpfs", c"mode=755")),
+    feature("devpts newinstance", "the host's terminals are seen", |scratch| {
+        fresh(scratch, "devpts", c"newinstance,ptmxmode=0666,mode=620,gid=5")
+    }),
+    feature("sysfs", "none: --isolated needs it", |scratch| fresh(scratch, "sysfs", c"")),
+    feature("overlayfs", "snapshots by copy", overlay),
+    feature("device nodes", "the host's are bound", |scratch| {
+        private()?;
+        mount("tmpfs", scratch, "tmpfs", MountFlags::empty(), c"")?;
+        let node = scratch.join("null");
+        mknodat(
+            CWD,
+            &node,
+            FileType::CharacterDevice,
+            Mode::from_raw_mode(0o666),
+            rustix::fs::makedev(1, 3),
+        )?;
+        File::open(node).map(drop)
+    }),
+    feature("user xattrs", "dropped with a warning", |scratch| xattr(scratch, "user.probe", b"1")),
+    feature("file capabilities", "dropped with a warning", |scratch| {
+        // Version 2, nothing permitted (linux/capability.h).
+        xattr(scratch, "security.capability", &[&[0, 0, 0, 2][..], &[0; 16]].concat())
+    }),
+    feature("binfmt_misc", "programs of this machine only", |_| {
+        fs::metadata("/proc/sys/fs/binfmt_misc/status").map(drop)
+    }),
+];
+
+/// A mount namespace from which nothing gets out.
+fn private() -> io::Result<()> {
+    unshare(Namespaces::NEWNS)?;
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+fn fresh(scratch: &Path, kind: &str, options: &std::ffi::CStr) -> io::Result<()> {
+    private()?;
+    Ok(mount(kind, scratch, kind, MountFlags::empty(), options)?)
+}
+
+/// On the filesystem that `scratch` is on: not every one serves as an upper directory.
+fn overlay(scratch: &Path) -> io::Result<()> {
+    private()?;
+    let names = ["lower", "upper", "work", "merged"];
+    let tried = names.iter().try_for_each(|name| fs::create_dir(scratch.join(name))).and_then(|()| {
+        chdir(scratch)?;
+        mount(
+            "overlay",
+            "merged",
+            "overlay",
+            MountFlags::empty(),
+            c"lowerdir=lower,upperdir=upper,workdir=work",
+        )?;
+        let written = fs::write("merged/file", "");
+        unmount("merged", UnmountFlags::empty())?;
+        written
+    });
+    for name in names {
+        let _ = fs::remove_dir_all(scratch.join(name));
+    }
+    tried
+}
+
+fn xattr(scratch: &Path, key: &str, value: &[u8]) -> io::Result<()> {
+    let path = scratch.join("file");
+    let set = File::create(&path).and_then(|_| Ok(setxattr(&path, key, value, XattrFlags::empty())?));
+    let _ = fs::remove_file(path);
+    set
+}
+
+/// The names that people search for.
+fn name(errno: i32) -> String {
+    let known = [
+        (Errno::NOSYS, "ENOSYS"),
+        (Errno::PERM, "EPERM"),
+        (Errno::ACCESS, "EACCES"),
+        (Errno::INVAL, "EINVAL"),
+        (Errno::NODEV, "ENODEV"),
+        (Errno::NOENT, "ENOENT"),
+        (Errno::OPNOTSUPP, "EOPNOTSUPP"),
+        (Errno::BUSY, "EBUSY"),
+        (Errno::NOSPC, "ENOSPC"),
+    ];
+    let found = known.iter().find(|(known, _)| known.raw_os_error() == errno);
+    found.map_or_else(|| format!("errno {errno}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_and_a_kill_are_told_apart() {
+        let refused = feature("", "", |_| Err(Errno::NOSYS.into()));
+        assert_eq!(refused.ask(Path::new("/")).unwrap().to_string(), "no (ENOSYS)");
+        let killed =
+            feature("", "", |_| Ok(rustix::process::kill_process(getpid(), rustix::process::Signal::SYS)?));
+        assert_eq!(killed.ask(Path::new("/")).unwrap(), Answer::Killed(libc::SIGSYS));
+        assert_eq!(feature("", "", |_| Ok(())).ask(Path::new("/")).unwrap(), Answer::Works);
+    }
+}

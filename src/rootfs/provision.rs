@@ -1,0 +1,166 @@
+//! Small fix-ups after the layers, so that a guest finds its name servers, and Android's kernel lets it use them.
+//!
+//! Files are replaced in one rename inside the root; a link in their place is replaced, never followed. A tree
+//! without `/etc` is left alone.
+
+mod android;
+
+use std::fmt::Write;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{FileType, Follow, Rootfs};
+use crate::error::{Attempt, Result};
+use crate::host::Host;
+use crate::report::Report;
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
+
+/// The first line of a file that is still ours to refresh.
+const OURS: &str =
+    "# Written by chroot-distro, which keeps it up to date. Remove this line to keep your own.\n";
+
+/// When the host names none: documented.
+const PUBLIC: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))];
+
+/// Bytes; account files and these two are smaller by far.
+const LIMIT: u64 = 4 << 20;
+
+/// All fix-ups of a new tree. What cannot be done because the image has something else there is a warning.
+pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> {
+    if root.metadata("/etc", Follow::Yes).map(|etc| etc.file_type).ok() != Some(FileType::Directory) {
+        return Ok(());
+    }
+    tolerate(root.write(RESOLV_CONF, resolv_conf(host).as_bytes(), 0o644), RESOLV_CONF, report)?;
+    let hosts = root.read(HOSTS, LIMIT).unwrap_or_default();
+    if hosts.trim_ascii().is_empty() {
+        let minimal = b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+        tolerate(root.write(HOSTS, minimal, 0o644), HOSTS, report)?;
+    }
+    if host.is_android() {
+        android::accounts(root, host, report)?;
+    }
+    Ok(())
+}
+
+/// Brings `/etc/resolv.conf` up to date, unless the user, or anyone but us, has written it.
+pub fn refresh(root: &Rootfs, host: &Host) -> Result<()> {
+    let Ok(found) = root.read(RESOLV_CONF, LIMIT) else { return Ok(()) };
+    if !found.starts_with(OURS.as_bytes()) {
+        return Ok(());
+    }
+    let wanted = resolv_conf(host);
+    if found == wanted.as_bytes() {
+        return Ok(());
+    }
+    root.write(RESOLV_CONF, wanted.as_bytes(), 0o644)
+        .attempt(|| format!("write the container's '{RESOLV_CONF}'"))
+}
+
+fn resolv_conf(host: &Host) -> String {
+    let mut servers = host.name_servers();
+    if servers.is_empty() {
+        servers.extend(PUBLIC);
+    }
+    servers.iter().fold(OURS.to_owned(), |mut text, server| {
+        let _ = writeln!(text, "nameserver {server}");
+        text
+    })
+}
+
+/// A strange image is not a reason to refuse it; a full disk is.
+fn tolerate(result: io::Result<()>, path: &str, report: &dyn Report) -> Result<()> {
+    use io::ErrorKind::{FileTooLarge, InvalidInput, IsADirectory, NotADirectory, NotFound};
+    match result {
+        Err(error)
+            if matches!(
+                error.kind(),
+                FileTooLarge | InvalidInput | IsADirectory | NotADirectory | NotFound
+            ) =>
+        {
+            report.warn(&format!("the image's '{path}' is left as it is: {error}"));
+            Ok(())
+        }
+        result => result.attempt(|| format!("write the container's '{path}'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::report::Silent;
+    use crate::testing::TempDir;
+
+    fn linux() -> Host {
+        Host::at("/nonexistent", [("", ""); 0])
+    }
+
+    /// A tree with an `/etc` of these files.
+    fn tree(files: &[(&str, &str)]) -> TempDir {
+        let tree = TempDir::new();
+        fs::create_dir(tree.path().join("etc")).unwrap();
+        for (name, contents) in files {
+            fs::write(tree.path().join("etc").join(name), contents).unwrap();
+        }
+        tree
+    }
+
+    fn read(tree: &TempDir, name: &str) -> String {
+        fs::read_to_string(tree.path().join("etc").join(name)).unwrap()
+    }
+
+    #[test]
+    fn the_public_servers_are_the_last_resort() {
+        assert_eq!(resolv_conf(&linux()), format!("{OURS}nameserver 8.8.8.8\nnameserver 8.8.4.4\n"));
+    }
+
+    #[test]
+    fn a_link_is_replaced_and_real_hosts_are_kept() {
+        let outside = tree(&[("x", "canary")]);
+        let tree = tree(&[("hosts", "10.0.0.1 mine\n")]);
+        symlink(outside.path().join("etc/x"), tree.path().join("etc/resolv.conf")).unwrap();
+        provision(&Rootfs::new(tree.open()), &linux(), &Silent).unwrap();
+        assert!(read(&tree, "resolv.conf").contains("8.8.8.8"));
+        assert_eq!(read(&tree, "hosts"), "10.0.0.1 mine\n");
+        assert_eq!(read(&outside, "x"), "canary");
+    }
+
+    #[test]
+    fn odd_trees_are_left_as_they_are() {
+        let bare = TempDir::new();
+        provision(&Rootfs::new(bare.open()), &linux(), &Silent).unwrap();
+        assert_eq!(fs::read_dir(bare.path()).unwrap().count(), 0);
+        let odd = tree(&[]);
+        fs::create_dir(odd.path().join("etc/resolv.conf")).unwrap();
+        provision(&Rootfs::new(odd.open()), &linux(), &Silent).unwrap();
+        assert!(odd.path().join("etc/resolv.conf").is_dir());
+        assert!(read(&odd, "hosts").contains("127.0.0.1"));
+    }
+
+    #[test]
+    fn only_our_own_file_is_refreshed() {
+        for (before, after) in [("nameserver 1.1.1.1\n", false), (OURS, true)] {
+            let tree = tree(&[("resolv.conf", before)]);
+            refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
+            assert_eq!(read(&tree, "resolv.conf").contains("8.8.8.8"), after);
+        }
+    }
+
+    #[test]
+    fn a_phone_gets_its_groups() {
+        let phone = TempDir::new();
+        fs::create_dir_all(phone.path().join("system")).unwrap();
+        fs::write(phone.path().join("system/build.prop"), "").unwrap();
+        let tree =
+            tree(&[("group", "root:x:0:\n"), ("passwd", "_apt:x:42:65534::/nonexistent:/bin/false\n")]);
+        let host = Host::at(phone.path(), [("", ""); 0]);
+        provision(&Rootfs::new(tree.open()), &host, &Silent).unwrap();
+        assert!(read(&tree, "group").contains("aid_inet:x:3003:root\n"));
+        assert!(read(&tree, "passwd").starts_with("_apt:x:42:3003:"));
+        assert!(!tree.path().join("etc/shadow").exists());
+    }
+}

@@ -1,0 +1,233 @@
+//! From a request to the guest's program: the container's locks and records, the first session and the later ones.
+
+use std::convert::Infallible;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpid, umask, waitpid};
+use rustix::system::sethostname;
+
+use super::facts::{Facts, gather};
+use super::holder::Holder;
+use super::live::Live;
+use super::plan::{Plan, plan};
+use super::steps::Step;
+use super::{Request, apply, program, root};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::host::Host;
+use crate::report::Report;
+use crate::rootfs::{Rootfs, provision};
+use crate::store::{Container, Lock, Registration, Session, SessionKind, mount_namespace};
+use crate::sys::namespace::Namespaces;
+use crate::sys::process::{Disposition, Fork, fork, on_signal};
+
+/// Enters the container and runs what the request says. Only while single-threaded.
+///
+/// Without a PID namespace this does not return: the process becomes the guest's program. With one it returns the
+/// program's exit code, 128+N when signal N ended it. An error exits with 126 or 127 when the program cannot be executed
+/// or found.
+pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn Report) -> Result<u8> {
+    Entry::new(container, request, host, report)?.enter()
+}
+
+/// A session on its way in.
+struct Entry<'a> {
+    container: &'a Container,
+    request: &'a Request,
+    host: &'a Host,
+    report: &'a dyn Report,
+    rootfs: Rootfs,
+    facts: Facts,
+    plan: Plan,
+}
+
+impl<'a> Entry<'a> {
+    fn new(
+        container: &'a Container,
+        request: &'a Request,
+        host: &'a Host,
+        report: &'a dyn Report,
+    ) -> Result<Entry<'a>> {
+        let rootfs = container.rootfs()?;
+        let facts = gather(request, &rootfs, container.manifest()?.as_ref(), host)?;
+        let plan = plan(request, &facts)?;
+        Ok(Entry { container, request, host, report, rootfs, facts, plan })
+    }
+
+    fn enter(self) -> Result<u8> {
+        // Released when the guest's program is executed or runs, or with this process.
+        let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
+        umask(Mode::from_raw_mode(0o022));
+        match (self.running()?, self.plan.namespaces.pid) {
+            (None, false) => self.first().map(|never| match never {}),
+            (Some(live), false) => self.later(&live).map(|never| match never {}),
+            (None, true) => {
+                let (holder, live) = self.first_process()?;
+                self.child(holder, &live, &[], locks)
+            }
+            (Some(live), true) => {
+                apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
+                self.child(Holder::share(&live)?, &live, &self.plan.binds, locks)
+            }
+        }
+    }
+
+    /// Where the container's other sessions are, or what they left running. Refuses to mix isolated and not.
+    fn running(&self) -> Result<Option<Live>> {
+        for session in self.container.sessions()? {
+            let Some(live) = Live::of(session.first_process.unwrap_or(session.pid), &self.rootfs)? else {
+                continue;
+            };
+            if session.isolated != self.plan.isolated {
+                let name = self.container.name();
+                let mode = if session.isolated { "with" } else { "without" };
+                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation")).hint(
+                    format!("join it the same way, or end its sessions first: chroot-distro unmount {name}"),
+                ));
+            }
+            return Ok(Some(live));
+        }
+        if self.plan.namespaces.pid {
+            // A PID namespace is ours to join only through a session's record.
+            return Ok(None);
+        }
+        for process in self.container.processes()? {
+            match Live::of(process.pid, &self.rootfs)? {
+                Some(live) if !live.has_own_pids() => return Ok(Some(live)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the namespace and becomes its first program.
+    fn first(&self) -> Result<Infallible> {
+        self.make()?;
+        // It stands for what this process becomes. Should that fail, the record is stale at once.
+        std::mem::forget(self.register(getpid(), mount_namespace(std::process::id()), None)?);
+        root::switch_root()?;
+        program::execute(&self.plan, self.report)
+    }
+
+    /// Joins the others and becomes one more program.
+    fn later(&self, live: &Live) -> Result<Infallible> {
+        apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
+        std::mem::forget(self.register(getpid(), live.mount_namespace(), None)?);
+        join(live, &self.plan.binds)?;
+        program::execute(&self.plan, self.report)
+    }
+
+    /// Makes the mounts, in new namespaces.
+    fn make(&self) -> Result<()> {
+        let steps = || self.plan.steps.iter().chain(&self.plan.binds);
+        for name in &self.plan.missing {
+            self.report.warn(&format!("this kernel has no {name} namespaces: the session goes without"));
+        }
+        if let Err(error) = provision::refresh(&self.rootfs, self.host) {
+            self.report.warn(&error.to_string());
+        }
+        apply::make_mount_points(&self.rootfs, steps())?;
+        let mut namespaces = Namespaces::empty();
+        namespaces.set(Namespaces::NEWUTS, self.plan.namespaces.uts);
+        namespaces.set(Namespaces::NEWIPC, self.plan.namespaces.ipc);
+        let root = root::unshare_root(&self.rootfs, namespaces)?;
+        apply::run(&root, steps(), self.report)?;
+        match &self.plan.hostname {
+            Some(name) => {
+                sethostname(name.as_bytes()).attempt(|| format!("set the hostname '{}'", name.display()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Starts PID 1, which makes the mounts.
+    fn first_process(&self) -> Result<(Holder, Live)> {
+        let holder = Holder::start(|| {
+            self.make()?;
+            root::switch_root()
+        })?;
+        match Live::of(holder.pid, &self.rootfs)? {
+            Some(live) => Ok((holder, live)),
+            None => Err(Error::new(Kind::System, "the container's first process has ended at once")),
+        }
+    }
+
+    /// Runs the program as a child in the container's PID namespace, and waits for it.
+    fn child(&self, holder: Holder, live: &Live, binds: &[Step], locks: (Lock, Lock)) -> Result<u8> {
+        live.adopt()?;
+        match fork().attempt(|| "start a process in the container")? {
+            Fork::Child => {
+                join(live, binds)?;
+                program::execute(&self.plan, self.report).map(|never| match never {})
+            }
+            Fork::Parent(pid) => {
+                // Without a record it is a session all the same; it may have ended already.
+                let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
+                drop(locks);
+                let code = relay(pid)?;
+                drop(record);
+                // Nobody joins while it is decided whether anybody is left.
+                let _setup = self.container.lock_setup()?;
+                if self.container.sessions()?.is_empty() {
+                    holder.end();
+                }
+                Ok(code)
+            }
+        }
+    }
+
+    fn register(
+        &self,
+        pid: Pid,
+        mount_namespace: Option<u64>,
+        first_process: Option<u32>,
+    ) -> Result<Registration> {
+        let command = self.plan.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let pid = pid.as_raw_pid().unsigned_abs();
+        self.container.register_session(&Session {
+            pid,
+            container: self.container.name().clone(),
+            kind: SessionKind::Login,
+            user: self.facts.user.name.to_string_lossy().into_owned(),
+            command,
+            started,
+            mount_namespace,
+            isolated: self.plan.isolated,
+            minimal: self.request.mode == super::Mode::Minimal,
+            detached: false,
+            first_process,
+        })
+    }
+}
+
+/// Goes where the others are, and brings what the user wants to see there on top.
+fn join(live: &Live, binds: &[Step]) -> Result<()> {
+    let detached = apply::detach(binds)?;
+    live.join()?;
+    if detached.is_empty() {
+        return Ok(());
+    }
+    let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .attempt(|| "open the container's root")?;
+    apply::attach(&Rootfs::new(root), &detached)
+}
+
+/// Waits for the program. The terminal's SIGINT and SIGQUIT are meant for it, and reach it without us.
+fn relay(child: Pid) -> Result<u8> {
+    for signal in [Signal::INT, Signal::QUIT] {
+        on_signal(signal, Disposition::Ignore).attempt(|| "leave the terminal's signals to the session")?;
+    }
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => {
+                let code = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
+                return Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX));
+            }
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).attempt(|| "wait for the session"),
+        }
+    }
+}

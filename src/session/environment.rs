@@ -1,0 +1,157 @@
+//! The guest's environment, as documented: the host's is not carried in, and each layer wins over the one before.
+//!
+//! Baseline, then the image's `Env`, then Android's variables, then the user's, then who and where one is.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::Mode;
+use super::facts::Facts;
+
+/// Sorted, so that plans compare.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// Where programs are looked for when nothing else says so.
+pub const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
+
+/// When the host tells no terminal type.
+const DEFAULT_TERM: &str = "xterm-256color";
+
+/// Detected on the host, never taken from an image: a display, a sound server or a GPU of the builder's.
+const NOT_FROM_IMAGE: [&str; 14] = [
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DESKTOP_SESSION",
+    "DISPLAY",
+    "GALLIUM_DRIVER",
+    "LIBGL_ALWAYS_SOFTWARE",
+    "MESA_D3D12_DEFAULT_DEVICE_TYPE",
+    "PULSE_SERVER",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_CURRENT_DESKTOP",
+    "XDG_RUNTIME_DIR",
+    "XDG_SESSION_TYPE",
+    "__GLX_VENDOR_LIBRARY_NAME",
+    "__NV_PRIME_RENDER_OFFLOAD",
+];
+
+/// What Android's own programs need, besides `ANDROID_*`.
+const ANDROID: [&str; 6] = [
+    "ASEC_MOUNTPOINT",
+    "BOOTCLASSPATH",
+    "DEX2OATBOOTCLASSPATH",
+    "EXTERNAL_STORAGE",
+    "LOOP_MOUNTPOINT",
+    "SYSTEMSERVERCLASSPATH",
+];
+
+/// Whether a variable of the host is one of Android's.
+pub fn is_android(key: &OsStr) -> bool {
+    key.as_bytes().starts_with(b"ANDROID_") || ANDROID.iter().any(|name| key == *name)
+}
+
+/// The guest's environment. `user` are the `--env` entries, in order.
+pub fn environment(facts: &Facts, mode: Mode, user: &[(OsString, OsString)]) -> Environment {
+    let mut env = Environment::new();
+    if mode == Mode::Minimal {
+        env.extend(user.iter().cloned());
+        env.extend(terminal(facts));
+        return env;
+    }
+    env.insert("PATH".into(), DEFAULT_PATH.into());
+    env.insert("MOZ_FAKE_NO_SANDBOX".into(), "1".into());
+    if facts.termux_prefix.is_some() {
+        env.insert("PULSE_SERVER".into(), "127.0.0.1".into());
+    }
+    let blocked = |key: &OsStr| NOT_FROM_IMAGE.iter().any(|name| key == *name);
+    env.extend(facts.image_env.iter().filter(|(key, _)| !blocked(key)).cloned());
+    if mode == Mode::Default {
+        env.extend(facts.android_env.iter().cloned());
+        if let (Some(prefix), Some(path)) = (&facts.termux_prefix, env.get_mut(OsStr::new("PATH"))) {
+            path.push(":");
+            path.push(prefix.join("bin"));
+        }
+    }
+    env.extend(user.iter().cloned());
+    env.insert("HOME".into(), facts.user.home.clone().into());
+    env.insert("USER".into(), facts.user.name.clone());
+    env.extend(terminal(facts));
+    env
+}
+
+fn terminal(facts: &Facts) -> impl Iterator<Item = (OsString, OsString)> {
+    let term = facts.term.clone().unwrap_or_else(|| DEFAULT_TERM.into());
+    let colorterm = facts.colorterm.clone().map(|value| ("COLORTERM".into(), value));
+    std::iter::once(("TERM".into(), term)).chain(colorterm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        pairs.iter().map(|(key, value)| (key.into(), value.into())).collect()
+    }
+
+    fn get<'a>(env: &'a Environment, key: &str) -> Option<&'a str> {
+        env.get(OsStr::new(key)).and_then(|value| value.to_str())
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let facts = Facts {
+            image_env: pairs(&[
+                ("PATH", "/image"),
+                ("A", "image"),
+                ("B", "image"),
+                ("DISPLAY", ":9"),
+                ("HOME", "/x"),
+            ]),
+            ..Facts::default()
+        };
+        let env = environment(
+            &facts,
+            Mode::Default,
+            &pairs(&[("B", "user"), ("USER", "nobody"), ("DISPLAY", ":1")]),
+        );
+        assert_eq!(get(&env, "PATH"), Some("/image"));
+        assert_eq!(get(&env, "A"), Some("image"));
+        assert_eq!(get(&env, "B"), Some("user"));
+        assert_eq!(get(&env, "DISPLAY"), Some(":1"));
+        assert_eq!(get(&env, "HOME"), Some("/root"));
+        assert_eq!(get(&env, "USER"), Some("root"));
+        assert_eq!(get(&env, "TERM"), Some(DEFAULT_TERM));
+        assert_eq!(get(&env, "COLORTERM"), None);
+        let image_only = environment(&facts, Mode::Isolated, &[]);
+        assert_eq!(get(&image_only, "DISPLAY"), None);
+    }
+
+    #[test]
+    fn minimal_is_what_the_user_said_and_the_terminal() {
+        let facts = Facts { term: Some("vt100".into()), colorterm: Some("24bit".into()), ..Facts::default() };
+        let env = environment(&facts, Mode::Minimal, &pairs(&[("A", "1")]));
+        assert_eq!(
+            env.into_iter().collect::<Vec<_>>(),
+            pairs(&[("A", "1"), ("COLORTERM", "24bit"), ("TERM", "vt100")])
+        );
+    }
+
+    #[test]
+    fn termux_programs_stay_reachable_unless_isolated() {
+        let facts = Facts {
+            termux_prefix: Some("/p".into()),
+            android_env: pairs(&[("ANDROID_ROOT", "/system")]),
+            ..Facts::default()
+        };
+        let env = environment(&facts, Mode::Default, &[]);
+        assert_eq!(get(&env, "PATH"), Some(format!("{DEFAULT_PATH}:/p/bin").as_str()));
+        assert_eq!(get(&env, "ANDROID_ROOT"), Some("/system"));
+        assert_eq!(get(&env, "PULSE_SERVER"), Some("127.0.0.1"));
+        let env = environment(&facts, Mode::Isolated, &[]);
+        assert_eq!(get(&env, "PATH"), Some(DEFAULT_PATH));
+        assert_eq!(get(&env, "ANDROID_ROOT"), None);
+        assert!(is_android(OsStr::new("BOOTCLASSPATH")) && !is_android(OsStr::new("PATH")));
+    }
+}

@@ -1,0 +1,112 @@
+//! The first process of an isolated container: PID 1 of its PID namespace, which ends with it.
+//!
+//! It makes the container's namespaces and then waits. Every login process, outside, has the write end of one pipe
+//! open. When the last of them is gone, however it went, the read here ends, PID 1 exits, and the kernel kills what
+//! is left inside and takes the mounts away. Orphans inside become its children and are reaped by the kernel.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, WaitOptions, setsid, waitpid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+
+use super::live::Live;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal};
+
+/// Where PID 1 keeps the read end, for later logins to find: it needs no standard input.
+const LIFELINE: i32 = 0;
+
+/// PID 1's word that all is in place; anything else is an error and its hint.
+const READY: &[u8] = b"ready";
+
+/// A container kept alive by this process. Never dropped before the session has ended.
+#[derive(Debug)]
+pub struct Holder {
+    /// PID 1, by its number outside.
+    pub pid: u32,
+    lifeline: OwnedFd,
+    child: Option<Pid>,
+}
+
+impl Holder {
+    /// Starts PID 1, which calls `prepare` and then only waits. The caller's later children are born in the same PID
+    /// namespace. Only while single-threaded.
+    pub fn start(prepare: impl FnOnce() -> Result<()>) -> Result<Holder> {
+        let attempt = || "start the container's first process";
+        let (held, lifeline) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
+        let (outcome, report) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
+        unshare(Namespaces::NEWPID).attempt(|| "make a PID namespace")?;
+        match fork().attempt(attempt)? {
+            Fork::Child => {
+                drop((lifeline, outcome));
+                std::process::exit(first_process(prepare, held, File::from(report)));
+            }
+            Fork::Parent(pid) => {
+                drop((held, report));
+                outcome_of(File::from(outcome))?;
+                Ok(Holder { pid: pid.as_raw_pid().unsigned_abs(), lifeline, child: Some(pid) })
+            }
+        }
+    }
+
+    /// Keeps alive a running container, whose PID 1 is `live`.
+    pub fn share(live: &Live) -> Result<Holder> {
+        let attempt = || "keep the running container alive";
+        let lifeline = live.open(LIFELINE, OFlags::WRONLY).attempt(attempt)?;
+        Ok(Holder { pid: live.pid(), lifeline, child: None })
+    }
+
+    /// The last session of the container has ended: so does PID 1. Returns when it is gone and all with it, where it
+    /// was started from here; else the host's init reaps it.
+    pub fn end(self) {
+        drop(self.lifeline);
+        while self.child.is_some()
+            && waitpid(self.child, WaitOptions::empty()).is_err_and(|error| error == Errno::INTR)
+        {}
+    }
+}
+
+/// PID 1's life; its exit code, which nobody asks for.
+fn first_process(prepare: impl FnOnce() -> Result<()>, held: OwnedFd, mut report: File) -> i32 {
+    if let Err(error) = settle(held).and_then(|()| prepare()) {
+        let hint = error.hint_text().unwrap_or_default();
+        let _ = write!(report, "{error}\0{hint}");
+        return 1;
+    }
+    let _ = report.write_all(READY);
+    // The locks of the login process among them: forking shared them.
+    close_from(3);
+    let _ = std::io::stdin().read(&mut [0]);
+    0
+}
+
+/// Out of the terminal's reach, and holding nobody's pipes open.
+fn settle(held: OwnedFd) -> Result<()> {
+    let attempt = || "start the container's first process";
+    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .attempt(|| "open '/dev/null'")?;
+    setsid().attempt(attempt)?;
+    on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
+    dup2_stdin(held).attempt(attempt)?;
+    dup2_stdout(&null).attempt(attempt)?;
+    dup2_stderr(&null).attempt(attempt)
+}
+
+/// What the first process said when it was ready, or why it is not.
+fn outcome_of(mut outcome: File) -> Result<()> {
+    let mut text = Vec::new();
+    outcome.read_to_end(&mut text).attempt(|| "hear of the container's first process")?;
+    if text == READY {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&text);
+    let (message, hint) = text.split_once('\0').unwrap_or(("the container's first process was killed", ""));
+    let error = Error::new(Kind::System, message);
+    Err(if hint.is_empty() { error } else { error.hint(hint) })
+}

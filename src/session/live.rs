@@ -1,0 +1,117 @@
+//! A process inside the container, and how another one gets to where it is.
+//!
+//! The process is pinned by its directory in `/proc`: once that is open, a later process with the same number
+//! cannot take its place.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, stat};
+use rustix::io::Errno;
+use rustix::process::{chdir, chroot, fchdir};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::root::same_file;
+use crate::error::{Attempt, Result};
+use crate::rootfs::Rootfs;
+
+/// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.
+const OTHERS: [(&str, LinkNameSpaceType); 2] = [
+    ("ns/uts", LinkNameSpaceType::HostNameAndNISDomainName),
+    ("ns/ipc", LinkNameSpaceType::InterProcessCommunication),
+];
+
+/// Where a process of the container is.
+#[derive(Debug)]
+pub struct Live {
+    pid: u32,
+    process: OwnedFd,
+    root: OwnedFd,
+    mount: OwnedFd,
+    pids: Option<OwnedFd>,
+    others: Vec<(OwnedFd, LinkNameSpaceType)>,
+}
+
+impl Live {
+    /// Looks at process `pid`. `None` when it is gone, or not at the container's root in a mount namespace of its
+    /// own: the number may be another's by now, or the guest has moved on to a root of its own making.
+    pub fn of(pid: u32, rootfs: &Rootfs) -> Result<Option<Live>> {
+        let attempt = || format!("look at process {pid}");
+        match Live::look(pid, rootfs) {
+            Ok(live) => Ok(live),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+            Err(error) => Err(error).attempt(attempt),
+        }
+    }
+
+    fn look(pid: u32, rootfs: &Rootfs) -> rustix::io::Result<Option<Live>> {
+        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let process = openat(CWD, format!("/proc/{pid}"), directory, Mode::empty())?;
+        let root = openat(&process, "root", directory, Mode::empty())?;
+        if !same_file(&fstat(&root)?, &fstat(rootfs.as_fd())?) {
+            return Ok(None);
+        }
+        let Some(mount) = other_namespace(&process, "ns/mnt")? else { return Ok(None) };
+        let pids = other_namespace(&process, "ns/pid")?;
+        let mut others = Vec::new();
+        for (name, kind) in OTHERS {
+            others.extend(other_namespace(&process, name)?.map(|namespace| (namespace, kind)));
+        }
+        Ok(Some(Live { pid, process, root, mount, pids, others }))
+    }
+
+    /// Whether it is in a PID namespace that is not ours.
+    pub fn has_own_pids(&self) -> bool {
+        self.pids.is_some()
+    }
+
+    /// Has the calling process's later children born in its PID namespace.
+    pub fn adopt(&self) -> Result<()> {
+        match &self.pids {
+            Some(namespace) => {
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID))
+                    .attempt(|| "enter the container's PID namespace")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its mount namespace, as an inode number of nsfs.
+    pub fn mount_namespace(&self) -> Option<u64> {
+        fstat(&self.mount).ok().map(|found| found.st_ino)
+    }
+
+    /// Opens what it has open itself as descriptor `fd`.
+    pub fn open(&self, fd: i32, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        openat(&self.process, format!("fd/{fd}"), flags | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    /// Moves the calling process there: its working directory and root are the container's root then.
+    ///
+    /// The namespace's own root is that directory wherever pivot_root(2) worked; where it did not, the process's
+    /// root still is.
+    pub fn join(&self) -> Result<()> {
+        let attempt = || "join the running container";
+        for (namespace, kind) in &self.others {
+            move_into_link_name_space(namespace.as_fd(), Some(*kind)).attempt(attempt)?;
+        }
+        move_into_link_name_space(self.mount.as_fd(), Some(LinkNameSpaceType::Mount)).attempt(attempt)?;
+        fchdir(&self.root).attempt(attempt)?;
+        chroot(c".").attempt(attempt)?;
+        chdir(c"/").attempt(attempt)
+    }
+}
+
+/// The namespace of a process, unless we are in it too, or the kernel was built without that type.
+fn other_namespace(process: &OwnedFd, name: &str) -> rustix::io::Result<Option<OwnedFd>> {
+    let ours = match stat(format!("/proc/self/{name}")) {
+        Err(Errno::NOENT) => return Ok(None),
+        ours => ours?,
+    };
+    let theirs = openat(process, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(if same_file(&fstat(&theirs)?, &ours) { None } else { Some(theirs) })
+}

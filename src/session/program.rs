@@ -1,0 +1,126 @@
+//! The last step: become the guest's program. What it inherits is what the plan says, and nothing of ours.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::process::{Gid, Signal, Uid, chdir, set_parent_process_death_signal};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use super::plan::{Identity, Plan};
+use crate::error::{Attempt, Error, Result};
+use crate::report::Report;
+use crate::sys::process::{Disposition, execve, on_signal};
+
+/// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Takes the plan's identity, goes to its directory and executes its program, in the root that the process has
+/// already. Returns only to say why not.
+pub fn execute(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
+    assume(&plan.identity)?;
+    if plan.namespaces.pid {
+        // The login process outside stands for this one. (Changing the user would have cleared it.)
+        set_parent_process_death_signal(Some(Signal::KILL)).attempt(|| "end with the login process")?;
+    }
+    go_to_working_dir(plan, report)?;
+    // Rust's runtime ignores it; the guest's pipelines count on it.
+    on_signal(Signal::PIPE, Disposition::Default).attempt(|| "restore SIGPIPE")?;
+    let argv = plan.argv.iter().map(|word| c_string(word)).collect::<Result<Vec<_>>>()?;
+    let environment = plan
+        .environment
+        .iter()
+        .map(|(key, value)| c_string(&[key.as_os_str(), value].join(OsStr::new("="))))
+        .collect::<Result<Vec<_>>>()?;
+    Err(refusal(plan, search(&plan.argv[0], &plan.search_path, &argv, &environment)))
+}
+
+fn c_string(text: &OsStr) -> Result<CString> {
+    CString::new(text.as_bytes()).map_err(|_| Error::usage(format!("a NUL byte in '{}'", text.display())))
+}
+
+fn refusal(plan: &Plan, error: io::Error) -> Error {
+    let name = &plan.argv[0];
+    let attempt = format!("run '{}'", name.display());
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) if name.as_bytes().contains(&b'/') => Error::io(attempt, error)
+            .hint("it is not in the container, or the interpreter or loader that it names is not")
+            .exits(NOT_FOUND),
+        Some(libc::ENOENT | libc::ENOTDIR) => Error::io(attempt, error)
+            .hint(format!("it is in no directory of the container's PATH ({})", plan.search_path.display()))
+            .exits(NOT_FOUND),
+        Some(libc::ENOEXEC) => {
+            Error::io(attempt, error).hint("it is made for another machine").exits(NOT_EXECUTABLE)
+        }
+        _ => Error::io(attempt, error).exits(NOT_EXECUTABLE),
+    }
+}
+
+/// Groups while still root, the user last: it takes the right to change the others along. Root keeps what the
+/// capability sets of the process have.
+fn assume(identity: &Identity) -> Result<()> {
+    let groups: Vec<Gid> = identity.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    set_thread_groups(&groups).attempt(|| "set the supplementary groups")?;
+    set_thread_res_gid(gid, gid, gid).attempt(|| format!("become group {}", identity.gid))?;
+    set_thread_res_uid(uid, uid, uid).attempt(|| format!("become user {}", identity.uid))
+}
+
+/// As the user: what they may not enter they do not get into.
+fn go_to_working_dir(plan: &Plan, report: &dyn Report) -> Result<()> {
+    let directory = &plan.working_dir;
+    match chdir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if plan.working_dir_required => {
+            Err(error).attempt(|| format!("change to '{}' in the container", directory.display()))
+        }
+        Err(error) => {
+            report.detail(&format!("cannot change to '{}': {error}", directory.display()));
+            chdir(c"/").attempt(|| "change to '/' in the container")
+        }
+    }
+}
+
+/// As execvp(3): a name with a slash is a path, any other is looked for; EACCES is remembered, and what the kernel
+/// calls no program is a shell script.
+fn search(name: &OsStr, search_path: &OsStr, argv: &[CString], environment: &[CString]) -> io::Error {
+    if name.is_empty() {
+        return io::Error::from_raw_os_error(libc::ENOENT);
+    }
+    if name.as_bytes().contains(&b'/') {
+        return attempt(&argv[0], argv, environment);
+    }
+    let mut refused = io::Error::from_raw_os_error(libc::ENOENT);
+    for directory in search_path.as_bytes().split(|&byte| byte == b':') {
+        let directory = if directory.is_empty() { b"." } else { directory };
+        let Ok(path) = CString::new([directory, b"/", name.as_bytes()].concat()) else { continue };
+        let error = attempt(&path, argv, environment);
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR) => {}
+            Some(libc::EACCES) => refused = error,
+            _ => return error,
+        }
+    }
+    refused
+}
+
+fn attempt(path: &CString, argv: &[CString], environment: &[CString]) -> io::Error {
+    let error = execve(path, argv, environment);
+    if error.raw_os_error() == Some(libc::ENOEXEC) && !is_elf(path) {
+        let script: Vec<CString> =
+            [c"sh".to_owned(), path.clone()].into_iter().chain(argv.iter().skip(1).cloned()).collect();
+        execve(c"/bin/sh", &script, environment);
+    }
+    error
+}
+
+/// The kernel refuses both a foreign program and a script without `#!`; only the latter is for the shell.
+fn is_elf(path: &CString) -> bool {
+    let mut magic = [0; 4];
+    let read =
+        File::open(OsStr::from_bytes(path.as_bytes())).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == *b"\x7fELF"
+}

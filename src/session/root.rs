@@ -1,0 +1,97 @@
+//! A container's directory becomes the root of a mount namespace.
+//!
+//! Whatever is mounted there lives and dies with the namespace: the kernel takes it away with the last process,
+//! so nothing here has an undo. The host's mount table is never touched.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::fs::{CWD, Mode, OFlags, Stat, StatVfsMountFlags, fstat, openat, statvfs};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, mount_move,
+    mount_remount, unmount,
+};
+use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
+
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::rootfs::Rootfs;
+use crate::sys::namespace::{Namespaces, unshare};
+
+/// Moves into new namespaces, a mount namespace always, and makes the container's directory a mount there. It is
+/// also the working directory then. Returns it as that namespace has it.
+///
+/// The `nosuid`, `nodev` and `noexec` of the filesystem it stands on are lifted, so that the guest's `sudo` works:
+/// those flags are per mount, and the host's mount keeps them.
+pub fn unshare_root(rootfs: &Rootfs, namespaces: Namespaces) -> Result<Rootfs> {
+    // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
+    fchdir(rootfs.as_fd()).attempt(|| "enter the container's directory")?;
+    unshare(namespaces | Namespaces::NEWNS).attempt(|| "make a mount namespace")?;
+    // What the host mounts later still arrives; nothing of ours ever goes back.
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .attempt(|| "keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
+        .map_err(|error| error.hint("this cannot be done in a chroot whose root is not a mount point"))?;
+    let path = getcwd(Vec::new()).attempt(|| "find the container's directory")?;
+    mount_bind_recursive(c".", path.as_c_str()).attempt(|| "bind the container's directory on itself")?;
+    chdir(path.as_c_str()).attempt(|| "enter the container's directory")?;
+    let root = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .attempt(|| "open the container's directory")?;
+    let (before, after) = (fstat(rootfs.as_fd()), fstat(&root));
+    if !same_file(&before.attempt(|| "stat the root")?, &after.attempt(|| "stat the root")?) {
+        return Err(Error::new(Kind::Busy, "the container's directory was replaced meanwhile"));
+    }
+    let flags = mount_flags(&root)?;
+    let lifted = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    if flags.intersects(lifted) {
+        mount_remount(c".", MountFlags::BIND | flags.difference(lifted), c"")
+            .attempt(|| "lift nosuid, nodev and noexec in the session (MS_REMOUNT|MS_BIND)")?;
+    }
+    Ok(Rootfs::new(root))
+}
+
+/// Makes the working directory the root of everything, and lets go of the host's tree.
+///
+/// pivot_root(2) refuses (`EINVAL`) where the old root is an initramfs, which cannot be put elsewhere, or itself a
+/// chroot. The new root is moved over it then, as switch_root(8) does, and entered by chroot(2).
+pub fn switch_root() -> Result<()> {
+    match pivot_root(c".", c".") {
+        // The old root now lies on top of the new one, and the working directory names it.
+        Ok(()) => unmount(c".", UnmountFlags::DETACH).attempt(|| "let go of the host's root")?,
+        Err(Errno::INVAL) => chroot_to_working_dir()?,
+        Err(error) => return Err(error).attempt(|| "make the container's directory the root (pivot_root)"),
+    }
+    chdir(c"/").attempt(|| "enter the container's root")
+}
+
+pub(super) fn chroot_to_working_dir() -> Result<()> {
+    // Refused in a chroot; chroot(2) alone serves too, it only leaves the old root beside the new one.
+    let _ = mount_move(c".", c"/");
+    chroot(c".").attempt(|| "make the container's directory the root (chroot)")
+}
+
+/// A path to what a descriptor has open, for calls that take paths only.
+pub(super) fn through(fd: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
+/// The flags of the mount that a descriptor is in, as mount(2) wants them back: what a remount does not repeat is
+/// cleared. By path, because before Linux 3.12 fstatfs(2) refuses an `O_PATH` descriptor.
+pub(super) fn mount_flags(fd: impl AsFd) -> Result<MountFlags> {
+    const SAME: [(StatVfsMountFlags, MountFlags); 8] = [
+        (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::SYNCHRONOUS, MountFlags::SYNCHRONOUS),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    let found = statvfs(through(fd)).attempt(|| "read the flags of a mount")?.f_flag;
+    let set = SAME.iter().filter(|(flag, _)| found.contains(*flag));
+    Ok(set.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag))
+}
+
+/// Whether both are one file.
+pub(super) fn same_file(a: &Stat, b: &Stat) -> bool {
+    (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+}

@@ -1,0 +1,231 @@
+//! Which mounts make a guest's view of the world, per mode: pure lists. [`super::apply`] executes them.
+
+use std::path::{Path, PathBuf};
+
+use super::bind::Restrict;
+use super::facts::Source;
+use super::{Mode, Namespaces};
+use crate::host::Termux;
+
+/// One thing to do in the guest's root, in order. Paths are the guest's, except for sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Step {
+    /// In a fresh tmpfs of ours; so are the next three.
+    Directory {
+        path: PathBuf,
+    },
+    /// An empty one, to bind something on.
+    File {
+        path: PathBuf,
+    },
+    Symlink {
+        path: PathBuf,
+        to: &'static str,
+    },
+    /// A character device, mode 0666; bound from the host's same path where mknod is refused.
+    Device {
+        path: PathBuf,
+        major: u32,
+        minor: u32,
+    },
+    /// A host path, with what is mounted below it, unless it is restricted.
+    Bind {
+        source: PathBuf,
+        target: PathBuf,
+        directory: bool,
+        restrict: Restrict,
+        required: bool,
+    },
+    /// A fresh filesystem. `options` are tried in order until the kernel takes one.
+    Mount {
+        kind: &'static str,
+        target: PathBuf,
+        restrict: Restrict,
+        options: &'static [&'static str],
+        required: bool,
+    },
+}
+
+impl Step {
+    /// Whether there is no session without it.
+    pub fn is_required(&self) -> bool {
+        !matches!(self, Step::Bind { required: false, .. } | Step::Mount { required: false, .. })
+    }
+}
+
+/// What the guest of a plain Linux host sees of it (`/run` and `/tmp` where the mode has them).
+const CORE: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// Android's own programs and storage, documented.
+const ANDROID: [&str; 15] = [
+    "/apex",
+    "/data/app",
+    "/data/dalvik-cache",
+    "/data/misc/apexdata/com.android.art/dalvik-cache",
+    "/linkerconfig/com.android.art/ld.config.txt",
+    "/linkerconfig/ld.config.txt",
+    "/odm",
+    "/plat_property_contexts",
+    "/product",
+    "/property_contexts",
+    "/storage/emulated/0",
+    "/storage/self/primary",
+    "/system",
+    "/system_ext",
+    "/vendor",
+];
+
+/// The host paths that `mode` shares, at their own places, where the host has them.
+pub fn shares(mode: Mode, termux: Option<&Termux>) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    if mode == Mode::Isolated {
+        return paths;
+    }
+    paths.extend(CORE.iter().map(PathBuf::from));
+    paths.push("/run".into());
+    match (mode, termux) {
+        (Mode::Default, None) => paths.push("/tmp".into()),
+        (Mode::Default, Some(termux)) => {
+            paths.extend(ANDROID.iter().map(PathBuf::from));
+            paths.push("/sdcard".into());
+            let data = Path::new("/data/data").join(&termux.package);
+            if !termux.prefix.starts_with(&data) {
+                paths.push(termux.prefix.clone());
+            }
+            paths.push(data);
+        }
+        _ => {}
+    }
+    paths
+}
+
+/// What makes a mode's view. `shared` are those of [`shares`] that the host has.
+pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source]) -> Vec<Step> {
+    if mode == Mode::Isolated {
+        return private(namespaces);
+    }
+    let required = |share: &Source| CORE.iter().any(|core| share.target == Path::new(core));
+    shared.iter().map(|share| bind(share, required(share))).collect()
+}
+
+/// What the user asked for on top of `view`.
+pub fn extra(view: &[Step], binds: &[Source]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    // A mount point in a tmpfs of ours is made there, before any host path stands below it.
+    for bind in binds.iter().filter(|bind| in_fresh_tmpfs(view, &bind.target)) {
+        let path = bind.target.clone();
+        if bind.directory {
+            steps.push(Step::Directory { path });
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            steps.push(Step::Directory { path: parent.to_owned() });
+        }
+        steps.push(Step::File { path });
+    }
+    steps.extend(binds.iter().map(|source| bind(source, true)));
+    steps
+}
+
+fn bind(source: &Source, required: bool) -> Step {
+    Step::Bind {
+        source: source.path.clone(),
+        target: source.target.clone(),
+        directory: source.directory,
+        restrict: source.restrict,
+        required,
+    }
+}
+
+fn in_fresh_tmpfs(steps: &[Step], path: &Path) -> bool {
+    steps.iter().any(|step| {
+        matches!(step, Step::Mount { kind: "tmpfs", target, .. } if path != target && path.starts_with(target))
+    })
+}
+
+/// The nodes every program expects (devices.txt of the kernel's documentation).
+const DEVICES: [(&str, u32, u32); 6] = [
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
+];
+
+const LINKS: [(&str, &str); 5] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    ("/dev/ptmx", "pts/ptmx"),
+];
+
+/// Pseudo-filesystems of the container's own.
+fn private(namespaces: Namespaces) -> Vec<Step> {
+    let no_suid = Restrict { no_suid: true, ..Restrict::NONE };
+    let data_only = Restrict { no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
+    let mount = |kind, target: &str, restrict, options| Step::Mount {
+        kind,
+        target: target.into(),
+        restrict,
+        options,
+        required: true,
+    };
+    let directory = |path: &str| Step::Directory { path: path.into() };
+    let mut steps = vec![
+        mount("proc", "/proc", data_only, &[""]),
+        mount("sysfs", "/sys", Restrict { read_only: true, ..data_only }, &[""]),
+        mount("tmpfs", "/dev", no_suid, &["mode=755,size=65536k", "mode=755"]),
+    ];
+    steps.extend(DEVICES.map(|(path, major, minor)| Step::Device { path: path.into(), major, minor }));
+    steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to }));
+    steps.extend([
+        directory("/dev/pts"),
+        // Before Linux 4.7 an instance is private only when asked for; some kernels know no group there.
+        mount(
+            "devpts",
+            "/dev/pts",
+            Restrict { no_dev: false, ..data_only },
+            &["newinstance,ptmxmode=0666,mode=620,gid=5", "newinstance,ptmxmode=0666,mode=620", "mode=620"],
+        ),
+        directory("/dev/shm"),
+        mount("tmpfs", "/dev/shm", data_only, &["mode=1777"]),
+    ]);
+    if namespaces.ipc {
+        steps.push(directory("/dev/mqueue"));
+        steps.push(Step::Mount {
+            kind: "mqueue",
+            target: "/dev/mqueue".into(),
+            restrict: data_only,
+            options: &[""],
+            required: false,
+        });
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn termux(prefix: &str) -> Termux {
+        Termux { prefix: prefix.into(), home: "/h".into(), package: "com.termux".to_owned() }
+    }
+
+    #[test]
+    fn each_mode_shares_what_is_documented() {
+        let linux = |mode| shares(mode, None);
+        assert_eq!(linux(Mode::Default), ["/dev", "/proc", "/sys", "/run", "/tmp"].map(PathBuf::from));
+        assert_eq!(linux(Mode::Minimal), ["/dev", "/proc", "/sys", "/run"].map(PathBuf::from));
+        assert!(linux(Mode::Isolated).is_empty());
+        let phone = termux("/data/data/com.termux/files/usr");
+        let android = shares(Mode::Default, Some(&phone));
+        assert!(android.contains(&"/system".into()) && android.contains(&"/data/data/com.termux".into()));
+        assert!(!android.contains(&"/tmp".into()) && !android.contains(&phone.prefix));
+        assert!(shares(Mode::Default, Some(&termux("/elsewhere"))).contains(&"/elsewhere".into()));
+        assert_eq!(shares(Mode::Minimal, Some(&phone)), linux(Mode::Minimal));
+        assert!(shares(Mode::Isolated, Some(&phone)).is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! Processes: fork(2), execve(2), and the signal dispositions that a program inherits.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char};
+use std::{io, ptr};
+
+use rustix::process::{Pid, Signal};
+
+/// Which side of a fork one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The new process.
+    Child,
+    /// The old one, with the new one's number.
+    Parent(Pid),
+}
+
+/// Splits the process in two.
+///
+/// Only while it is single-threaded: in the child, a lock that another thread held stays locked for ever.
+pub fn fork() -> io::Result<Fork> {
+    // SAFETY: callers are single-threaded, so the child has everything its parent had.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        pid => Ok(Pid::from_raw(pid).map_or(Fork::Child, Fork::Parent)),
+    }
+}
+
+/// Becomes the program at `path`. Returns only to say why not.
+pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
+    let pointers = |strings: &[CString]| -> Vec<*const c_char> {
+        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (argv, environment) = (pointers(argv), pointers(environment));
+    // SAFETY: both arrays end in a null pointer, and what they point to outlives the call.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// What happens to a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// What signal(7) says.
+    Default,
+    /// Nothing. An ignored SIGCHLD also reaps children.
+    Ignore,
+}
+
+/// Sets it. A program executed later inherits it.
+pub fn on_signal(signal: Signal, disposition: Disposition) -> io::Result<()> {
+    let handler = match disposition {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
+    // SAFETY: neither disposition runs code of ours.
+    match unsafe { libc::signal(signal.as_raw(), handler) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Closes every descriptor from `first` on: close_range(2), or before Linux 5.9 one by one.
+///
+/// Only where none of them is used again, not even by a destructor.
+pub fn close_from(first: u32) {
+    if close_range(first, u32::MAX).is_ok() {
+        return;
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(4096);
+    for fd in first..u32::try_from(limit).unwrap_or(4096) {
+        // SAFETY: by this function's contract nobody uses what is closed.
+        unsafe { libc::close(fd as i32) };
+    }
+}
+
+/// close_range(2), Linux 5.9. The contract of [`close_from`].
+pub fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: by this function's contract nobody uses what is closed.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether clone3(2), Linux 5.3, is there: `EINVAL` for arguments of no size.
+pub fn probe_clone3() -> io::Result<()> {
+    // SAFETY: a size of 0 is refused before anything is read or made.
+    let answer = match unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<u8>(), 0) } {
+        -1 => io::Error::last_os_error(),
+        _ => return Ok(()),
+    };
+    if answer.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(answer) }
+}
