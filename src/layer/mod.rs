@@ -4,12 +4,35 @@
 //! share one whiteout semantics. `Rootfs` is one target, the in-memory `Index` another.
 //! Memory stays bounded whatever a header claims; one bad entry fails the whole layer with its name and reason.
 
-use std::io::Read;
+mod apply;
+mod decompress;
+mod entry;
+mod flow;
+mod header;
+mod index;
+mod name;
+pub mod pack;
+mod pax;
+mod read;
+mod scan;
+mod sparse;
+mod target;
+mod unpack;
 
-use crate::error::Result;
+use std::io::{self, Read};
+use std::thread;
+
+use crate::error::{Error, Result};
 use crate::oci::Digest;
-use crate::report::Report;
-use crate::rootfs::Rootfs;
+
+pub use decompress::decompress;
+pub use entry::{Entry, Kind};
+pub use index::{Index, Node};
+pub use name::Name;
+pub use read::{Content, Reader};
+pub use scan::{Outline, scan};
+pub use target::{Target, Tee};
+pub use unpack::RootfsTarget;
 
 /// How the tar stream is to be understood.
 #[derive(Debug, Clone, Default)]
@@ -33,34 +56,30 @@ pub struct Applied {
     pub entries: u64,
 }
 
-/// Where entries go. See `RootfsTarget` and `Index`.
-pub trait Target {}
-
-/// Writes entries into a guest's root.
-pub struct RootfsTarget<'a> {
-    _p: std::marker::PhantomData<&'a ()>,
-}
-
-impl<'a> RootfsTarget<'a> {
-    /// Refused xattrs are warned of once through `report`.
-    pub fn new(rootfs: &'a Rootfs, report: &'a dyn Report) -> RootfsTarget<'a> {
-        todo!()
-    }
-    /// Sets what must come last (directory times), after the last layer.
-    pub fn finish(self) -> Result<()> {
-        todo!()
-    }
-}
-impl Target for RootfsTarget<'_> {}
-
 /// Applies one layer, compressed in any of the ways [`decompress`] knows, media types not believed.
-/// Inflating runs on a thread beside the writing.
+/// Inflating runs on a thread beside the writing. `layer` may block (a download being followed); an
+/// [`Error`] inside its `io::Error` comes out as it is.
 pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options) -> Result<Applied> {
-    todo!()
+    thread::scope(|scope| {
+        let (producer, consumer) = flow::flow();
+        let inflate = thread::Builder::new()
+            .name("inflate".into())
+            .spawn_scoped(scope, move || producer.run(layer))
+            .map_err(|error| Error::io("start a thread", error))?;
+        let entries = apply::apply_tar(consumer, target, options);
+        let (diff_id, bytes) = inflate.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(Applied { diff_id, bytes, entries: entries? })
+    })
 }
 
-/// The uncompressed bytes of a gzip (any number of members), zstd (any number of frames, skippable ones too),
-/// xz, lzma, bzip2 (multi-stream) or plain stream, told apart by content.
-pub fn decompress<'a>(input: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>> {
-    todo!()
+/// A failure to read an archive. Damage is the archive's fault; the rest is the system's or the network's.
+fn read_error(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Error::invalid("the archive is cut short"),
+        _ if error.raw_os_error().is_some() => Error::io("read the archive", error),
+        _ => match error.downcast::<Error>() {
+            Ok(ours) => ours,
+            Err(error) => Error::invalid(format!("the archive is damaged: {error}")),
+        },
+    }
 }
