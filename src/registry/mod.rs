@@ -7,7 +7,7 @@
 //! | `endpoint`, `mirrors` | a registry or a mirror: scheme, repository, authentication |
 //! | `token`, `challenge`, `keychain`, `helper` | the parts of authentication |
 //! | `http`, `body`, `url`, `proxy`, `socks` | one request |
-//! | `resolver`, `dns`, `resolv_conf` | names to addresses without the C library |
+//! | `resolver`, `dns`, `resolv_conf`, `netd` | names to addresses without the C library |
 //! | `retry`, `limiter`, `settings`, `explain` | when, how fast, how, and why not |
 
 mod body;
@@ -22,6 +22,7 @@ mod http;
 mod keychain;
 mod limiter;
 mod mirrors;
+mod netd;
 mod proxy;
 mod resolv_conf;
 mod resolver;

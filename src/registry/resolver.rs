@@ -1,7 +1,7 @@
 //! Names to addresses without the C library, whose static build needs files that Android does not have.
 //!
-//! In order: address literals, `localhost` (RFC 6761), `/etc/hosts`, the name servers of `/etc/resolv.conf`, or of
-//! Termux's, or, where there are none, Google's public ones. No multicast DNS, no NIS, no cache beyond a minute.
+//! In order: address literals, `localhost` (RFC 6761), `/etc/hosts`, Android's daemon, the name servers of
+//! `/etc/resolv.conf`, or of Termux's, or, where there are none, Google's public ones. No multicast DNS, no NIS, no cache beyond a minute.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -18,6 +18,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::dns::{self, Answer, Kind};
 use super::http::NO_SOCKETS;
+use super::netd;
 use super::resolv_conf::ResolvConf;
 use super::retry;
 use crate::error::{Error, Result};
@@ -29,6 +30,9 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// No look-up takes longer, whatever ureq's patience.
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// A socket's timeout may not be zero.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// How many aliases are followed from message to message.
 const ALIASES_MAX: usize = 8;
 
@@ -39,6 +43,8 @@ const ADDRESSES_MAX: usize = 16;
 pub struct Resolver {
     hosts: Vec<PathBuf>,
     resolv_confs: Vec<PathBuf>,
+    /// Android's.
+    daemon: Option<PathBuf>,
     /// Where name servers listen: 53, but for tests.
     port: u16,
     known: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
@@ -51,12 +57,13 @@ impl Resolver {
             let termux = host.termux().map(|termux| host.file(termux.prefix.join("etc").join(name)));
             [host.file(format!("/etc/{name}"))].into_iter().chain(termux).collect()
         };
-        Resolver::with(both("hosts"), both("resolv.conf"), 53)
+        let daemon = host.is_android().then(|| host.file("/dev/socket/dnsproxyd"));
+        Resolver { daemon, ..Resolver::with(both("hosts"), both("resolv.conf"), 53) }
     }
 
     /// With these files, and name servers at `port`.
     pub fn with(hosts: Vec<PathBuf>, resolv_confs: Vec<PathBuf>, port: u16) -> Resolver {
-        Resolver { hosts, resolv_confs, port, known: Mutex::default() }
+        Resolver { hosts, resolv_confs, daemon: None, port, known: Mutex::default() }
     }
 
     /// The addresses of a host name, IPv4 first: a phone's IPv6 is often announced and dead, and the other way
@@ -84,8 +91,19 @@ impl Resolver {
         {
             return Ok(addresses.clone());
         }
-        let conf = ResolvConf::first_of(&self.resolv_confs);
-        let addresses = Asker { conf: &conf, port: self.port, deadline }.find(&bare, name.ends_with('.'))?;
+        // Half the time: the other half is for the name servers.
+        let wait = (deadline.saturating_duration_since(Instant::now()) / 2).max(SHORTEST);
+        let by_daemon = self.daemon.as_ref().and_then(|socket| netd::look_up(socket, &bare, wait).ok());
+        let addresses = match by_daemon {
+            Some(mut addresses) if !addresses.is_empty() => {
+                addresses.sort_by_key(IpAddr::is_ipv6);
+                addresses
+            }
+            _ => {
+                let conf = ResolvConf::first_of(&self.resolv_confs);
+                Asker { conf: &conf, port: self.port, deadline }.find(&bare, name.ends_with('.'))?
+            }
+        };
         known.insert(bare, (Instant::now() + REMEMBERED, addresses.clone()));
         Ok(addresses)
     }

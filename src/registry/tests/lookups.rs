@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
+use crate::host::Host;
 use crate::registry::dns::tests::{encoded, response};
 use crate::registry::resolver::Resolver;
 
@@ -142,4 +144,24 @@ fn a_server_that_fails_or_is_dead_is_passed_over() {
     let conf = format!("nameserver 127.0.0.2\n{CONF}");
     let error = look_up("", &conf, port, "r.io").unwrap_err();
     assert!(error.to_string().contains("code 2"), "{error}");
+}
+
+#[test]
+fn androids_daemon_is_asked_before_any_name_server() {
+    let tree = std::env::temp_dir().join(format!("cd-netd-{}", std::process::id()));
+    std::fs::create_dir_all(tree.join("dev/socket")).unwrap();
+    let listener = UnixListener::bind(tree.join("dev/socket/dnsproxyd")).unwrap();
+    let asked = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut question = [0; 29];
+        stream.read_exact(&mut question).unwrap();
+        let entry = [1u32, 0, 2, 1, 6, 8].map(u32::to_be_bytes).concat();
+        stream.write_all(&[b"222\0", &entry[..], &[2, 0, 0, 0, 10, 0, 0, 9], &[0; 8]].concat()).unwrap();
+        String::from_utf8_lossy(&question).into_owned()
+    });
+    let resolver = Resolver::of(&Host::at(&tree, [("ANDROID_ROOT", "/system")]));
+    let found = resolver.look_up("R.io", Instant::now() + Duration::from_secs(20));
+    std::fs::remove_dir_all(&tree).unwrap();
+    assert_eq!(found.unwrap(), addresses(&["10.0.0.9"]));
+    assert_eq!(asked.join().unwrap(), "getaddrinfo r.io ^ 0 0 1 0 0\0");
 }
