@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -21,7 +22,7 @@ use crate::report::Report;
 use crate::rootfs::{Rootfs, provision};
 use crate::store::{Container, Lock, Registration, Session, SessionKind, mount_namespace};
 use crate::sys::namespace::Namespaces;
-use crate::sys::process::{Disposition, Fork, fork, on_signal};
+use crate::sys::process::{Disposition, Fork, on_signal};
 
 /// Enters the container and runs what the request says. Only while single-threaded.
 ///
@@ -31,6 +32,10 @@ use crate::sys::process::{Disposition, Fork, fork, on_signal};
 pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn Report) -> Result<u8> {
     Entry::new(container, request, host, report)?.enter()
 }
+
+/// How long a container may take to end before a new session begins: that many pauses.
+const PATIENCE: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A session on its way in.
 struct Entry<'a> {
@@ -60,18 +65,14 @@ impl<'a> Entry<'a> {
         // Released when the guest's program is executed or runs, or with this process.
         let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
         umask(Mode::from_raw_mode(0o022));
-        match (self.running()?, self.plan.namespaces.pid) {
-            (None, false) => self.first().map(|never| match never {}),
-            (Some(live), false) => self.later(&live).map(|never| match never {}),
-            (None, true) => {
-                let (holder, live) = self.first_process()?;
-                self.child(holder, &live, &[], locks)
-            }
-            (Some(live), true) => {
-                apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
-                self.child(Holder::share(&live)?, &live, &self.plan.binds, locks)
-            }
+        if self.plan.namespaces.pid {
+            return self.as_child(locks);
         }
+        let never = match self.running()? {
+            None => self.first()?,
+            Some(live) => self.later(&live)?,
+        };
+        match never {}
     }
 
     /// Where the container's other sessions are, or what they left running. Refuses to mix isolated and not.
@@ -142,6 +143,57 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Runs the program as a child in the container's PID namespace, and waits for it.
+    fn as_child(&self, locks: (Lock, Lock)) -> Result<u8> {
+        let (holder, live, fork) = self.child()?;
+        match fork {
+            Fork::Child => {
+                // The first session's are there already.
+                let binds = if holder.is_ours() { &[][..] } else { &self.plan.binds };
+                join(&live, binds)?;
+                match program::execute(&self.plan, self.report)? {}
+            }
+            Fork::Parent(pid) => {
+                // Without a record it is a session all the same; it may have ended already.
+                let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
+                drop(locks);
+                let code = wait(pid)?;
+                drop(record);
+                // Nobody joins while it is decided whether anybody is left.
+                let _setup = self.container.lock_setup()?;
+                if self.container.sessions()?.is_empty() {
+                    holder.end();
+                }
+                Ok(code)
+            }
+        }
+    }
+
+    /// Forks under the running PID 1, or a new one. The one that is found may be about to end: then once more.
+    fn child(&self) -> Result<(Holder, Live, Fork)> {
+        for _ in 0..PATIENCE {
+            let (holder, live) = match self.running()? {
+                None => self.first_process()?,
+                Some(live) => match Holder::share(&live)? {
+                    Some(holder) => (holder, live),
+                    None => {
+                        sleep(PAUSE);
+                        continue;
+                    }
+                },
+            };
+            if !holder.is_ours() {
+                apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
+            }
+            match live.fork()? {
+                Some(fork) => return Ok((holder, live, fork)),
+                None => sleep(PAUSE),
+            }
+        }
+        Err(Error::new(Kind::Busy, "the container is ending and does not come to its end")
+            .hint("a process inside waits for the kernel, perhaps for a disk or a network filesystem"))
+    }
+
     /// Starts PID 1, which makes the mounts.
     fn first_process(&self) -> Result<(Holder, Live)> {
         let holder = Holder::start(|| {
@@ -151,30 +203,6 @@ impl<'a> Entry<'a> {
         match Live::of(holder.pid, &self.rootfs)? {
             Some(live) => Ok((holder, live)),
             None => Err(Error::new(Kind::System, "the container's first process has ended at once")),
-        }
-    }
-
-    /// Runs the program as a child in the container's PID namespace, and waits for it.
-    fn child(&self, holder: Holder, live: &Live, binds: &[Step], locks: (Lock, Lock)) -> Result<u8> {
-        live.adopt()?;
-        match fork().attempt(|| "start a process in the container")? {
-            Fork::Child => {
-                join(live, binds)?;
-                program::execute(&self.plan, self.report).map(|never| match never {})
-            }
-            Fork::Parent(pid) => {
-                // Without a record it is a session all the same; it may have ended already.
-                let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
-                drop(locks);
-                let code = relay(pid)?;
-                drop(record);
-                // Nobody joins while it is decided whether anybody is left.
-                let _setup = self.container.lock_setup()?;
-                if self.container.sessions()?.is_empty() {
-                    holder.end();
-                }
-                Ok(code)
-            }
         }
     }
 
@@ -216,7 +244,7 @@ fn join(live: &Live, binds: &[Step]) -> Result<()> {
 }
 
 /// Waits for the program. The terminal's SIGINT and SIGQUIT are meant for it, and reach it without us.
-fn relay(child: Pid) -> Result<u8> {
+fn wait(child: Pid) -> Result<u8> {
     for signal in [Signal::INT, Signal::QUIT] {
         on_signal(signal, Disposition::Ignore).attempt(|| "leave the terminal's signals to the session")?;
     }

@@ -55,11 +55,18 @@ impl Holder {
         }
     }
 
-    /// Keeps alive a running container, whose PID 1 is `live`.
-    pub fn share(live: &Live) -> Result<Holder> {
-        let attempt = || "keep the running container alive";
-        let lifeline = live.open(LIFELINE, OFlags::WRONLY).attempt(attempt)?;
-        Ok(Holder { pid: live.pid(), lifeline, child: None })
+    /// Keeps alive a running container, whose PID 1 is `live`; `None` when that has just ended.
+    pub fn share(live: &Live) -> Result<Option<Holder>> {
+        match live.open(LIFELINE, OFlags::WRONLY) {
+            Ok(lifeline) => Ok(Some(Holder { pid: live.pid(), lifeline, child: None })),
+            Err(Errno::NOENT | Errno::SRCH | Errno::NXIO) => Ok(None),
+            Err(error) => Err(error).attempt(|| "keep the running container alive"),
+        }
+    }
+
+    /// Whether PID 1 was started from here, by the container's first session.
+    pub fn is_ours(&self) -> bool {
+        self.child.is_some()
     }
 
     /// The last session of the container has ended: so does PID 1. Returns when it is gone and all with it, where it

@@ -13,6 +13,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::root::same_file;
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
+use crate::sys::process::{Fork, fork};
 
 /// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.
 const OTHERS: [(&str, LinkNameSpaceType); 2] = [
@@ -64,14 +65,19 @@ impl Live {
         self.pids.is_some()
     }
 
-    /// Has the calling process's later children born in its PID namespace.
-    pub fn adopt(&self) -> Result<()> {
-        match &self.pids {
-            Some(namespace) => {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID))
-                    .attempt(|| "enter the container's PID namespace")
+    /// Forks a process into its PID namespace; `None` when that is ending (`ENOMEM`: PID 1 has exited).
+    /// Only while single-threaded.
+    pub fn fork(&self) -> Result<Option<Fork>> {
+        let attempt = || "start a process in the container";
+        let Some(namespace) = &self.pids else { return fork().map(Some).attempt(attempt) };
+        let back = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).attempt(attempt)?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
+        match fork() {
+            Err(error) if error.raw_os_error() == Some(Errno::NOMEM.raw_os_error()) => {
+                move_into_link_name_space(back.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
+                Ok(None)
             }
-            None => Ok(()),
+            forked => forked.map(Some).attempt(attempt),
         }
     }
 
