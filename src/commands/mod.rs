@@ -5,6 +5,9 @@
 
 pub mod global;
 pub mod help;
+pub mod login;
+pub mod probe;
+pub mod selftest;
 
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Result};
@@ -87,7 +90,12 @@ impl Command {
 }
 
 /// Every command, in the order of the help.
-pub static COMMANDS: &[Command] = &[Command::of::<help::Help>()];
+pub static COMMANDS: &[Command] = &[
+    Command::of::<login::Login>(),
+    Command::of::<selftest::SelfTest>(),
+    Command::of::<help::Help>(),
+    Command::of::<probe::Probe>(),
+];
 
 /// The command that `word` names, by its name or an alias. An unknown one is an error of kind `Usage`.
 pub fn find(word: &str) -> Result<&'static Command> {

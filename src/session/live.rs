@@ -70,11 +70,13 @@ impl Live {
     pub fn fork(&self) -> Result<Option<Fork>> {
         let attempt = || "start a process in the container";
         let Some(namespace) = &self.pids else { return fork().map(Some).attempt(attempt) };
-        let back = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).attempt(attempt)?;
+        let back = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .attempt(attempt)?;
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
         match fork() {
             Err(error) if error.raw_os_error() == Some(Errno::NOMEM.raw_os_error()) => {
-                move_into_link_name_space(back.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
+                move_into_link_name_space(back.as_fd(), Some(LinkNameSpaceType::ProcessID))
+                    .attempt(attempt)?;
                 Ok(None)
             }
             forked => forked.map(Some).attempt(attempt),
