@@ -134,6 +134,9 @@ impl<'a> Client<'a> {
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Denied) && !blob.urls.is_empty() => {
                 self.foreign(blob, &mut download, task).map_err(|_| error)
             }
+            Err(error) if error.kind() == Kind::Network => {
+                Err(error.hint("try again: what has arrived is kept"))
+            }
             fetched => fetched,
         }
         .attempt(|| format!("fetch '{reference}'"))
