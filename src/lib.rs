@@ -39,6 +39,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod host;
+pub mod image;
 pub mod layer;
 pub mod oci;
 pub mod privilege;

@@ -204,7 +204,7 @@ impl Container {
         scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
     }
 
-    /// As mountinfo names it.
+    /// Free of links.
     fn real_path(&self) -> Result<PathBuf> {
         self.path.canonicalize().attempt(|| format!("resolve '{}'", self.path.display()))
     }

@@ -90,7 +90,7 @@ pub fn mount_namespace(pid: u32) -> Option<u64> {
 }
 
 /// Every process number there is.
-pub(super) fn all() -> Result<Vec<u32>> {
+fn all() -> Result<Vec<u32>> {
     let entries = fs::read_dir("/proc").attempt(|| "list '/proc'")?;
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }

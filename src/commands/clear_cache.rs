@@ -1,0 +1,36 @@
+//! `clear-cache`: deletes what downloads left.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::report::Report;
+use crate::ui::human;
+
+/// delete all downloaded layers and manifests, and say how much space that freed. Containers stay; installing an
+/// image needs the network again.
+#[derive(FromArgs, ArgsInfo)]
+pub struct ClearCache {
+    /// print every deleted file
+    #[argh(switch, short = 'v')]
+    pub verbose: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+}
+
+impl Run for ClearCache {
+    const NAME: &'static str = "clear-cache";
+    const ALIASES: &'static [&'static str] = &["clear", "cl"];
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let freed = app.store.clear_cache(&mut |name| app.ui.detail(&format!("deleted {name}")))?;
+        match freed {
+            0 => app.ui.info("The cache is empty"),
+            bytes => app.ui.info(&format!("Freed {}", human::size(bytes))),
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,187 @@
+//! `list`: the installed containers.
+
+use argh::{ArgsInfo, FromArgs};
+use serde_json::{Value, json};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::oci::ImageConfig;
+use crate::report::Report;
+use crate::store::{Container, Usage};
+use crate::ui::{Table, human};
+
+/// show the installed containers: size on disk, image, and whether they are in use.
+#[derive(FromArgs, ArgsInfo)]
+pub struct List {
+    /// also show the image's kind, user, working directory and ports
+    #[argh(switch, short = 'v')]
+    verbose: bool,
+
+    /// print names only, one a line
+    #[argh(switch, short = 'q')]
+    quiet: bool,
+
+    /// print a JSON array
+    #[argh(switch)]
+    json: bool,
+}
+
+impl Run for List {
+    const NAME: &'static str = "list";
+    const ALIASES: &'static [&'static str] = &["li", "ls"];
+    const CONFLICTS: &'static [(&'static str, &'static str)] =
+        &[("--quiet", "--verbose"), ("--quiet", "--json"), ("--verbose", "--json")];
+    const ROOT: bool = false;
+
+    fn run(self, app: &App) -> Result<u8> {
+        if self.quiet {
+            for container in app.store.containers()? {
+                app.ui.print(container.name());
+            }
+            return Ok(0);
+        }
+        let rows: Vec<Row> =
+            app.store.usages()?.into_iter().map(|(container, usage)| Row::of(&container, usage, app)).collect();
+        if self.json {
+            app.ui.json(&rows.iter().map(Row::json).collect());
+        } else if rows.is_empty() {
+            app.ui.info("No containers are installed. Install one: chroot-distro install alpine");
+        } else if self.verbose {
+            let pages: Vec<String> = rows.iter().map(Row::page).collect();
+            app.ui.print(pages.join("\n\n"));
+        } else {
+            let mut table = Table::new(["NAME", "SIZE", "IMAGE", "STATUS"]);
+            for row in &rows {
+                table.row([row.name.clone(), row.size(), row.source(), row.status()]);
+            }
+            app.ui.table(&table);
+        }
+        Ok(0)
+    }
+}
+
+/// What is known of one container. Parts that cannot be read are left out: one damaged container hides no other.
+struct Row {
+    name: String,
+    /// Bytes on disk.
+    size: Option<u64>,
+    manifest: Option<Value>,
+    usage: Usage,
+}
+
+impl Row {
+    fn of(container: &Container, usage: Usage, app: &App) -> Row {
+        let name = container.name().to_string();
+        let warn = |error| app.ui.warn(&format!("container '{name}': {error}"));
+        let size = container.size().map_err(warn).ok();
+        let manifest = container.manifest().map_err(warn).ok().flatten();
+        Row { name, size, manifest, usage }
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.manifest.as_ref()?[key].as_str()
+    }
+
+    fn size(&self) -> String {
+        self.size.map_or_else(|| "unknown".to_owned(), human::size)
+    }
+
+    fn source(&self) -> String {
+        match (self.text("image_ref"), self.text("arch")) {
+            (Some(image), Some(arch)) => format!("{image} ({arch})"),
+            (Some(image), None) => image.to_owned(),
+            (None, _) => "local archive".to_owned(),
+        }
+    }
+
+    /// The PIDs with what is known of each: sessions, else whoever runs inside or holds the lock.
+    fn users(&self) -> Vec<(u32, Option<String>)> {
+        let usage = &self.usage;
+        let mut users: Vec<(u32, Option<String>)> =
+            usage.sessions.iter().map(|session| (session.pid, Some(session.kind.as_str().to_owned()))).collect();
+        if users.is_empty() {
+            users.extend(usage.processes.iter().map(|process| (process.pid, None)));
+        }
+        if let Some((pid, command)) = usage.holder.as_deref().and_then(|holder| holder.split_once(' ')) {
+            users.extend(pid.parse().ok().map(|pid| (pid, Some(command.to_owned()))));
+        }
+        users
+    }
+
+    fn in_use(&self) -> bool {
+        !self.users().is_empty() || self.usage.holder.is_some()
+    }
+
+    fn status(&self) -> String {
+        let one = |(pid, what): (u32, Option<String>)| match what {
+            Some(what) => format!("PID {pid}: {what}"),
+            None => format!("PID {pid}"),
+        };
+        let users: Vec<String> = self.users().into_iter().map(one).collect();
+        match (self.in_use(), users.is_empty()) {
+            (false, _) => "idle".to_owned(),
+            (true, true) => "in use".to_owned(),
+            (true, false) => format!("in use ({})", users.join(", ")),
+        }
+    }
+
+    fn config(&self) -> Option<ImageConfig> {
+        Some(ImageConfig { json: self.manifest.as_ref()?["image_config"].clone() })
+    }
+
+    /// Lines of `key: value`.
+    fn page(&self) -> String {
+        let mut lines = vec![
+            ("Name", self.name.clone()),
+            ("Size", self.size()),
+            ("Image", self.source()),
+            ("Status", self.status()),
+        ];
+        if let Some(kind) = self.media_type() {
+            lines.push(("Type", kind.to_owned()));
+        }
+        if let Some(config) = self.config() {
+            lines.push(("User", config.user().unwrap_or("root").to_owned()));
+            lines.push(("Directory", config.working_dir().unwrap_or("/").to_owned()));
+            let ports = ports(&config);
+            if !ports.is_empty() {
+                lines.push(("Ports", ports.join(", ")));
+            }
+        }
+        let line = |(key, value): (&str, String)| format!("{:<11}{value}", format!("{key}:"));
+        lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn media_type(&self) -> Option<&str> {
+        self.manifest.as_ref()?["manifest"]["mediaType"].as_str()
+    }
+
+    fn json(&self) -> Value {
+        let config = self.config();
+        let sessions: Vec<Value> = self
+            .usage
+            .sessions
+            .iter()
+            .map(|session| json!({"pid": session.pid, "type": session.kind.as_str(), "user": session.user}))
+            .collect();
+        json!({
+            "name": self.name,
+            "size": self.size,
+            "image": self.text("image_ref"),
+            "architecture": self.text("arch"),
+            "status": if self.in_use() { "in use" } else { "idle" },
+            "pids": self.users().into_iter().map(|(pid, _)| pid).collect::<Vec<_>>(),
+            "sessions": sessions,
+            "media_type": self.media_type(),
+            "user": config.as_ref().and_then(ImageConfig::user),
+            "working_directory": config.as_ref().and_then(ImageConfig::working_dir),
+            "ports": config.as_ref().map(ports).unwrap_or_default(),
+        })
+    }
+}
+
+/// `config.ExposedPorts`: an object whose keys are `80/tcp`.
+fn ports(config: &ImageConfig) -> Vec<String> {
+    let ports = config.json["config"]["ExposedPorts"].as_object();
+    ports.into_iter().flat_map(|ports| ports.keys().cloned()).collect()
+}

@@ -1,0 +1,42 @@
+//! `remove`: deletes a container with everything in it.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::report::Report;
+use crate::store::Name;
+
+/// delete a container and all its data, at once and for good. What runs inside is ended first; nothing that is
+/// mounted into it is touched.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro remove ubuntu")]
+pub struct Remove {
+    /// print every deleted file
+    #[argh(switch, short = 'v')]
+    pub verbose: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the container
+    #[argh(positional)]
+    container: String,
+}
+
+impl Run for Remove {
+    const NAME: &'static str = "remove";
+    const ALIASES: &'static [&'static str] = &["rm"];
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let name = Name::parse(&self.container)?;
+        app.store.sweep()?;
+        app.store.container(&name)?.remove(&mut |path| {
+            app.ui.detail(&format!("deleted {}", path.display()));
+        })?;
+        app.ui.info(&format!("Removed '{name}'"));
+        Ok(0)
+    }
+}

@@ -1,0 +1,88 @@
+//! A local archive, compressed in any way or none, read as often as it takes.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::Path;
+
+use super::survey::{self, Contents, Kind};
+use super::{Image, import};
+use crate::error::{Attempt, Result};
+use crate::layer::{self, Reader, RootfsTarget};
+use crate::report::{Report, Task};
+use crate::rootfs::Rootfs;
+use crate::store::Store;
+
+/// Bytes read from the file at once.
+const BUFFER: usize = 256 << 10;
+
+/// An archive, open.
+pub(super) struct Archive<'a> {
+    file: File,
+    name: String,
+    size: u64,
+    report: &'a dyn Report,
+}
+
+impl<'a> Archive<'a> {
+    pub(super) fn new(file: File, name: String, report: &'a dyn Report) -> Result<Archive<'a>> {
+        let size = file.metadata().attempt(|| format!("look at '{name}'"))?.len();
+        Ok(Archive { file, name, size, report })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its bytes from the start on, told as a task.
+    fn bytes(&self, doing: &str) -> Result<Counted<'_>> {
+        let mut file = &self.file;
+        file.rewind().attempt(|| format!("rewind '{}'", self.name))?;
+        let task = self.report.task(doing, Some(self.size));
+        Ok(Counted { file: BufReader::with_capacity(BUFFER, file), task })
+    }
+
+    fn reader(&self, doing: &str) -> Result<Reader<impl BufRead>> {
+        let tar = layer::decompress(self.bytes(doing)?)?;
+        Ok(Reader::new(BufReader::with_capacity(BUFFER, tar)))
+    }
+
+    /// What it is.
+    pub(super) fn survey(&self) -> Result<Kind> {
+        survey::survey(&mut self.reader("reading")?).attempt(|| format!("read '{}'", self.name))
+    }
+
+    /// Unpacks the root filesystem below `prefix`.
+    pub(super) fn unpack(&self, prefix: &Path, rootfs: &Rootfs) -> Result<()> {
+        let mut target = RootfsTarget::new(rootfs, self.report);
+        let prefix = (!prefix.as_os_str().is_empty()).then(|| prefix.to_owned());
+        let options = layer::Options { prefix, ..layer::Options::default() };
+        layer::apply(self.bytes("unpacking")?, &mut target, &options)
+            .attempt(|| format!("unpack '{}'", self.name))?;
+        target.finish()
+    }
+
+    /// Brings the image's layers into the cache.
+    pub(super) fn import(&self, store: &Store, image: &Image, contents: &Contents) -> Result<()> {
+        let wanted = import::Wanted::new(store, image, contents);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        wanted
+            .import(store, &mut self.reader("importing")?, self.report)
+            .attempt(|| format!("read '{}'", self.name))
+    }
+}
+
+/// A file that is being read, with its progress.
+struct Counted<'a> {
+    file: BufReader<&'a File>,
+    task: Box<dyn Task>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.task.advance(count as u64);
+        Ok(count)
+    }
+}

@@ -1,0 +1,181 @@
+//! Layers into a root: fetched by several threads at once, applied in order by this one, each from its first
+//! bytes on. What proves wrong on its way here (not in what it says) is fetched once more.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::Image;
+use super::slot::Slot;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::layer::{self, Index, RootfsTarget, Tee};
+use crate::oci::{Algorithm, Descriptor};
+use crate::registry::Sink;
+use crate::report::{Report, Task};
+use crate::store::{Fetch, Partial, Staged, Store};
+
+/// Where blobs come from.
+pub(super) trait Origin: Sync {
+    /// One blob into `sink`, which verifies it.
+    fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()>;
+}
+
+/// What it takes to assemble an image.
+pub(super) struct Assembly<'a> {
+    pub(super) store: &'a Store,
+    pub(super) origin: &'a dyn Origin,
+    pub(super) image: &'a Image,
+    /// Blobs fetched at once.
+    pub(super) workers: usize,
+    pub(super) report: &'a dyn Report,
+}
+
+impl Assembly<'_> {
+    /// Applies every layer to the empty root.
+    pub(super) fn apply(&self, staged: &mut Staged) -> Result<()> {
+        let (result, stale) = self.attempt(staged);
+        match result {
+            Err(error) if stale => {
+                self.report.warn(&format!("{error}; trying once more"));
+                staged.clear()?;
+                self.attempt(staged).0
+            }
+            result => result,
+        }
+    }
+
+    /// Also tells whether fetching anew may help.
+    fn attempt(&self, staged: &Staged) -> (Result<()>, bool) {
+        let layers = &self.image.manifest.layers;
+        let slots: Vec<Slot> = layers.iter().map(|layer| Slot::new(layer.digest.clone())).collect();
+        let next = AtomicUsize::new(0);
+        let called_off = AtomicBool::new(false);
+        let work = || {
+            while let Some((layer, slot)) = {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                layers.get(index).zip(slots.get(index)).filter(|_| !called_off.load(Ordering::Relaxed))
+            } {
+                if let Err(error) = self.fetch(layer, slot, &called_off) {
+                    slot.failed(error.context(format!("layer {}", short(layer))));
+                }
+            }
+        };
+        let result = thread::scope(|scope| {
+            for _ in 0..self.workers.clamp(1, layers.len().max(1)) {
+                thread::Builder::new().spawn_scoped(scope, work).attempt(|| "start a download thread")?;
+            }
+            let result = self.write(staged, &slots);
+            called_off.store(result.is_err(), Ordering::Relaxed);
+            result
+        });
+        let stale = slots.iter().any(Slot::is_stale);
+        (result, stale)
+    }
+
+    /// Brings one layer into its slot.
+    fn fetch(&self, layer: &Descriptor, slot: &Slot, called_off: &AtomicBool) -> Result<()> {
+        let task = self.report.task(short(layer), Some(layer.size));
+        let mut partial = match self.store.blob(&layer.digest, layer.size, self.report)? {
+            Fetch::Have(file) => {
+                task.resumed(layer.size);
+                task.state("cached");
+                slot.cached(file);
+                return Ok(());
+            }
+            Fetch::Missing(partial) => partial,
+        };
+        task.resumed(partial.len());
+        slot.growing(partial.reader()?, partial.len());
+        if partial.len() < layer.size {
+            let mut sink = SlotSink { partial: &mut partial, slot, called_off };
+            match &layer.data {
+                Some(data) => {
+                    sink.restart()?;
+                    sink.append(data)?;
+                }
+                None => self.origin.fetch(layer, &mut sink, &*task)?,
+            }
+        }
+        match partial.commit() {
+            Ok(_) => slot.done(),
+            Err(error) if error.kind() == Kind::Invalid => slot.damaged(error),
+            Err(error) => return Err(error),
+        }
+        task.state("done");
+        Ok(())
+    }
+
+    /// Applies the layers in order.
+    fn write(&self, staged: &Staged, slots: &[Slot]) -> Result<()> {
+        let image = self.image;
+        let mut tree = RootfsTarget::new(staged.rootfs(), self.report);
+        let mut index = Index::new();
+        let mut target = Tee(&mut tree, &mut index);
+        let options = layer::Options { whiteouts: true, ..layer::Options::default() };
+        for (index, (layer, slot)) in image.manifest.layers.iter().zip(slots).enumerate() {
+            let attempt = || format!("layer {} ({} of {})", short(layer), index + 1, slots.len());
+            let unfetched = |error| slot.failure().unwrap_or_else(|| Error::io(attempt(), error));
+            let mut follower = slot.open().map_err(unfetched)?;
+            let applied = layer::apply(&mut follower, &mut target, &options);
+            // A wrong layer may only have come here wrong: its own digest tells.
+            let whole = match &applied {
+                Err(error) if error.kind() != Kind::Invalid => Ok(()),
+                _ => follower.finish(),
+            };
+            if slot.is_damaged_copy() {
+                self.store.discard_blob(&layer.digest)?;
+            }
+            let unread = whole.map_err(|error| Error::io(format!("read {}", attempt()), error));
+            let applied = match (slot.failure(), unread, applied) {
+                (Some(failure), ..) => return Err(failure),
+                (None, Err(error), _) => return Err(error),
+                (None, Ok(()), applied) => applied.attempt(attempt)?,
+            };
+            match image.diff_ids.get(index) {
+                Some(expected)
+                    if expected.algorithm() == Algorithm::Sha256 && *expected != applied.diff_id =>
+                {
+                    return Err(Error::invalid(format!(
+                        "{}: its contents are not what the image config says: the diff_id is {} instead of {expected}",
+                        attempt(),
+                        applied.diff_id
+                    )));
+                }
+                _ => (),
+            }
+        }
+        tree.finish()?;
+        staged.put_index(&index.to_bytes())
+    }
+}
+
+/// Twelve digits, as every tool shows them.
+pub(super) fn short(blob: &Descriptor) -> &str {
+    &blob.digest.hex()[..12]
+}
+
+/// Writes to the cache and tells the reader.
+struct SlotSink<'a> {
+    partial: &'a mut Partial,
+    slot: &'a Slot,
+    called_off: &'a AtomicBool,
+}
+
+impl Sink for SlotSink<'_> {
+    fn len(&self) -> u64 {
+        self.partial.len()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.called_off.load(Ordering::Relaxed) {
+            return Err(Error::network("called off"));
+        }
+        self.partial.append(bytes)?;
+        self.slot.grown(self.partial.len());
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.slot.restarted();
+        self.partial.restart()
+    }
+}

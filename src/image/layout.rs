@@ -1,0 +1,142 @@
+//! OCI image layouts (image-layout.md): which image of `index.json` is meant, and a layout that is a directory.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::assemble::Origin;
+use super::{DOCUMENT_MAX, Image};
+use crate::error::{Attempt, Error, Result};
+use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
+use crate::registry::Sink;
+use crate::report::{Report, Task};
+
+/// Indexes in indexes; real ones have two levels here.
+const DEPTH: usize = 5;
+/// Who names an image in an index: the OCI spec and containerd (Docker).
+const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
+
+/// A document of a layout, verified by the caller.
+pub(super) type ReadBlob<'a> = dyn Fn(&Descriptor) -> Result<Vec<u8>> + 'a;
+
+/// The image of an `index.json` that suits the platform. `fallback` names it when the index does not.
+pub(super) fn choose(
+    index: &[u8],
+    read: &ReadBlob<'_>,
+    platform: &Platform,
+    fallback: &str,
+    report: &dyn Report,
+) -> Result<Image> {
+    let names = Names::of(index);
+    let mut bytes = index.to_vec();
+    let mut name = None;
+    for _ in 0..DEPTH {
+        let entries = match Document::parse(&bytes, None)? {
+            Document::Manifest(manifest) => {
+                let config = ImageConfig::parse(&read_verified(read, &manifest.config)?)?;
+                return Image::new(name.unwrap_or_else(|| fallback.to_owned()), manifest, config, platform);
+            }
+            Document::Index(entries) => entries,
+        };
+        let chosen = platform.choose(&entries)?;
+        if name.is_none() {
+            name = names.get(&chosen.digest);
+            names.tell_choice(&chosen.digest, report);
+        }
+        bytes = read_verified(read, chosen)?;
+    }
+    Err(Error::invalid(format!("the layout's indexes are nested more than {DEPTH} deep")))
+}
+
+fn read_verified(read: &ReadBlob<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
+    let bytes = match &blob.data {
+        Some(data) => data.clone(),
+        None => read(blob)?,
+    };
+    if Digest::with(blob.digest.algorithm(), &bytes) != blob.digest {
+        return Err(Error::invalid(format!("the layout's blob {} is not what its digest says", blob.digest)));
+    }
+    Ok(bytes)
+}
+
+/// The images that an index names.
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    fn of(index: &[u8]) -> Names {
+        let index: Value = serde_json::from_slice(index).unwrap_or_default();
+        let entries = index["manifests"].as_array().into_iter().flatten();
+        let named = |entry: &Value| {
+            let name = NAMES.iter().find_map(|key| entry["annotations"][key].as_str())?;
+            Some((entry["digest"].as_str()?.to_owned(), name.to_owned()))
+        };
+        Names(entries.filter_map(named).collect())
+    }
+
+    fn get(&self, digest: &Digest) -> Option<String> {
+        let digest = digest.to_string();
+        self.0.iter().find(|(found, _)| *found == digest).map(|(_, name)| name.clone())
+    }
+
+    /// One container is made of one image: says which.
+    fn tell_choice(&self, digest: &Digest, report: &dyn Report) {
+        if let (true, Some(name)) = (self.0.len() > 1, self.get(digest)) {
+            let all: Vec<&str> = self.0.iter().map(|(_, name)| name.as_str()).collect();
+            report.info(&format!("There are several images ({}): installing {name}", all.join(", ")));
+        }
+    }
+}
+
+/// A layout in a directory of the host's, the user's own.
+pub(super) struct LayoutDirectory<'a> {
+    path: &'a Path,
+}
+
+impl<'a> LayoutDirectory<'a> {
+    pub(super) fn new(path: &'a Path) -> LayoutDirectory<'a> {
+        LayoutDirectory { path }
+    }
+
+    /// The image for this platform.
+    pub(super) fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
+        let index = read_limited(&self.path.join("index.json"))?;
+        let name = self.path.canonicalize().unwrap_or_default();
+        let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        choose(&index, &|blob| read_limited(&self.blob(&blob.digest)), platform, &name, report)
+            .attempt(|| format!("read the layout '{}'", self.path.display()))
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+}
+
+impl Origin for LayoutDirectory<'_> {
+    fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
+        let path = self.blob(&blob.digest);
+        let attempt = || format!("read '{}'", path.display());
+        let mut file = File::open(&path).attempt(attempt)?;
+        sink.restart()?;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let count = file.read(&mut buffer).attempt(attempt)?;
+            if count == 0 {
+                return Ok(());
+            }
+            sink.append(&buffer[..count])?;
+            task.advance(count as u64);
+        }
+    }
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let attempt = || format!("read '{}'", path.display());
+    let mut bytes = Vec::new();
+    File::open(path).attempt(attempt)?.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).attempt(attempt)?;
+    if bytes.len() as u64 > DOCUMENT_MAX {
+        return Err(Error::invalid(format!("'{}' is too large for a document", path.display())));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,133 @@
+//! From a reference to one image: the manifest for the wanted platform and its config. From the registry when it
+//! has something newer, from the cache when that is enough.
+
+use std::time::Duration;
+
+use super::Image;
+use super::assemble::Origin;
+use crate::error::{Error, Kind, Result};
+use crate::oci::{Descriptor, Digest, Document, ImageConfig, ImageManifest, Platform, Reference};
+use crate::registry::{Client, Fetched, Patience, Settings, Sink};
+use crate::report::{Report, Task};
+use crate::store::{CachedImage, Store};
+
+/// Indexes in indexes; real ones have one level.
+const DEPTH: usize = 4;
+
+/// An image's blobs in its registry.
+pub(super) struct Pull<'a> {
+    client: Client<'a>,
+    reference: &'a Reference,
+    store: &'a Store,
+    platform: &'a Platform,
+    report: &'a dyn Report,
+}
+
+impl Origin for Pull<'_> {
+    fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
+        self.client.blob(self.reference, blob, sink, task)
+    }
+}
+
+impl<'a> Pull<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        reference: &'a Reference,
+        platform: &'a Platform,
+        settings: Settings,
+        report: &'a dyn Report,
+    ) -> Result<Pull<'a>> {
+        Ok(Pull { client: Client::new(settings, report)?, reference, store, platform, report })
+    }
+
+    /// Finds the image, and remembers what it found.
+    pub(super) fn resolve(&self) -> Result<Image> {
+        let cached = self.store.image(self.reference, self.platform.arch)?;
+        let known = cached.as_ref().and_then(|cached| Some((self.image_of(cached).ok()?, cached)));
+        let whole = known.as_ref().is_some_and(|(image, _)| self.is_here(image));
+        if let Some((image, _)) = &known
+            && whole
+            && self.reference.digest.is_some()
+        {
+            // A digest names one image for ever.
+            return Ok(image.clone());
+        }
+        match (self.ask(known.as_ref().map(|(_, cached)| *cached), whole), known) {
+            (Ok(Fetched::Document { bytes, content_type, digest }), _) => {
+                self.read(bytes, content_type, digest)
+            }
+            (Ok(Fetched::Unchanged), Some((image, _))) => Ok(image),
+            (Ok(Fetched::Unchanged), None) => {
+                Err(Error::network("the registry says that an image unknown here has not changed"))
+            }
+            (Err(error), Some((image, _))) if whole && error.kind() == Kind::Network => {
+                self.report.info(&format!("Using the cached image, because {error}"));
+                Ok(image)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Asks the registry for something newer than `cached`.
+    fn ask(&self, cached: Option<&CachedImage>, whole: bool) -> Result<Fetched> {
+        // The cache has one entry an architecture: it may be of another variant.
+        let known = cached.filter(|_| self.platform.variant.is_none());
+        let known = known.and_then(|cached| cached.resolved.as_ref());
+        if !whole {
+            return self.client.manifest(self.reference, known);
+        }
+        // A network that is down must not keep us long from what we have.
+        let patience = Patience {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(10),
+            ..Patience::default()
+        };
+        let settings = Settings { max_retries: 0, patience, ..self.client.settings().clone() };
+        Client::new(settings, self.report)?.manifest(self.reference, known)
+    }
+
+    /// Reads a fresh manifest or index, and remembers the image.
+    fn read(&self, bytes: Vec<u8>, content_type: Option<String>, resolved: Digest) -> Result<Image> {
+        let (raw, manifest) = self.choose(bytes, content_type)?;
+        let text = super::small_blob(self.store, self, &manifest.config, self.report)
+            .map_err(|error| error.context("the image config"))?;
+        let config = ImageConfig::parse(&text)?;
+        let image = Image::new(self.reference.to_string(), manifest, config, self.platform)?;
+        let cached =
+            CachedImage { manifest_raw: raw, config: image.config.json.clone(), resolved: Some(resolved) };
+        self.store.put_image(self.reference, self.platform.arch, &cached)?;
+        Ok(image)
+    }
+
+    /// The manifest for our platform.
+    fn choose(&self, mut bytes: Vec<u8>, mut kind: Option<String>) -> Result<(Vec<u8>, ImageManifest)> {
+        for _ in 0..DEPTH {
+            let entries = match Document::parse(&bytes, kind.as_deref())? {
+                Document::Manifest(manifest) => return Ok((bytes, manifest)),
+                Document::Index(entries) => entries,
+            };
+            let chosen = self.platform.choose(&entries)?;
+            (bytes, kind) = match &chosen.data {
+                Some(data) => (data.clone(), Some(chosen.media_type.clone())),
+                None => match self.client.manifest(&self.reference.at(&chosen.digest), None)? {
+                    Fetched::Document { bytes, content_type, .. } => (bytes, content_type),
+                    Fetched::Unchanged => return Err(Error::network("the registry sent no manifest")),
+                },
+            };
+        }
+        Err(Error::invalid(format!("the image's indexes are nested more than {DEPTH} deep")))
+    }
+
+    fn image_of(&self, cached: &CachedImage) -> Result<Image> {
+        let Document::Manifest(manifest) = Document::parse(&cached.manifest_raw, None)? else {
+            return Err(Error::invalid("the cached manifest is an index"));
+        };
+        let config = ImageConfig { json: cached.config.clone() };
+        Image::new(self.reference.to_string(), manifest, config, self.platform)
+    }
+
+    /// Whether every layer is cached.
+    fn is_here(&self, image: &Image) -> bool {
+        image.manifest.layers.iter().all(|layer| self.store.has_blob(&layer.digest, layer.size))
+    }
+}
