@@ -73,9 +73,6 @@ impl Run for Install {
         let installed = image::install(&app.store, &request, &host, &app.ui)?;
         let name = installed.container.name();
         app.ui.info(&format!("Start shell:    chroot-distro login {name}"));
-        if installed.entrypoint {
-            app.ui.info(&format!("Run entrypoint: chroot-distro run {name}"));
-        }
         Ok(0)
     }
 }

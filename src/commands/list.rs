@@ -40,8 +40,12 @@ impl Run for List {
             }
             return Ok(0);
         }
-        let rows: Vec<Row> =
-            app.store.usages()?.into_iter().map(|(container, usage)| Row::of(&container, usage, app)).collect();
+        let rows: Vec<Row> = app
+            .store
+            .usages()?
+            .into_iter()
+            .map(|(container, usage)| Row::of(&container, usage, app))
+            .collect();
         if self.json {
             app.ui.json(&rows.iter().map(Row::json).collect());
         } else if rows.is_empty() {
@@ -97,8 +101,11 @@ impl Row {
     /// The PIDs with what is known of each: sessions, else whoever runs inside or holds the lock.
     fn users(&self) -> Vec<(u32, Option<String>)> {
         let usage = &self.usage;
-        let mut users: Vec<(u32, Option<String>)> =
-            usage.sessions.iter().map(|session| (session.pid, Some(session.kind.as_str().to_owned()))).collect();
+        let mut users: Vec<(u32, Option<String>)> = usage
+            .sessions
+            .iter()
+            .map(|session| (session.pid, Some(session.kind.as_str().to_owned())))
+            .collect();
         if users.is_empty() {
             users.extend(usage.processes.iter().map(|process| (process.pid, None)));
         }

@@ -3,10 +3,14 @@
 //! A command is an argh struct that implements [`Run`]; [`COMMANDS`] lists them all. How they read on the command
 //! line and in the help is [`crate::cli`]'s business, how they are chosen and run [`crate::applet`]'s.
 
+pub mod clear_cache;
 pub mod global;
 pub mod help;
+pub mod install;
+pub mod list;
 pub mod login;
 pub mod probe;
+pub mod remove;
 pub mod selftest;
 
 use crate::cli::{self, Line, Syntax};
@@ -91,10 +95,14 @@ impl Command {
 
 /// Every command, in the order of the help.
 pub static COMMANDS: &[Command] = &[
+    Command::of::<install::Install>(),
     Command::of::<login::Login>(),
+    Command::of::<list::List>(),
+    Command::of::<remove::Remove>(),
+    Command::of::<clear_cache::ClearCache>(),
     Command::of::<selftest::SelfTest>(),
-    Command::of::<help::Help>(),
     Command::of::<probe::Probe>(),
+    Command::of::<help::Help>(),
 ];
 
 /// The command that `word` names, by its name or an alias. An unknown one is an error of kind `Usage`.

@@ -26,6 +26,7 @@ use crate::host::Host;
 use crate::oci::{Descriptor, Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platform};
 use crate::registry::{Client, Settings, Sink};
 use crate::report::{Report, Silent};
+use crate::rootfs::provision::provision;
 use crate::store::{Container, Fetch, Name, Partial, Staged, Store};
 use assemble::{Assembly, Origin};
 use layout::LayoutDirectory;
@@ -126,6 +127,7 @@ fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Rep
             from_archive(store, file, url.clone(), request, &mut staged, report)?
         }
     };
+    provision(staged.rootfs(), host, report)?;
     systemd::warn(staged.rootfs(), report);
     let entrypoint = document.as_ref().is_some_and(has_entrypoint);
     let container = staged.commit(document.as_ref())?;

@@ -134,7 +134,7 @@ pub(super) fn copy(
     write: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let mut position = 0;
-    let mut fill = |position: &mut u64, to: u64, write: &mut dyn FnMut(&[u8]) -> Result<()>| {
+    let fill = |position: &mut u64, to: u64, write: &mut dyn FnMut(&[u8]) -> Result<()>| {
         const ZEROS: [u8; 4096] = [0; 4096];
         while *position < to {
             let count = (to - *position).min(ZEROS.len() as u64);
