@@ -12,7 +12,7 @@ fn map() -> Vec<String> {
     rows.filter_map(|row| row.split_once('`')).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Every source file with its block, in order.
+/// Every source file of the program with its block, in order.
 fn sources() -> Vec<(String, PathBuf, String)> {
     fn walk(dir: &Path, into: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap().flatten() {
@@ -26,6 +26,9 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     let mut paths = Vec::new();
     walk(Path::new("src"), &mut paths);
     paths.sort();
+    // Files of unit tests alone: beside the code, or what several of them share.
+    paths.retain(|path| !path.ends_with("tests.rs") && path != Path::new("src/testing.rs"));
+    paths.retain(|path| !path.components().any(|part| part.as_os_str() == "tests"));
     let block = |path: &Path| {
         let first = path.strip_prefix("src").unwrap().components().next().unwrap();
         first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()

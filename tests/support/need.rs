@@ -11,8 +11,6 @@ pub enum Need {
     Root,
     /// A program in `PATH`.
     Tool(&'static str),
-    /// Loop devices that can be attached.
-    Loop,
     /// This filesystem in the kernel.
     Filesystem(&'static str),
 }
@@ -22,7 +20,6 @@ impl Need {
         match self {
             Need::Root => rustix::process::geteuid().is_root(),
             Need::Tool(name) => program(name).is_some(),
-            Need::Loop => Path::new("/dev/loop-control").exists(),
             Need::Filesystem(name) => std::fs::read_to_string("/proc/filesystems")
                 .is_ok_and(|list| list.split_whitespace().any(|word| word == name)),
         }
