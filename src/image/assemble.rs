@@ -89,8 +89,8 @@ impl Assembly<'_> {
             let mut sink = SlotSink { partial: &mut partial, slot, called_off };
             match &layer.data {
                 Some(data) => {
-                    sink.restart()?;
-                    sink.append(data)?;
+                    let have = usize::try_from(sink.len()).unwrap_or(usize::MAX).min(data.len());
+                    sink.append(&data[have..])?;
                 }
                 None => self.origin.fetch(layer, &mut sink, &*task)?,
             }
@@ -175,6 +175,9 @@ impl Sink for SlotSink<'_> {
     }
 
     fn restart(&mut self) -> Result<()> {
+        if self.partial.is_empty() {
+            return Ok(()); // nobody has read anything in vain
+        }
         self.slot.restarted();
         self.partial.restart()
     }

@@ -1,7 +1,7 @@
 //! OCI image layouts (image-layout.md): which image of `index.json` is meant, and a layout that is a directory.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -118,7 +118,8 @@ impl Origin for LayoutDirectory<'_> {
         let path = self.blob(&blob.digest);
         let attempt = || format!("read '{}'", path.display());
         let mut file = File::open(&path).attempt(attempt)?;
-        sink.restart()?;
+        // What an earlier run has read of it counts, as with any other download.
+        file.seek(SeekFrom::Start(sink.len())).attempt(attempt)?;
         let mut buffer = vec![0; 256 << 10];
         loop {
             let count = file.read(&mut buffer).attempt(attempt)?;
