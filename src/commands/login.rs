@@ -53,6 +53,10 @@ pub struct Login {
     #[argh(option, short = 'e', arg_name = "VAR=VALUE")]
     env: Vec<String>,
 
+    /// print the command line that comes nearest to it, with env and chroot, and run nothing
+    #[argh(switch)]
+    get_chroot_cmd: bool,
+
     /// the container
     #[argh(positional)]
     container: String,
@@ -71,8 +75,15 @@ impl Run for Login {
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();
         let container = Name::parse(&self.container).and_then(|name| app.store.container(&name));
+        let print = self.get_chroot_cmd;
         let request = self.request(&host)?;
-        let entered = container.and_then(|container| session::enter(&container, &request, &host, &app.ui));
+        let entered = container.and_then(|container| {
+            if print {
+                app.ui.print(session::describe(&container, &request, &host)?);
+                return Ok(0);
+            }
+            session::enter(&container, &request, &host, &app.ui)
+        });
         entered.map_err(|error| if error.kind() == Kind::Usage { error } else { error.exits(OUR_FAILURE) })
     }
 }

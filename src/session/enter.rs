@@ -15,7 +15,7 @@ use super::holder::Holder;
 use super::live::Live;
 use super::plan::{Plan, plan};
 use super::steps::Step;
-use super::{Request, apply, program, root};
+use super::{Request, apply, print, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
@@ -31,6 +31,15 @@ use crate::sys::process::{Disposition, Fork, on_signal};
 /// or found.
 pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn Report) -> Result<u8> {
     Entry::new(container, request, host, report)?.enter()
+}
+
+/// The command line that comes nearest to what [`enter`] would do; see [`print`].
+pub fn describe(container: &Container, request: &Request, host: &Host) -> Result<String> {
+    let rootfs = container.rootfs()?;
+    let facts = gather(request, &rootfs, container.manifest()?.as_ref(), host)?;
+    let root =
+        std::fs::read_link(root::through(rootfs.as_fd())).attempt(|| "find the container's directory")?;
+    Ok(print::command_line(&plan(request, &facts)?, &root))
 }
 
 /// How long a container may take to end before a new session begins: that many pauses.

@@ -16,6 +16,7 @@ pub mod facts;
 mod holder;
 mod live;
 pub mod plan;
+mod print;
 mod program;
 mod root;
 pub mod steps;
@@ -26,7 +27,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use bind::Bind;
-pub use enter::enter;
+pub use enter::{describe, enter};
 pub use plan::{Namespaces, Plan, plan};
 
 /// How much of the host a session sees.
