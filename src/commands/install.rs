@@ -29,10 +29,6 @@ pub struct Install {
     #[argh(option, short = 'n')]
     name: Option<String>,
 
-    /// the same as --name
-    #[argh(option)]
-    override_alias: Option<String>,
-
     /// CPU to install for: aarch64, arm, i686, riscv64, x86_64, or a platform such as linux/arm/v7; this machine's
     /// by default
     #[argh(option, short = 'a')]
@@ -54,13 +50,13 @@ pub struct Install {
 impl Run for Install {
     const NAME: &'static str = "install";
     const ALIASES: &'static [&'static str] = &["add", "i", "in", "ins"];
-    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--name", "--override-alias")];
+    const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[("--override-alias", "--name")];
 
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();
         let home = host.var("HOME").map(std::path::Path::new);
         let source = Source::parse(&os_string(&self.image), home)?;
-        let name = match self.name.or(self.override_alias) {
+        let name = match self.name {
             Some(name) => Name::parse(&name)?,
             None => source.default_name()?,
         };

@@ -81,7 +81,7 @@ impl Assembly<'_> {
                 slot.cached(file);
                 return Ok(());
             }
-            Fetch::Missing(partial) => partial,
+            Fetch::Missing(partial) => *partial,
         };
         task.resumed(partial.len());
         slot.growing(partial.reader()?, partial.len());

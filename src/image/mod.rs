@@ -106,6 +106,7 @@ pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Repor
 fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Installed> {
     // First, so that a name that is taken costs no download.
     let mut staged = store.stage(&request.name, "install")?;
+    report.info(&format!("Installing {} as '{}'", request.source, request.name));
     let document = match &request.source {
         Source::Registry(reference) => {
             let pull = Pull::new(store, reference, &request.platform, request.settings.clone(), report)?;
@@ -124,7 +125,7 @@ fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Rep
         }
         Source::Url(url) => {
             let file = download(store, url, request, report)?;
-            from_archive(store, file, url.clone(), request, &mut staged, report)?
+            from_archive(store, file, request.source.to_string(), request, &mut staged, report)?
         }
     };
     provision(staged.rootfs(), host, report)?;
@@ -231,7 +232,7 @@ fn small_blob(store: &Store, origin: &dyn Origin, blob: &Descriptor, report: &dy
     for _ in 0..2 {
         let mut file = match store.blob(&blob.digest, blob.size, report)? {
             Fetch::Have(file) => file,
-            Fetch::Missing(partial) => fetched(partial)?,
+            Fetch::Missing(partial) => fetched(*partial)?,
         };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).attempt(|| format!("read blob {}", blob.digest))?;

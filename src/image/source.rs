@@ -4,11 +4,13 @@
 //! are URLs.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Attempt, Error, Result};
 use crate::oci::Reference;
+use crate::registry;
 use crate::store::Name;
 
 /// Where an image or a root filesystem comes from.
@@ -112,6 +114,17 @@ fn stem(name: &str) -> &str {
         stem = shorter;
     }
     stem
+}
+
+/// As the user wrote it, or nearly.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Registry(reference) => reference.fmt(f),
+            Source::Archive(path) | Source::Layout(path) => path.display().fmt(f),
+            Source::Url(url) => f.write_str(&registry::shown(url)),
+        }
+    }
 }
 
 #[cfg(test)]

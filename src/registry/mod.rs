@@ -37,3 +37,4 @@ mod url;
 pub use client::{Client, Fetched};
 pub use download::Sink;
 pub use settings::{Patience, Settings};
+pub use url::shown;

@@ -21,7 +21,7 @@ pub enum Fetch {
     /// It is here, open for reading. Readers still verify what they stream.
     Have(File),
     /// It is not; what an earlier run got of it counts.
-    Missing(Partial),
+    Missing(Box<Partial>),
 }
 
 /// A blob being written, append only. Dropped without `commit` it stays for a later run to resume.
@@ -56,12 +56,12 @@ pub(super) fn fetch(layout: &Layout, digest: &Digest, size: u64, report: &dyn Re
                 let mut partial =
                     Partial { path, target, file, digest: digest.clone(), size, len: 0, hasher };
                 partial.resume()?;
-                return Ok(Fetch::Missing(partial));
+                return Ok(Fetch::Missing(Box::new(partial)));
             }
             // Its fetcher has just renamed it into place, or dropped it.
             Ok(()) | Err(Errno::INTR) => continue,
             Err(Errno::AGAIN) => {
-                report.info(&format!("Waiting for another process that downloads {}", short(digest)));
+                report.detail(&format!("waiting for whoever downloads {}", short(digest)));
                 match flock(&file, FlockOperation::LockExclusive) {
                     Ok(()) | Err(Errno::INTR) => continue,
                     Err(error) => Err(error),
@@ -178,7 +178,7 @@ mod tests {
 
     fn missing(scene: &Scene, contents: &[u8], size: u64) -> Partial {
         match fetch(&scene.layout(), &Digest::of(contents), size, &Silent).unwrap() {
-            Fetch::Missing(partial) => partial,
+            Fetch::Missing(partial) => *partial,
             Fetch::Have(_) => panic!("it should be missing"),
         }
     }

@@ -36,6 +36,7 @@ use crate::error::{Error, Result};
 use crate::host::Paths;
 use crate::oci::{Arch, Digest, Reference};
 use crate::report::Report;
+use crate::suggest::nearest;
 
 /// The two trees.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Store {
         }
         let there = self.containers()?;
         let error = Error::not_found(format!("there is no container '{name}'"));
-        Err(match name::nearest(name, there.iter().map(Container::name)) {
+        Err(match nearest(name.as_str(), there.iter().map(|container| container.name().as_str())) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None if there.is_empty() => error.hint("install one: chroot-distro install alpine"),
             None => error.hint("'chroot-distro list' shows what is installed"),

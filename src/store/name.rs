@@ -45,30 +45,6 @@ impl fmt::Display for Name {
     }
 }
 
-/// The name that was probably meant: at most a third of its letters mistyped, left out or added.
-pub(super) fn nearest<'a>(name: &Name, names: impl Iterator<Item = &'a Name>) -> Option<&'a Name> {
-    names
-        .map(|other| (distance(name.0.as_bytes(), other.0.as_bytes()), other))
-        .filter(|(distance, other)| *distance <= other.0.len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| other)
-}
-
-/// Levenshtein's distance, a row at a time.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,14 +57,5 @@ mod tests {
         for bad in ["", ".", "..", ".a", "-a", "_a", "a/b", "a b", "a\0", "é", "a\n", &"x".repeat(129)] {
             assert_eq!(Name::parse(bad).unwrap_err().exit_code(), 2, "{bad:?}");
         }
-    }
-
-    #[test]
-    fn suggests_what_was_meant() {
-        let names = ["debian", "alpine"].map(|name| Name::parse(name).unwrap());
-        let near = |text| nearest(&Name::parse(text).unwrap(), names.iter()).map(Name::as_str);
-        assert_eq!(near("debain"), Some("debian"));
-        assert_eq!(near("alpin"), Some("alpine"));
-        assert_eq!(near("fedora"), None);
     }
 }
