@@ -85,10 +85,10 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 impl BufRead for Consumer {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.current.as_ref().is_some_and(|chunk| self.position == chunk.length) {
-            if let Some(chunk) = self.current.take() {
-                let _ = self.empty.send(chunk.bytes);
-            }
+        if self.current.as_ref().is_some_and(|chunk| self.position == chunk.length)
+            && let Some(chunk) = self.current.take()
+        {
+            let _ = self.empty.send(chunk.bytes);
         }
         if self.current.is_none() {
             if self.failed {

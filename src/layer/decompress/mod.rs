@@ -49,9 +49,7 @@ fn open<'a>(input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a
         Format::Bzip2 => Box::new(Members::<bzip2::bufread::BzDecoder<_>>::new(source)),
         Format::Zstd => Box::new(zstd::Frames::new(source)),
         Format::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, memory_limit())),
-        Format::Lzma => Box::new(
-            lzma_rust2::LzmaReader::new_mem_limit(source, memory_limit(), None).map_err(io::Error::from)?,
-        ),
+        Format::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(source, memory_limit(), None)?),
     };
     Ok(Box::new(Decoder { inner: decoder, failure }))
 }

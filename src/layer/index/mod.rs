@@ -275,10 +275,10 @@ impl Index {
     /// Notes that the current layer put something at or below a child.
     fn touch(&mut self, directory: u32, name: &[u8]) {
         let layer = self.layer;
-        if let Ok(at) = self.find(directory, name) {
-            if let Some(children) = self.children_mut(directory) {
-                children[at].layer = layer;
-            }
+        if let Ok(at) = self.find(directory, name)
+            && let Some(children) = self.children_mut(directory)
+        {
+            children[at].layer = layer;
         }
     }
 
@@ -363,12 +363,12 @@ impl Target for Index {
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {
-        if let Some((directory, leaf)) = name.split() {
-            if target::walk(self, directory, false)? {
-                let directory = self.here();
-                if self.child(directory, leaf).is_some_and(|child| !self.keep(&child)) {
-                    self.unlist(directory, leaf);
-                }
+        if let Some((directory, leaf)) = name.split()
+            && target::walk(self, directory, false)?
+        {
+            let directory = self.here();
+            if self.child(directory, leaf).is_some_and(|child| !self.keep(&child)) {
+                self.unlist(directory, leaf);
             }
         }
         Ok(())

@@ -76,11 +76,11 @@ impl<'a> RootfsTarget<'a> {
     /// Closes the open directories from an index on, the innermost first.
     fn close(&mut self, from: usize) -> Result<()> {
         while self.open.len() > from {
-            if let Some(open) = self.open.pop() {
-                if open.changed {
-                    rootfs::set_mtime(open.dir.as_fd(), open.mtime)
-                        .attempt(|| format!("set the time of directory '{}'", Escaped(&open.name)))?;
-                }
+            if let Some(open) = self.open.pop()
+                && open.changed
+            {
+                rootfs::set_mtime(open.dir.as_fd(), open.mtime)
+                    .attempt(|| format!("set the time of directory '{}'", Escaped(&open.name)))?;
             }
         }
         if from == 0 {
@@ -235,10 +235,8 @@ impl<'a> RootfsTarget<'a> {
         let (directory, _) = entry.name.split().unwrap_or_default();
         let not_there = || Error::invalid(format!("is a hard link to '{to}', which does not exist"));
         let Some((to_directory, to_name)) = to.split() else { return Err(not_there()) };
-        if to_directory != directory {
-            if !target::walk(self, to_directory, false)? {
-                return Err(not_there());
-            }
+        if to_directory != directory && !target::walk(self, to_directory, false)? {
+            return Err(not_there());
         }
         let to_dir = self.here().dir.clone();
         self.enter(directory)?;
