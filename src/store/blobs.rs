@@ -17,7 +17,6 @@ use crate::oci::{Digest, Hasher};
 use crate::report::Report;
 
 /// `Store::blob`'s answer.
-#[expect(clippy::large_enum_variant, reason = "one a blob, moved twice")]
 pub enum Fetch {
     /// It is here, open for reading. Readers still verify what they stream.
     Have(File),
