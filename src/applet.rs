@@ -10,13 +10,14 @@ use crate::cli::{self, Line, help as page};
 use crate::commands::global::{GLOBAL, Global};
 use crate::commands::{self, App, Command, help};
 use crate::error::Result;
-use crate::host::Paths;
-use crate::privilege;
+use crate::host::{Host, Paths};
+use crate::privilege::{self, Wishes};
 use crate::store::Store;
-use crate::ui::{Ui, Verbosity};
+use crate::ui::{self, Ui, Verbosity};
 
 /// Runs the program with these arguments, the first of them its name; its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    ui::report_panics();
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.map(|argument| cli::text(&argument)).collect();
@@ -55,8 +56,10 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         return Ok(show(&|_| version()));
     }
     let action = command.prepare(&line)?;
-    if command.root {
-        privilege::require_root(!global.no_elevate && !line.has("--no-elevate"))?;
+    match global.elevated {
+        Some(ticket) => privilege::inherit(&ticket)?,
+        None if command.root && !privilege::is_root() => return elevate(command, &line, &global, words),
+        None => {}
     }
     let ui = Ui::new(match () {
         _ if line.has("--quiet") => Verbosity::Quiet,
@@ -67,6 +70,19 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
     let code = action(&app)?;
     app.ui.finish()?;
     Ok(code)
+}
+
+/// Runs the command by a process with root.
+fn elevate(command: &Command, line: &Line, global: &Global, words: &[String]) -> Result<u8> {
+    let host = Host::detect();
+    let wishes = Wishes {
+        no_elevate: global.no_elevate || line.has("--no-elevate"),
+        use_sudo: global.use_sudo || line.has("--use-sudo"),
+    };
+    let name = command.syntax.name.into();
+    let arguments: Vec<OsString> =
+        [name].into_iter().chain(words.iter().map(|word| cli::os_string(word))).collect();
+    privilege::elevate(&host, &wishes.or_environment(&host), "--elevated", &arguments)
 }
 
 /// Prints a page of the program about itself.

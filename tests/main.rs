@@ -11,6 +11,8 @@
 //! | `archive` | archives, layouts and addresses in place of a registry |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
+//! | `cli` | command lines: names, options, help, mistakes, streams |
+//! | `elevation` | root by sudo, doas, pkexec and su |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
@@ -25,7 +27,9 @@
 mod support;
 
 mod archive;
+mod cli;
 mod container;
+mod elevation;
 mod faults;
 mod hostile;
 mod layer;

@@ -11,6 +11,8 @@ use super::argument::shown;
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
 
+const HELP: &str = "--help";
+
 /// What stands on a command line.
 pub struct Line<'a> {
     syntax: &'a Syntax,
@@ -30,7 +32,7 @@ struct Given {
 }
 
 impl Given {
-    fn answers_to(&self, long: &str) -> bool {
+    fn is(&self, long: &str) -> bool {
         self.typed == long || self.flag.long == long
     }
 }
@@ -60,7 +62,7 @@ impl<'a> Line<'a> {
             };
             problem = problem.or(taken.err());
         }
-        if line.has("--help") {
+        if line.has(HELP) {
             return Ok(line);
         }
         problem.map_or(Ok(()), |message| Err(line.usage(&message)))?;
@@ -81,7 +83,7 @@ impl<'a> Line<'a> {
         for (at, given) in self.given.iter().enumerate() {
             let repeats = given.flag.optionality == Optionality::Repeating;
             let last = !self.given[at + 1..].iter().any(|later| later.flag.long == given.flag.long);
-            if (repeats || last) && own.iter().any(|flag| flag.long == given.flag.long) {
+            if (repeats || last) && own.iter().any(|flag| flag.long == given.flag.long && flag.long != HELP) {
                 words.push(given.flag.long);
                 words.extend(given.value.as_deref());
             }
@@ -141,11 +143,9 @@ impl<'a> Line<'a> {
 
     fn check_conflicts(&self) -> Result<()> {
         for &(one, other) in self.syntax.conflicts {
-            let first = self.given.iter().position(|given| given.answers_to(one));
-            let clash = self.given.iter().enumerate().any(|(at, given)| {
-                first.is_some_and(|first| first != at) && given.answers_to(other) && !given.answers_to(one)
-            });
-            if clash {
+            // Of a name and its own alias each stands for itself.
+            let given = |name, rest| self.given.iter().any(|given| given.is(name) && given.typed != rest);
+            if given(one, other) && given(other, one) {
                 return Err(self.usage(&format!("'{one}' and '{other}' exclude each other")));
             }
         }
@@ -270,8 +270,11 @@ impl Names {
         if let Some(&found) = self.long.iter().find(|(full, _)| bare(full) == name) {
             return Ok(found);
         }
-        let mut begun: Vec<_> =
-            self.long.iter().filter(|(full, _)| !name.is_empty() && bare(full).starts_with(name)).collect();
+        let mut begun: Vec<_> = self
+            .long
+            .iter()
+            .filter(|(full, flag)| !name.is_empty() && !flag.hidden && bare(full).starts_with(name))
+            .collect();
         begun.dedup_by_key(|(_, flag)| flag.long);
         match begun[..] {
             [&found] => Ok(found),
@@ -288,13 +291,14 @@ impl Names {
 
     fn short(&self, letter: char) -> Option<&'static FlagInfo<'static>> {
         if letter == 'h' {
-            return self.long.iter().find(|(long, _)| *long == "--help").map(|&(_, flag)| flag);
+            return self.long.iter().find(|(long, _)| *long == HELP).map(|&(_, flag)| flag);
         }
         self.long.iter().map(|&(_, flag)| flag).find(|flag| flag.short == Some(letter))
     }
 }
 
 fn nearest_long(names: &Names, typed: &str) -> Option<&'static str> {
-    let near = nearest(typed, names.long.iter().map(|(long, _)| &long[2..]))?;
+    let visible = names.long.iter().filter(|(_, flag)| !flag.hidden);
+    let near = nearest(typed, visible.map(|(long, _)| &long[2..]))?;
     names.long.iter().map(|&(long, _)| long).find(|long| &long[2..] == near)
 }

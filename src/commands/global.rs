@@ -18,6 +18,10 @@ pub struct Global {
     /// on Termux, ask sudo before su (CHROOT_DISTRO_USE_SUDO=1)
     #[argh(switch)]
     pub use_sudo: bool,
+
+    /// take over the environment of the process that asked for root: PID:FD
+    #[argh(option, hidden_help)]
+    pub elevated: Option<String>,
 }
 
 /// Their table.

@@ -51,6 +51,7 @@ impl Run for Install {
     const NAME: &'static str = "install";
     const ALIASES: &'static [&'static str] = &["add", "i", "in", "ins"];
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[("--override-alias", "--name")];
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--name", "--override-alias")];
 
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();

@@ -1,12 +1,104 @@
-//! Root: who has it, and how to get it.
+//! Root: asked of sudo, doas, pkexec or su, whichever comes first, by running this program again under it.
+//!
+//! The elevated process gets the caller's working directory and the variables that matter through a pipe
+//! ([`handover`]): those tools clear the environment, and a secret in `argv` is everybody's. This process waits and
+//! passes the exit code on. It never elevates twice, and never changes who is allowed what.
 
-use crate::error::{Error, Kind, Result};
+mod handover;
+mod tool;
 
-/// Makes sure that this process is root.
-pub fn require_root(elevate: bool) -> Result<()> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(());
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use rustix::process::{Signal, getpid};
+
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::host::Host;
+use crate::sys::process::{Disposition, on_signal};
+use handover::Handover;
+
+/// What the user said about elevation, on the command line or by `CHROOT_DISTRO_NO_ELEVATE=1` and
+/// `CHROOT_DISTRO_USE_SUDO=1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Rather fail.
+    pub no_elevate: bool,
+    /// On Termux, sudo before su.
+    pub use_sudo: bool,
+}
+
+impl Wishes {
+    /// These, or what the environment says.
+    #[must_use]
+    pub fn or_environment(self, host: &Host) -> Wishes {
+        let set = |name| host.var(name).is_some_and(|value| value == "1");
+        Wishes {
+            no_elevate: self.no_elevate || set("CHROOT_DISTRO_NO_ELEVATE"),
+            use_sudo: self.use_sudo || set("CHROOT_DISTRO_USE_SUDO"),
+        }
     }
-    let hint = if elevate { "run it as root" } else { "run it as root, or leave '--no-elevate' out" };
-    Err(Error::new(Kind::Denied, "this needs root").hint(hint))
+}
+
+/// Whether this process is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs this program as root with `arguments`, and waits for it: its exit code.
+///
+/// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first.
+pub fn elevate(host: &Host, wishes: &Wishes, option: &str, arguments: &[OsString]) -> Result<u8> {
+    if wishes.no_elevate {
+        return Err(denied("root is needed, and elevation is turned off")
+            .hint("run it as root, or leave out '--no-elevate' and CHROOT_DISTRO_NO_ELEVATE"));
+    }
+    let handover = Handover::offer(host)?;
+    let words: Vec<OsString> = [format!("{option}={}", handover.ticket()).into()]
+        .into_iter()
+        .chain(arguments.iter().cloned())
+        .collect();
+    for tool in tool::in_order(host, wishes.use_sudo) {
+        let mut command = tool.command(&executable(), &words);
+        let Ok(mut child) = command.spawn() else { continue };
+        // They are for the elevated process, which is in our process group; we only report how it ended.
+        for signal in [Signal::INT, Signal::QUIT] {
+            on_signal(signal, Disposition::Ignore).attempt(|| "ignore interrupts")?;
+        }
+        let status = child.wait().attempt(|| format!("wait for '{}'", tool.name()))?;
+        if handover.was_taken() || status.success() {
+            return Ok(exit_code(status));
+        }
+        return Err(denied(format!("'{}' did not give root ({status})", tool.name()))
+            .hint("run this command in a root shell"));
+    }
+    Err(denied("root is needed, and none of sudo, doas, pkexec and su is there").hint("run it as root"))
+}
+
+/// Takes over what the unprivileged process handed down. The first thing that the elevated process does.
+pub fn inherit(ticket: &str) -> Result<()> {
+    if !is_root() {
+        // Without this a tool that does not elevate would call us for ever.
+        return Err(
+            denied("the elevated process is not root either").hint("run this command in a root shell")
+        );
+    }
+    handover::take(ticket)
+}
+
+fn denied(message: impl Into<String>) -> Error {
+    Error::new(Kind::Denied, message)
+}
+
+/// This program by a name that root can execute: its own path, because rules of sudo and doas go by it.
+fn executable() -> OsString {
+    match std::env::current_exe() {
+        Ok(path) if path.exists() => path.into(),
+        _ => format!("/proc/{}/exe", getpid().as_raw_pid()).into(),
+    }
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -38,6 +38,17 @@ pub struct Ui {
     refused: Mutex<Option<std::io::Error>>,
 }
 
+/// Makes a bug of ours one line that asks for a report, in place of a backtrace.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        let message = format!("bug{}: {what}", place.unwrap_or_default());
+        Screen::new().say("chroot-distro: ", Some("1;31"), &message);
+        Screen::new().say("  hint: ", Some("36"), "please report this line and what you did");
+    }));
+}
+
 impl Ui {
     /// The streams of this process.
     pub fn new(verbosity: Verbosity) -> Ui {

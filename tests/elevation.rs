@@ -1,0 +1,151 @@
+//! Elevation, with tools that give root for real: scripts in the place of sudo, doas, pkexec and su, around a setuid
+//! copy of setpriv(1). They clear the environment and close descriptors, as the real ones do.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::prelude::*;
+
+const USER: u32 = 1000;
+
+/// An ordinary user's world: `PATH` leads to `tools` only, and those of them that are fakes give root.
+fn user(s: &Sandbox, args: &[&str]) -> Cd {
+    s.cd(args).uid(USER).env_remove("CHROOT_DISTRO_NO_ELEVATE").env("PATH", "/tmp/tools")
+}
+
+/// A fake that elevates whatever `$@` is after `prologue`, from root's home.
+fn fake(s: &Sandbox, name: &str, prologue: &str) {
+    let tools = s.path("tools");
+    let root = s.path("root-for-all");
+    if !root.exists() {
+        fs::create_dir(&tools).unwrap();
+        fs::copy("/usr/bin/setpriv", &root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o4755)).unwrap();
+    }
+    let script = format!(
+        "#!/bin/sh\n{prologue}\necho {name} >>/tmp/asked\ncd /\n\
+         exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\n\
+         exec /usr/bin/env -i HOME=/tmp/home PATH=/usr/bin:/bin /tmp/root-for-all --reuid 0 --regid 0 --clear-groups \"$@\"\n"
+    );
+    let path = tools.join(name);
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write("/tmp/asked", "").unwrap();
+    fs::set_permissions("/tmp/asked", fs::Permissions::from_mode(0o666)).unwrap();
+}
+
+fn asked() -> String {
+    fs::read_to_string("/tmp/asked").unwrap()
+}
+
+const SU: &str = r#"[ "$1 $2 $3" = "-s /bin/sh -c" ] || exit 9; set -- /bin/sh -c "$4""#;
+
+#[test]
+fn the_first_tool_that_is_there_is_asked() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        fs::write(s.path("not-executable"), "").unwrap();
+        for (name, prologue) in [("su", SU), ("pkexec", ""), ("doas", ""), ("sudo", "")] {
+            fake(s, name, prologue);
+            user(s, &["clear-cache"]).run().ok();
+            assert_eq!(asked(), format!("{name}\n"));
+        }
+    });
+}
+
+#[test]
+fn what_needs_no_root_asks_nobody() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        fake(s, "sudo", "");
+        for words in [&["list"][..], &["ls", "-q"], &["help"], &["install", "--help"], &["-V"], &[]] {
+            user(s, words).run().ok();
+        }
+        // Nor does what is wrong before anything is done.
+        for words in [&["remove"][..], &["install", "--bogus"], &["instal"]] {
+            user(s, words).run().code(2);
+        }
+        assert_eq!(asked(), "");
+    });
+}
+
+#[test]
+fn arguments_variables_directory_and_exit_code_come_through() {
+    need!(Root, Tool("setpriv"), Tool("busybox"));
+    sandbox(|s| {
+        Image::busybox().write_layout(&s.path("image"), "latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/image"]).run().ok();
+        for (name, prologue) in [("su", SU), ("sudo", "")] {
+            fake(s, name, prologue);
+            // XDG_DATA_HOME led it to the container, CD_ENV is its own.
+            let script = "echo \"$1|$2|$A\"; exit 7";
+            let words = ["login", "c", "--minimal", "--", "/bin/sh", "-c", script, "x", "it's $HOME", "a\nb"];
+            user(s, &words)
+                .env("CD_ENV", "A=s3cret 'q'")
+                .run()
+                .code(7)
+                .prints("it's $HOME|a\nb|s3cret 'q'\n");
+            // By its applet name, and a path relative to where the caller is.
+            s.applet("cd-install", ["-q", "-n", name, "./image"])
+                .uid(USER)
+                .env_remove("CHROOT_DISTRO_NO_ELEVATE")
+                .env("PATH", "/tmp/tools")
+                .current_dir("/tmp")
+                .run()
+                .ok();
+        }
+        assert_eq!(s.names(), ["c", "su", "sudo"]);
+    });
+}
+
+#[test]
+fn secrets_are_in_no_argument() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        fake(s, "sudo", "echo \"$@\" >/tmp/words; chmod 666 /tmp/words");
+        user(s, &["clear-cache", "-q"]).env("CD_DOCKER_AUTH", "u:s3cret").run().ok();
+        let words = fs::read_to_string("/tmp/words").unwrap();
+        assert!(words.contains("clear-cache -q") && !words.contains("s3cret"), "{words}");
+    });
+}
+
+#[test]
+fn elevation_can_be_turned_off_and_can_fail() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        user(s, &["clear-cache"]).run().fails(&["none of sudo, doas, pkexec and su", "hint:"]);
+        fake(s, "sudo", "");
+        user(s, &["--no-elevate", "clear-cache"]).run().fails(&["root is needed", "hint:"]);
+        user(s, &["clear-cache", "--no-elevate"]).run().fails(&["root is needed"]);
+        user(s, &["clear-cache"]).env("CHROOT_DISTRO_NO_ELEVATE", "1").run().fails(&["root is needed"]);
+        user(s, &["clear-cache"]).env("CHROOT_DISTRO_NO_ELEVATE", "0").run().ok();
+        assert_eq!(asked(), "sudo\n");
+        // One that says no, and one that runs us but gives nothing.
+        fake(s, "sudo", "exit 3");
+        user(s, &["clear-cache"]).run().fails(&["'sudo' did not give root", "3"]);
+        fake(s, "sudo", "exec \"$@\"");
+        user(s, &["clear-cache"]).run().fails(&["not root either", "'sudo' did not give root"]);
+    });
+}
+
+#[test]
+fn termux_prefers_su_unless_told_otherwise() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        fs::create_dir_all(s.path("usr")).unwrap();
+        fake(s, "sudo", "");
+        fake(s, "su", r#"[ "$1 $2" = "-mm -c" ] || exit 9; set -- /bin/sh -c "$3""#);
+        let termux = |args: &[&str]| {
+            user(s, args)
+                .env("ANDROID_ROOT", "/system")
+                .env("TERMUX_VERSION", "0.118")
+                .env("TERMUX__PREFIX", "/tmp/usr")
+        };
+        termux(&["clear-cache"]).run().ok();
+        assert_eq!(asked(), "su\n");
+        termux(&["--use-sudo", "clear-cache"]).run().ok();
+        termux(&["clear-cache", "--use-sudo"]).run().ok();
+        termux(&["clear-cache"]).env("CHROOT_DISTRO_USE_SUDO", "1").run().ok();
+        assert_eq!(asked(), "su\nsudo\nsudo\nsudo\n");
+    });
+}
