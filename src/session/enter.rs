@@ -6,14 +6,14 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpid, umask, waitpid};
+use rustix::process::{Pid, getpid, umask};
 use rustix::system::sethostname;
 
 use super::facts::{Facts, gather};
 use super::holder::Holder;
 use super::live::Live;
 use super::plan::{Plan, plan};
+use super::relay::Relay;
 use super::steps::Step;
 use super::{Request, apply, print, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
@@ -22,7 +22,7 @@ use crate::report::Report;
 use crate::rootfs::{Rootfs, provision};
 use crate::store::{Container, Lock, Registration, Session, SessionKind, mount_namespace};
 use crate::sys::namespace::Namespaces;
-use crate::sys::process::{Disposition, Fork, on_signal};
+use crate::sys::process::Fork;
 
 /// Enters the container and runs what the request says. Only while single-threaded.
 ///
@@ -97,6 +97,10 @@ impl<'a> Entry<'a> {
                     format!("join it the same way, or end its sessions first: chroot-distro unmount {name}"),
                 ));
             }
+            if self.plan.namespaces.pid && session.first_process.is_none() {
+                // The Python tool's: it keeps its namespaces alive in its own way.
+                continue;
+            }
             return Ok(Some(live));
         }
         if self.plan.namespaces.pid {
@@ -154,9 +158,11 @@ impl<'a> Entry<'a> {
 
     /// Runs the program as a child in the container's PID namespace, and waits for it.
     fn as_child(&self, locks: (Lock, Lock)) -> Result<u8> {
+        let relay = Relay::prepare()?;
         let (holder, live, fork) = self.child()?;
         match fork {
             Fork::Child => {
+                relay.undo()?;
                 // The first session's are there already.
                 let binds = if holder.is_ours() { &[][..] } else { &self.plan.binds };
                 join(&live, binds)?;
@@ -166,7 +172,7 @@ impl<'a> Entry<'a> {
                 // Without a record it is a session all the same; it may have ended already.
                 let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
                 drop(locks);
-                let code = wait(pid)?;
+                let code = relay.run(pid)?;
                 drop(record);
                 // Nobody joins while it is decided whether anybody is left.
                 let _setup = self.container.lock_setup()?;
@@ -250,21 +256,4 @@ fn join(live: &Live, binds: &[Step]) -> Result<()> {
     let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .attempt(|| "open the container's root")?;
     apply::attach(&Rootfs::new(root), &detached)
-}
-
-/// Waits for the program. The terminal's SIGINT and SIGQUIT are meant for it, and reach it without us.
-fn wait(child: Pid) -> Result<u8> {
-    for signal in [Signal::INT, Signal::QUIT] {
-        on_signal(signal, Disposition::Ignore).attempt(|| "leave the terminal's signals to the session")?;
-    }
-    loop {
-        match waitpid(Some(child), WaitOptions::empty()) {
-            Ok(Some((_, status))) => {
-                let code = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
-                return Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX));
-            }
-            Ok(None) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error).attempt(|| "wait for the session"),
-        }
-    }
 }

@@ -81,7 +81,7 @@ impl Holder {
 
 /// PID 1's life; its exit code, which nobody asks for.
 fn first_process(prepare: impl FnOnce() -> Result<()>, held: OwnedFd, mut report: File) -> i32 {
-    if let Err(error) = settle(held).and_then(|()| prepare()) {
+    if let Err(error) = settle(held, prepare) {
         let hint = error.hint_text().unwrap_or_default();
         let _ = write!(report, "{error}\0{hint}");
         return 1;
@@ -93,14 +93,15 @@ fn first_process(prepare: impl FnOnce() -> Result<()>, held: OwnedFd, mut report
     0
 }
 
-/// Out of the terminal's reach, and holding nobody's pipes open.
-fn settle(held: OwnedFd) -> Result<()> {
+/// Out of the terminal's reach; in the end, holding nobody's pipes open.
+fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
     let attempt = || "start the container's first process";
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .attempt(|| "open '/dev/null'")?;
     setsid().attempt(attempt)?;
     on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
     dup2_stdin(held).attempt(attempt)?;
+    prepare()?;
     dup2_stdout(&null).attempt(attempt)?;
     dup2_stderr(&null).attempt(attempt)
 }

@@ -18,6 +18,7 @@ mod live;
 pub mod plan;
 mod print;
 mod program;
+mod relay;
 mod root;
 pub mod steps;
 #[cfg(test)]

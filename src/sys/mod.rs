@@ -10,5 +10,6 @@ mod modern;
 pub mod namespace;
 pub mod process;
 pub mod resolve;
+pub mod signal;
 
 pub use modern::Modern;
