@@ -1,4 +1,5 @@
-//! What unit tests share: a temporary directory that is gone on drop, a mount inside it never followed.
+//! What unit tests share: a temporary directory that is gone on drop (a mount inside it never entered), and a
+//! mount namespace to spoil.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -49,3 +50,17 @@ macro_rules! needs_root {
     };
 }
 pub(crate) use needs_root;
+
+/// Runs `test` on a thread in a private mount namespace. Needs root.
+pub(crate) fn in_mount_namespace(test: impl FnOnce() + Send + 'static) {
+    needs_root!();
+    let thread = std::thread::spawn(|| {
+        crate::sys::namespace::unshare(crate::sys::namespace::Namespaces::NEWNS).unwrap();
+        use rustix::mount::{MountPropagationFlags, mount_change};
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        test();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}

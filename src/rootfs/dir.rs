@@ -190,3 +190,140 @@ fn leaf(name: &OsStr) -> io::Result<&OsStr> {
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "not a single file name"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TempDir, needs_root};
+    use std::io::{Read, Write};
+
+    fn name(text: &str) -> &OsStr {
+        OsStr::new(text)
+    }
+
+    #[test]
+    fn takes_single_names_only() {
+        let dir = Dir::from(TempDir::new().open());
+        for bad in ["", ".", "..", "/", "a/b", "a/", "../x", "a\0b"] {
+            let bad = name(bad);
+            for answer in [
+                dir.dir(bad).map(drop),
+                dir.metadata(bad).map(drop),
+                dir.create_dir(bad, 0o755),
+                dir.create_file(bad, 0o644).map(drop),
+                dir.open(bad).map(drop),
+                dir.symlink(bad, name("x")),
+                dir.read_link(bad).map(drop),
+                dir.mknod(bad, FileType::Fifo, 0o600, (0, 0)),
+                dir.hard_link(bad, &dir, name("x")),
+                dir.hard_link(name("x"), &dir, bad),
+                dir.rename(bad, &dir, name("x")),
+                dir.rename(name("x"), &dir, bad),
+                dir.chown(bad, 0, 0),
+                dir.chmod(bad, 0o777),
+                dir.set_mtime(bad, Timestamp::default()),
+                dir.set_xattr(bad, name("user.x"), b""),
+                dir.xattrs(bad).map(drop),
+                dir.remove_file(bad),
+                dir.remove_dir(bad),
+                dir.remove_all(bad, &mut |_| {}),
+            ] {
+                assert_eq!(answer.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn makes_and_tells_every_type() {
+        needs_root!();
+        let temp = TempDir::new();
+        let dir = Dir::from(temp.open());
+        dir.create_dir(name("d"), 0o700).unwrap();
+        dir.create_file(name("f"), 0o600).unwrap().write_all(b"12345").unwrap();
+        dir.symlink(name("l"), name("f")).unwrap();
+        dir.hard_link(name("h"), &dir, name("l")).unwrap();
+        dir.mknod(name("p"), FileType::Fifo, 0o600, (0, 0)).unwrap();
+        dir.mknod(name("s"), FileType::Socket, 0o600, (0, 0)).unwrap();
+        dir.mknod(name("c"), FileType::Character, 0o600, (1, 300)).unwrap();
+        dir.mknod(name("b"), FileType::Block, 0o600, (4000, 1)).unwrap();
+        assert_eq!(dir.create_file(name("l"), 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        for (file, file_type) in [
+            ("d", FileType::Directory),
+            ("f", FileType::Regular),
+            ("l", FileType::Symlink),
+            ("h", FileType::Symlink),
+            ("p", FileType::Fifo),
+            ("s", FileType::Socket),
+            ("c", FileType::Character),
+            ("b", FileType::Block),
+        ] {
+            assert_eq!(dir.metadata(name(file)).unwrap().file_type, file_type, "{file}");
+        }
+        assert_eq!(dir.metadata(name("c")).unwrap().rdev, (1, 300));
+        assert_eq!(dir.metadata(name("b")).unwrap().rdev, (4000, 1));
+        let file = dir.metadata(name("f")).unwrap();
+        assert_eq!((file.mode, file.size, file.links), (0o600, 5, 1));
+        assert_eq!(dir.metadata(name("h")).unwrap().links, 2);
+        assert_eq!(dir.read_link(name("h")).unwrap(), "f");
+        for _ in 0..2 {
+            let mut names = dir.names().unwrap();
+            names.sort();
+            assert_eq!(names, ["b", "c", "d", "f", "h", "l", "p", "s"]);
+        }
+        let mut text = String::new();
+        dir.open(name("f")).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "12345");
+        // A FIFO would block, the devices do not exist.
+        for file in ["d", "l", "p", "s", "c", "b"] {
+            dir.open(name(file)).unwrap_err();
+        }
+        dir.dir(name("l")).unwrap_err();
+    }
+
+    #[test]
+    fn attributes_are_a_links_own() {
+        needs_root!();
+        let temp = TempDir::new();
+        let dir = Dir::from(temp.open());
+        let file = dir.create_file(name("f"), 0o600).unwrap();
+        dir.symlink(name("l"), name("f")).unwrap();
+        let before = dir.metadata(name("f")).unwrap();
+        let time = Timestamp { seconds: -5, nanoseconds: 7 };
+        dir.chown(name("l"), 1, 70_000).unwrap();
+        dir.chmod(name("l"), 0o777).unwrap();
+        dir.set_mtime(name("l"), time).unwrap();
+        dir.set_xattr(name("l"), name("trusted.t"), b"\0link").unwrap();
+        let after = dir.metadata(name("f")).unwrap();
+        assert_eq!(
+            (after.uid, after.gid, after.mode, after.mtime),
+            (before.uid, before.gid, 0o600, before.mtime)
+        );
+        let link = dir.metadata(name("l")).unwrap();
+        assert_eq!((link.uid, link.gid, link.mtime), (1, 70_000, time));
+        assert_eq!(dir.xattrs(name("f")).unwrap(), []);
+        assert_eq!(dir.xattrs(name("l")).unwrap(), [("trusted.t".into(), b"\0link".to_vec())]);
+
+        attributes::chown(&file, 2, 3).unwrap();
+        attributes::chmod(&file, 0o6755).unwrap();
+        attributes::set_mtime(&file, time).unwrap();
+        for (key, value) in [("user.b", vec![]), ("trusted.a", vec![7; 2000])] {
+            attributes::set_xattr(&file, name(key), &value).unwrap();
+        }
+        let changed = dir.metadata(name("f")).unwrap();
+        assert_eq!((changed.uid, changed.gid, changed.mode, changed.mtime), (2, 3, 0o6755, time));
+        let expected = [("trusted.a".into(), vec![7; 2000]), ("user.b".into(), vec![])];
+        assert_eq!(dir.xattrs(name("f")).unwrap(), expected);
+        assert_eq!(dir.xattrs(name("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn times_out_of_range_are_clamped() {
+        let temp = TempDir::new();
+        let dir = Dir::from(temp.open());
+        dir.create_file(name("f"), 0o600).unwrap();
+        for seconds in [i64::MIN, i64::MAX] {
+            dir.set_mtime(name("f"), Timestamp { seconds, nanoseconds: u32::MAX }).unwrap();
+            assert_eq!(dir.metadata(name("f")).unwrap().mtime.seconds.signum(), seconds.signum());
+        }
+    }
+}

@@ -26,13 +26,14 @@ pub struct Mount {
 /// The mounts on and below `directory`, in this namespace and in every other one that a process of /proc lives
 /// in. A directory that is itself the root of a mount in this namespace is not listed for that.
 pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
-    let own = mountinfo::parse(&std::fs::read("/proc/self/mountinfo")?);
+    // A thread may have a namespace of its own; before Linux 3.17 there is no asking for it.
+    let text =
+        std::fs::read("/proc/thread-self/mountinfo").or_else(|_| std::fs::read("/proc/self/mountinfo"))?;
+    let own = mountinfo::parse(&text);
     let place = Place::of(directory, &own)?;
     let mut found = place.mounts(&own, 0);
     let mut seen = HashSet::new();
-    if let Some(view) = view(Path::new("/proc/self")) {
-        seen.insert(view);
-    }
+    seen.extend(view(Path::new("/proc/thread-self")).or_else(|| view(Path::new("/proc/self"))));
     for process in std::fs::read_dir("/proc")? {
         let process = process?;
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -125,4 +126,71 @@ impl Place {
 /// Without the trailing slash that joining an empty path leaves.
 fn join(root: &Path, relative: &Path) -> PathBuf {
     if relative.as_os_str().as_bytes().is_empty() { root.to_owned() } else { root.join(relative) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::Rootfs;
+    use crate::testing::{TempDir, in_mount_namespace, needs_root};
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn finds_what_is_mounted_here() {
+        in_mount_namespace(|| {
+            let temp = TempDir::new();
+            let guest = temp.path().join("a guest");
+            std::fs::create_dir_all(guest.join("deep/in side")).unwrap();
+            std::fs::create_dir(temp.path().join("a guest 2")).unwrap();
+            let rootfs = Rootfs::new(std::fs::File::open(&guest).unwrap().into());
+            assert_eq!(rootfs.mounts_below().unwrap(), []);
+            let bind = |to: &str| rustix::mount::mount_bind("/proc", temp.path().join(to)).unwrap();
+            let undo = |at: &str| {
+                rustix::mount::unmount(temp.path().join(at), rustix::mount::UnmountFlags::DETACH).unwrap();
+            };
+            bind("a guest 2");
+            bind("a guest/deep/in side");
+            let found = [Mount { path: "deep/in side".into(), pid: 0 }];
+            assert_eq!(rootfs.mounts_below().unwrap(), found);
+            undo("a guest 2");
+            undo("a guest/deep/in side");
+        });
+    }
+
+    /// A process in a mount namespace of its own, which tells when its mounts stand and ends with its stdin.
+    fn elsewhere(script: &str, dir: &Path) -> std::process::Child {
+        let mut child = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-ec", script])
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
+    }
+
+    #[test]
+    fn finds_what_is_mounted_in_another_namespace() {
+        needs_root!();
+        let temp = TempDir::new();
+        let guest = temp.path().join("guest");
+        std::fs::create_dir_all(guest.join("proc")).unwrap();
+        std::fs::create_dir(temp.path().join("other")).unwrap();
+        let rootfs = Rootfs::new(std::fs::File::open(&guest).unwrap().into());
+        let wait = "echo; read line";
+        // The guest's root bound on another directory shows the same files.
+        for script in [
+            format!("mount --bind /dev guest/proc; {wait}"),
+            format!("mount --bind guest other; mount --bind /dev other/proc; {wait}"),
+        ] {
+            let mut child = elsewhere(&script, temp.path());
+            let found = rootfs.mounts_below().unwrap();
+            assert!(found.contains(&Mount { path: "proc".into(), pid: child.id() }), "{script}: {found:?}");
+            child.stdin.take().unwrap().write_all(b"\n").unwrap();
+            child.wait().unwrap();
+            assert_eq!(rootfs.mounts_below().unwrap(), [], "{script}");
+        }
+    }
 }

@@ -232,3 +232,169 @@ fn at_path(path: &Path, error: io::Error) -> io::Error {
     };
     io::Error::new(error.kind(), format!("'{}': {reason}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TempDir, in_mount_namespace, needs_root};
+    use std::collections::BTreeSet;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn remove(temp: &TempDir, name: &str) -> io::Result<Vec<PathBuf>> {
+        let mut deleted = Vec::new();
+        Dir::from(temp.open()).remove_all(name.as_ref(), &mut |path| deleted.push(path.to_owned()))?;
+        assert!(fs::symlink_metadata(temp.path().join(name)).is_err());
+        Ok(deleted)
+    }
+
+    #[test]
+    fn deletes_what_is_named_and_tells_of_each() {
+        let temp = TempDir::new();
+        let at = |path: &str| temp.path().join(path);
+        fs::create_dir_all(at("tree/sub/empty")).unwrap();
+        fs::create_dir(at("kept")).unwrap();
+        fs::write(at("kept/canary"), "").unwrap();
+        fs::write(at("tree/file"), "").unwrap();
+        symlink("../kept", at("tree/link")).unwrap();
+        symlink(at("kept"), at("tree/sub/link")).unwrap();
+        let odd = OsStr::from_bytes(b"\xff\n");
+        fs::write(at("tree/sub").join(odd), "").unwrap();
+        let deleted = remove(&temp, "tree").unwrap();
+        let parents_last =
+            deleted.iter().enumerate().all(|(n, path)| !deleted[..n].iter().any(|p| path.starts_with(p)));
+        assert!(parents_last, "{deleted:?}");
+        let all = ["tree", "tree/file", "tree/link", "tree/sub", "tree/sub/empty", "tree/sub/link"];
+        let expected = all.iter().map(PathBuf::from).chain([Path::new("tree/sub").join(odd)]);
+        assert_eq!(deleted.into_iter().collect::<BTreeSet<_>>(), expected.collect());
+        assert!(at("kept/canary").exists());
+
+        assert_eq!(remove(&temp, "none").unwrap_err().kind(), io::ErrorKind::NotFound);
+        symlink("kept", at("link")).unwrap();
+        assert_eq!(remove(&temp, "link").unwrap(), [PathBuf::from("link")]);
+        assert!(at("kept/canary").exists());
+    }
+
+    #[test]
+    fn deletes_a_directory_larger_than_many_batches() {
+        let temp = TempDir::new();
+        fs::create_dir(temp.path().join("tree")).unwrap();
+        for number in 0..3000 {
+            let name = temp.path().join(format!("tree/{number:->100}"));
+            if number % 3 == 0 { fs::create_dir(name).unwrap() } else { fs::write(name, "").unwrap() }
+        }
+        assert_eq!(remove(&temp, "tree").unwrap().len(), 3001);
+    }
+
+    #[test]
+    fn deletes_6000_levels() {
+        let temp = TempDir::new();
+        let mut dir = Dir::from(temp.open());
+        for _ in 0..6000 {
+            dir.create_dir("d".as_ref(), 0o755).unwrap();
+            dir = dir.dir("d".as_ref()).unwrap();
+        }
+        dir.create_file("file".as_ref(), 0o644).unwrap();
+        // Held open, the innermost keeps all dentries in memory, and each rmdir walks those below.
+        drop(dir);
+        assert_eq!(remove(&temp, "d").unwrap().len(), 6001);
+    }
+
+    #[test]
+    fn an_owner_without_privileges_deletes_a_tree_of_mode_000() {
+        needs_root!();
+        let temp = TempDir::new();
+        fs::create_dir_all(temp.path().join("mine/tree/sub/sub")).unwrap();
+        fs::write(temp.path().join("mine/tree/sub/file"), "").unwrap();
+        for path in ["mine/tree/sub/file", "mine/tree/sub/sub", "mine/tree/sub", "mine/tree", "mine"] {
+            let path = temp.path().join(path);
+            fs::set_permissions(
+                &path,
+                Permissions::from_mode(if path.ends_with("mine") { 0o700 } else { 0 }),
+            )
+            .unwrap();
+            std::os::unix::fs::chown(&path, Some(65534), Some(65534)).unwrap();
+        }
+        let mine = Dir::from(OwnedFd::from(fs::File::open(temp.path().join("mine")).unwrap()));
+        // The identity of this thread alone.
+        let thread = std::thread::spawn(move || {
+            let nobody = rustix::process::Uid::from_raw(65534);
+            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            assert!(mine.dir("tree".as_ref()).is_err(), "still privileged");
+            mine.remove_all("tree".as_ref(), &mut |_| {})
+        });
+        thread.join().unwrap().unwrap();
+        assert!(!temp.path().join("mine/tree").exists());
+    }
+
+    #[test]
+    fn stops_at_mounts_of_the_same_device_and_of_others() {
+        in_mount_namespace(|| {
+            for (target, name) in
+                [("dir", "tree/a/dir"), ("dir", "tree"), ("file", "tree/file"), ("/proc", "tree/a/dir")]
+            {
+                let temp = TempDir::new();
+                let at = |path: &str| temp.path().join(path);
+                fs::create_dir_all(at("tree/a/dir")).unwrap();
+                fs::create_dir(at("dir")).unwrap();
+                fs::write(at("tree/file"), "").unwrap();
+                fs::write(at("dir/canary"), "").unwrap();
+                fs::write(at("file"), "").unwrap();
+                rustix::mount::mount_bind(at(target), at(name)).unwrap();
+                let error = remove(&temp, "tree").unwrap_err().to_string();
+                assert_eq!(error, format!("'{name}': something is mounted there"));
+                assert!(at("dir/canary").exists() && at("file").exists());
+                rustix::mount::unmount(at(name), rustix::mount::UnmountFlags::DETACH).unwrap();
+                remove(&temp, "tree").unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn clears_immutable_and_append_only_flags() {
+        needs_root!();
+        let temp = TempDir::new();
+        fs::create_dir_all(temp.path().join("tree/sub")).unwrap();
+        fs::write(temp.path().join("tree/sub/file"), "").unwrap();
+        for (path, flag) in
+            [("tree/sub/file", IFlags::IMMUTABLE), ("tree/sub", IFlags::APPEND), ("tree", IFlags::IMMUTABLE)]
+        {
+            let file = fs::File::open(temp.path().join(path)).unwrap();
+            let flags = rustix::fs::ioctl_getflags(&file).unwrap();
+            rustix::fs::ioctl_setflags(&file, flags | flag).unwrap();
+        }
+        assert!(fs::remove_file(temp.path().join("tree/sub/file")).is_err());
+        assert_eq!(remove(&temp, "tree").unwrap().len(), 3);
+    }
+
+    /// The directory that is entered is at times a link to what must not be deleted.
+    #[test]
+    fn follows_no_link_that_takes_the_place_of_a_directory() {
+        let temp = TempDir::new();
+        let (tree, kept) = (temp.path().join("tree"), temp.path().join("kept"));
+        fs::create_dir_all(kept.join("sub")).unwrap();
+        fs::write(kept.join("sub/canary"), "").unwrap();
+        let swaps = std::thread::spawn({
+            let (tree, kept) = (tree.clone(), kept.clone());
+            move || {
+                // What the deletion takes away meanwhile cannot be swapped: all of these may fail.
+                for _ in 0..3000 {
+                    let _ = fs::create_dir_all(tree.join("victim/sub"));
+                    let _ = symlink(&kept, tree.join("link"));
+                    let _ = fs::rename(tree.join("victim"), tree.join("aside"));
+                    let _ = fs::rename(tree.join("link"), tree.join("victim"));
+                    let _ = fs::remove_file(tree.join("victim"));
+                }
+            }
+        });
+        let dir = Dir::from(temp.open());
+        while !swaps.is_finished() {
+            // Somebody who keeps filling the tree keeps it: an error, then.
+            let _ = dir.remove_all("tree".as_ref(), &mut |_| {});
+        }
+        swaps.join().unwrap();
+        assert!(kept.join("sub/canary").exists());
+        let _ = fs::create_dir(&tree);
+        remove(&temp, "tree").unwrap();
+    }
+}

@@ -169,3 +169,116 @@ fn fill(mut file: File, contents: &[u8], mode: u32) -> io::Result<()> {
     attributes::chown(&file, 0, 0)?;
     attributes::chmod(&file, mode)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::FileType;
+    use crate::testing::{TempDir, needs_root};
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    /// `root/` with links out of it, `out/canary` beside it, and a check of the canary at the end.
+    fn on_both(test: impl Fn(&Rootfs, &Path)) {
+        for resolver in [Resolver::Best, Resolver::Walk] {
+            let temp = TempDir::new();
+            let root = temp.path().join("root");
+            fs::create_dir_all(root.join("etc")).unwrap();
+            fs::create_dir(temp.path().join("out")).unwrap();
+            fs::write(temp.path().join("out/canary"), "alive").unwrap();
+            symlink(temp.path().join("out"), root.join("abs")).unwrap();
+            symlink("../out", root.join("rel")).unwrap();
+            test(&Rootfs::with_resolver(fs::File::open(&root).unwrap().into(), resolver), &root);
+            assert_eq!(fs::read(temp.path().join("out/canary")).unwrap(), b"alive");
+            assert_eq!(fs::read_dir(temp.path().join("out")).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn splits_off_the_leaf() {
+        on_both(|rootfs, root| {
+            symlink("/etc", root.join("link")).unwrap();
+            for path in ["link/x", "/link/x/", "./etc/../link/./x/.", "../../../etc/x"] {
+                let (dir, leaf) = rootfs.parent(path).unwrap();
+                let inode = rustix::fs::fstat(dir.as_fd()).unwrap().st_ino;
+                assert_eq!((inode, leaf), (root.join("etc").metadata().unwrap().ino(), "x".into()), "{path}");
+            }
+            for path in ["", "/", ".", "..", "etc/..", "/../"] {
+                assert_eq!(rootfs.parent(path).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path}");
+            }
+            assert!(rootfs.parent("etc").is_ok());
+        });
+    }
+
+    #[test]
+    fn writes_replace_links_and_files_and_stay_inside() {
+        needs_root!();
+        on_both(|rootfs, root| {
+            symlink("../../out/canary", root.join("etc/resolv.conf")).unwrap();
+            for text in ["one", "two"] {
+                rootfs.write("/etc/resolv.conf", text.as_bytes(), 0o4640).unwrap();
+                let found = root.join("etc/resolv.conf").symlink_metadata().unwrap();
+                assert!(found.is_file());
+                assert_eq!((found.mode() & 0o7777, found.uid(), found.gid()), (0o4640, 0, 0));
+                assert_eq!(rootfs.read("etc/resolv.conf", 3).unwrap(), text.as_bytes());
+            }
+            assert_eq!(rootfs.read("etc/resolv.conf", 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+            assert!(rootfs.write("abs/canary", b"dead", 0o644).is_err());
+            assert!(rootfs.write("rel/canary", b"dead", 0o644).is_err());
+            assert_eq!(rootfs.write("etc", b"", 0o644).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+            assert_eq!(rootfs.dir("/").unwrap().names().unwrap().len(), 3, "no temporary file stays");
+        });
+    }
+
+    #[test]
+    fn reads_regular_files_only() {
+        needs_root!();
+        on_both(|rootfs, root| {
+            rootfs.dir("").unwrap().mknod("fifo".as_ref(), FileType::Fifo, 0o600, (0, 0)).unwrap();
+            rootfs.dir("").unwrap().mknod("tty".as_ref(), FileType::Character, 0o600, (5, 0)).unwrap();
+            symlink("/proc/self/fd/0", root.join("stdin")).unwrap();
+            symlink("fifo", root.join("link")).unwrap();
+            for (path, kind) in [
+                ("fifo", io::ErrorKind::InvalidInput),
+                ("link", io::ErrorKind::InvalidInput),
+                ("tty", io::ErrorKind::InvalidInput),
+                ("etc", io::ErrorKind::IsADirectory),
+                ("stdin", io::ErrorKind::NotFound),
+                ("abs/canary", io::ErrorKind::NotFound),
+                ("rel/canary", io::ErrorKind::NotFound),
+            ] {
+                assert_eq!(rootfs.open(path).unwrap_err().kind(), kind, "{path}");
+            }
+        });
+    }
+
+    #[test]
+    fn tells_links_from_what_they_lead_to() {
+        on_both(|rootfs, root| {
+            symlink("/etc", root.join("link")).unwrap();
+            let file_type = |path, follow| rootfs.metadata(path, follow).unwrap().file_type;
+            assert_eq!(file_type("link", Follow::No), FileType::Symlink);
+            assert_eq!(file_type("link", Follow::Yes), FileType::Directory);
+            assert_eq!(file_type("", Follow::No), FileType::Directory);
+            assert_eq!(rootfs.read_link("link").unwrap(), "/etc");
+            assert_eq!(rootfs.read_link("etc").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        });
+    }
+
+    #[test]
+    fn makes_directories_and_leaves_existing_ones() {
+        on_both(|rootfs, root| {
+            fs::write(root.join("file"), "").unwrap();
+            let before = root.join("etc").metadata().unwrap().mode();
+            rootfs.create_dir_all("etc", 0o700).unwrap();
+            assert_eq!(root.join("etc").metadata().unwrap().mode(), before);
+            rootfs.create_dir_all("/usr/share/doc", 0o750).unwrap();
+            assert_eq!(root.join("usr/share").metadata().unwrap().mode() & 0o7777, 0o750);
+            for path in ["file", "file/x"] {
+                let error = rootfs.create_dir_all(path, 0o755).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{path}");
+            }
+            rootfs.create_dir_all("abs/made", 0o755).unwrap();
+        });
+    }
+}

@@ -42,3 +42,6 @@ impl Resolver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
