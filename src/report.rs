@@ -22,7 +22,7 @@ pub trait Task: Send + Sync {
     fn resumed(&self, bytes: u64) {
         self.advance(bytes);
     }
-    /// A word for what is going on now ("retrying", "applying", "done").
+    /// A word for what is going on now ("retrying", "cached", "done"); an empty one when bytes move as they should.
     fn state(&self, word: &str) {
         let _ = word;
     }

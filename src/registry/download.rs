@@ -75,7 +75,7 @@ impl Policy<'_> {
             }
             thread::sleep(retry::backoff(self.backoff, failures).max(asked.unwrap_or_default()));
             if let Some(task) = self.task {
-                task.state("downloading");
+                task.state("");
             }
         }
     }

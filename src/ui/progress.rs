@@ -224,7 +224,7 @@ impl Progress {
     fn remaining(&self, now: Instant) -> Option<Duration> {
         let rate = self.rate(now).filter(|rate| *rate >= 1.0)?;
         let left = self.total?.checked_sub(self.done)?;
-        Duration::try_from_secs_f64(left as f64 / rate).ok()
+        Duration::try_from_secs_f64((left as f64 / rate).ceil()).ok()
     }
 
     fn opening(&self) -> String {
