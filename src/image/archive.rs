@@ -48,7 +48,8 @@ impl<'a> Archive<'a> {
 
     /// What it is.
     pub(super) fn survey(&self) -> Result<Kind> {
-        survey::survey(&mut self.reader("reading")?).attempt(|| format!("read '{}'", self.name))
+        let survey = self.reader("reading").and_then(|mut reader| survey::survey(&mut reader));
+        survey.attempt(|| format!("read '{}'", self.name))
     }
 
     /// Unpacks the root filesystem below `prefix`.

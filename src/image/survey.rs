@@ -167,6 +167,10 @@ impl Roots {
                 return;
             }
             prefix.push(component);
+            // A backup's NAME/rootfs, whatever is in it.
+            if prefix.ends_with("rootfs") && prefix.iter().count() == 2 && self.0.len() < PREFIXES {
+                self.0.entry(prefix.clone()).or_default();
+            }
         }
     }
 
@@ -210,6 +214,7 @@ mod tests {
             Some("rootfs".into())
         );
         assert_eq!(best(&["usr/bin", "usr/lib", "usr/sbin"]), Some("".into()));
+        assert_eq!(best(&["x/manifest.json", "x/rootfs/hello"]), Some("x/rootfs".into()));
         assert_eq!(best(&["a/b/c/d/etc", "readme"]), None);
     }
 }
