@@ -106,8 +106,7 @@ fn an_oci_layout_installs_from_a_directory_and_from_an_archive() {
         for (index, encoding) in [Encoding::Plain, Encoding::Gzip].into_iter().enumerate() {
             fs::write(s.path("layout.tar"), encoding.encode(&archive)).unwrap();
             let name = format!("tar{index}");
-            // An entrypoint is announced.
-            s.cd(["install", "-n", &name, "/tmp/layout.tar"]).run().ok().says(&["run", &name]);
+            s.cd(["install", "-n", &name, "/tmp/layout.tar"]).run().ok();
         }
         for name in ["dir", "tar0", "tar1"] {
             assert_tree(&s.rootfs(name), &tree! {"a" => file("1"), "c" => file("2")});

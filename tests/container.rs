@@ -76,7 +76,7 @@ fn remove_deletes_whatever_a_guest_left() {
         fs::write(root.join("locked/inner/f"), "x").unwrap();
         fs::write(root.join("d/f"), "x").unwrap();
         for dir in ["locked/inner", "locked", "d"] {
-            fs::set_permissions(root.join(dir), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(root.join(dir), fs::Permissions::from_mode(0o0)).unwrap();
         }
         fs::write(root.join(std::ffi::OsStr::from_bytes(b"latin\xe9\n\x1b[2J")), "").unwrap();
         std::os::unix::fs::symlink("/tmp/canary", root.join("link")).unwrap();
@@ -105,8 +105,8 @@ fn remove_as_a_user_without_capabilities_over_modes_still_works() {
     sandbox(|s| {
         make(s, "c");
         fs::create_dir_all(s.rootfs("c").join("a/b")).unwrap();
-        fs::set_permissions(s.rootfs("c").join("a/b"), fs::Permissions::from_mode(0)).unwrap();
-        fs::set_permissions(s.rootfs("c").join("a"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(s.rootfs("c").join("a/b"), fs::Permissions::from_mode(0o0)).unwrap();
+        fs::set_permissions(s.rootfs("c").join("a"), fs::Permissions::from_mode(0o0)).unwrap();
         // Root without CAP_DAC_OVERRIDE meets the modes as anybody does (capabilities(7)).
         s.cd(["remove", "c"]).without_dac_override().run().ok();
         assert_eq!(s.names(), Vec::<String>::new());

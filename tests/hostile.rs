@@ -244,6 +244,7 @@ fn what_does_not_have_its_digest_is_refused() {
         }
 
         // A registry whose storage was tampered with: it serves what is there under the old name.
+        s.cd(["clear-cache"]).run().ok();
         let registry = Registry::start();
         let digest = good.push(&registry, "app:1");
         let layer = crate::support::digest(&good.layers[0]);
@@ -259,8 +260,10 @@ fn what_does_not_have_its_digest_is_refused() {
                 registry.reference(&format!("app@{}", crate::support::digest(&good.manifest_bytes())));
             let reference = if what == "manifest" { by_digest } else { registry.reference("app:1") };
             let ran = s.cd(["install", "-n", "h", &reference]).env("CD_DOWNLOAD_MAX_RETRIES", "1").run();
+            assert!(ran.code != Some(0), "a changed {what} was installed");
             ran.fails(&[]);
             assert_eq!(s.names(), Vec::<String>::new(), "a changed {what}");
+            s.cd(["clear-cache"]).run().ok();
             fs::write(&file, &bytes).unwrap();
         }
         s.cd(["install", "-n", "h", &registry.reference("app:1")]).run().ok();
@@ -273,13 +276,14 @@ fn a_bomb_fills_no_memory_and_a_full_disk_is_a_clean_error() {
     need!(Root);
     sandbox(|s| {
         use std::io::Write;
-        // A gibibyte of zeros in a megabyte, unpacked where there is room for 64 MiB.
+        // A gibibyte of one letter in a few megabytes, unpacked where there is room for 64 MiB. (Zeros would do
+        // no harm: they become a hole.)
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let mut header = tar([Entry::file("bomb", "").claims(1 << 30)]);
         header.truncate(512);
         encoder.write_all(&header).unwrap();
-        let zeros = vec![0; 1 << 20];
-        (0..1024).for_each(|_| encoder.write_all(&zeros).unwrap());
+        let letters = vec![b'x'; 1 << 20];
+        (0..1024).for_each(|_| encoder.write_all(&letters).unwrap());
         encoder.write_all(&[0; 1024]).unwrap();
         let mut image = Image::of([]);
         image.layers = vec![encoder.finish().unwrap()];

@@ -71,7 +71,7 @@ features! {
 
     a_whiteout_of_nothing_is_no_error: [
         [Entry::file("b", "")], [Entry::file(".wh.a", ""), Entry::file("no/.wh.x", "")],
-    ] => {"b" => file(""), "no" => dir()}
+    ] => {"b" => file("")}
 
     a_whiteout_deletes_a_symlink_and_not_what_it_points_to: [
         [Entry::dir("d"), Entry::file("d/f", ""), Entry::symlink("l", "d")], [Entry::file(".wh.l", "")],

@@ -119,7 +119,7 @@ fn a_reference_is_a_tag_or_a_digest_and_the_digest_wins() {
             assert_eq!(hello(s, name), contents, "{name}");
         }
         install("none", format!("app@sha256:{}", "0".repeat(64))).fails(&["app"]);
-        install("none", "app:9".into()).fails(&["app:9", "not"]);
+        install("none", "app:9".into()).fails(&["app:9", "no such image"]);
         install("none", "nothing:1".into()).fails(&["nothing:1"]);
         for bad in ["app@sha256:123", "App:1", "app:", "app@md5:d41d8cd98f00b204e9800998ecf8427e", "a//b"] {
             let ran = install("none", bad.into());

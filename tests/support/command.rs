@@ -200,6 +200,13 @@ impl Ran {
         assert!(self.code == Some(code), "not {code}: {self:?}");
         self
     }
+    /// What `$?` is in the shell that ran it: a program may end as its guest did, by the signal itself.
+    #[track_caller]
+    pub fn status(self, status: i32) -> Ran {
+        let seen = self.code.or(self.signal.map(|signal| 128 + signal));
+        assert!(seen == Some(status), "$? is not {status}: {self:?}");
+        self
+    }
     /// It ended with one of these.
     #[track_caller]
     pub fn code_in(self, codes: &[i32]) -> Ran {

@@ -130,7 +130,7 @@ impl Image {
     pub fn write_layout(&self, dir: &Path, tag: &str) {
         let blobs = dir.join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("a layout");
-        let mut put = |bytes: &[u8]| {
+        let put = |bytes: &[u8]| {
             let digest = super::digest(bytes);
             fs::write(blobs.join(&digest["sha256:".len()..]), bytes).expect("a blob");
         };

@@ -25,13 +25,13 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// What nearly every test uses.
 pub mod prelude {
-    pub(crate) use super::command::{Cd, Ran, filter, tool};
-    pub(crate) use super::http::{self, Answer};
+    pub(crate) use super::command::{Cd, tool};
+    pub(crate) use super::http::Answer;
     pub(crate) use super::image::{Image, push_index};
     pub(crate) use super::layer::{Encoding, Entry, tar};
     pub(crate) use super::need::need;
     pub(crate) use super::proxy::{Fault, Proxy};
     pub(crate) use super::registry::{Authority, Guise, Registry, Tokens};
-    pub(crate) use super::sandbox::{Kernel, Sandbox, mounts, on_both_kernels, sandbox};
+    pub(crate) use super::sandbox::{Sandbox, mounts, on_both_kernels, sandbox};
     pub(crate) use super::tree::{assert_tree, tree};
 }

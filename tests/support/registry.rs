@@ -187,27 +187,30 @@ pub struct Tokens {
     pub field: &'static str,
     /// Requests that one token is good for.
     pub uses: u32,
-    /// The number of the newest token, and how often it was used.
-    pub state: Mutex<(u32, u32)>,
+    /// How often each token was used.
+    pub used: Mutex<Vec<u32>>,
 }
 
 impl Tokens {
     pub fn new(user: Option<(&'static str, &'static str)>) -> Tokens {
-        Tokens { user, field: "token", uses: u32::MAX, state: Mutex::new((0, 0)) }
+        Tokens { user, field: "token", uses: u32::MAX, used: Mutex::default() }
     }
     pub fn rule(&self, request: &Request) -> Fault {
-        let mut state = self.state.lock().expect("state");
+        let mut used = self.used.lock().expect("tokens");
         let authorization = request.fields.get("authorization");
         if request.path.starts_with("/token") {
             let wanted = self.user.map(|(user, password)| basic(user, password));
             if wanted.is_some() && authorization != wanted.as_deref() {
                 return Fault::Answer(Answer::new(401, "{\"details\":\"incorrect username or password\"}"));
             }
-            *state = (state.0 + 1, 0);
-            return Fault::Answer(Answer::new(200, format!("{{\"{}\":\"t{}\"}}", self.field, state.0)));
+            used.push(0);
+            return Fault::Answer(Answer::new(200, format!("{{\"{}\":\"{}\"}}", self.field, used.len() - 1)));
         }
-        if authorization == Some(&format!("Bearer t{}", state.0)) && state.1 < self.uses {
-            state.1 += 1;
+        let token = authorization.and_then(|text| text.strip_prefix("Bearer ")?.parse::<usize>().ok());
+        if let Some(count) = token.and_then(|token| used.get_mut(token))
+            && *count < self.uses
+        {
+            *count += 1;
             return Fault::None;
         }
         // Commas inside quotes, a second scheme, any case: all legal (RFC 9110, section 11.6.1).

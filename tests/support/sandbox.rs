@@ -58,9 +58,7 @@ pub fn sandbox_on(kernel: Kernel, body: impl FnOnce(&Sandbox) + Send) {
             let mounts = mounts();
             let result = catch_unwind(AssertUnwindSafe(|| body(&sandbox)));
             if let Err(panic) = result {
-                if kernel == Kernel::Old {
-                    eprintln!("(this was on the old kernel)");
-                }
+                println!("(on the {kernel:?} kernel)");
                 resume_unwind(panic);
             }
             sandbox.check(&mounts);

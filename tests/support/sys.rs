@@ -85,7 +85,7 @@ pub fn limit_memory(command: &mut Command, bytes: u64) {
     // SAFETY: one system call, in the child.
     unsafe {
         command
-            .pre_exec(move || Ok(rustix::process::setrlimit(rustix::process::Resource::As, limit.clone())?));
+            .pre_exec(move || Ok(rustix::process::setrlimit(rustix::process::Resource::As, limit)?));
     }
 }
 
