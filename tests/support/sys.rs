@@ -84,8 +84,7 @@ pub fn limit_memory(command: &mut Command, bytes: u64) {
     let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
     // SAFETY: one system call, in the child.
     unsafe {
-        command
-            .pre_exec(move || Ok(rustix::process::setrlimit(rustix::process::Resource::As, limit)?));
+        command.pre_exec(move || Ok(rustix::process::setrlimit(rustix::process::Resource::As, limit)?));
     }
 }
 
