@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::cli::{self, Line, help as page};
-use crate::commands::global::{GLOBAL, Global};
+use crate::commands::global::{GLOBAL, Global, version};
 use crate::commands::{self, App, Command, help};
 use crate::error::Result;
 use crate::host::{Host, Paths};
@@ -90,13 +90,6 @@ fn show(page: &dyn Fn(usize) -> String) -> u8 {
     let ui = Ui::new(Verbosity::Normal);
     ui.print(page(ui.width()).trim_end());
     0
-}
-
-fn version() -> String {
-    match env!("CHROOT_DISTRO_COMMIT") {
-        "" => format!("chroot-distro {}", env!("CARGO_PKG_VERSION")),
-        commit => format!("chroot-distro {} ({commit})", env!("CARGO_PKG_VERSION")),
-    }
 }
 
 /// The command that the program's own name chooses: `cd-NAME`.

@@ -302,3 +302,100 @@ fn nearest_long(names: &Names, typed: &str) -> Option<&'static str> {
     let near = nearest(typed, visible.map(|(long, _)| &long[2..]))?;
     names.long.iter().map(|&(long, _)| long).find(|long| &long[2..] == near)
 }
+
+#[cfg(test)]
+mod tests {
+    use argh::ArgsInfo;
+
+    use super::*;
+
+    /// a command.
+    #[derive(FromArgs, ArgsInfo, Debug, PartialEq)]
+    struct Sample {
+        /// a switch
+        #[argh(switch, short = 'a')]
+        all: bool,
+
+        /// a number
+        #[argh(option, short = 'n')]
+        number: Option<i32>,
+
+        /// any number of words
+        #[argh(option, short = 'e')]
+        each: Vec<String>,
+
+        /// a word
+        #[argh(positional)]
+        first: String,
+
+        /// a command
+        #[argh(positional, greedy)]
+        rest: Vec<String>,
+    }
+
+    static SAMPLE: Syntax = Syntax {
+        name: "sample",
+        aliases: &[],
+        long_aliases: &[("--count", "--number")],
+        conflicts: &[("--all", "--each"), ("--number", "--count")],
+        info: Sample::get_args_info,
+    };
+
+    fn parse(words: &[&str]) -> Result<Sample, String> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let line = Line::read(&SAMPLE, &SAMPLE, "sample", &words);
+        line.and_then(|line| line.parse()).map_err(|error| error.to_string())
+    }
+
+    fn sample(
+        all: bool,
+        number: Option<i32>,
+        each: &[&str],
+        first: &str,
+        rest: &[&str],
+    ) -> Result<Sample, String> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Ok(Sample { all, number, each: owned(each), first: first.to_owned(), rest: owned(rest) })
+    }
+
+    #[test]
+    fn every_spelling_means_the_same() {
+        let expected = sample(true, Some(7), &[], "x", &[]);
+        for words in [
+            &["-a", "-n", "7", "x"][..],
+            &["-an7", "x"],
+            &["x", "-n7", "--all"],
+            &["--al", "--num=7", "x"],
+            &["--count", "7", "x", "-aa"],
+            &["-n1", "-n", "2", "--number=7", "-a", "x", "--"],
+        ] {
+            assert_eq!(parse(words), expected, "{words:?}");
+        }
+        assert_eq!(parse(&["-n", "-7", "-"]), sample(false, Some(-7), &[], "-", &[]));
+        assert_eq!(
+            parse(&["-e", "a", "--each=-a", "-e=", "x"]),
+            sample(false, None, &["a", "-a", "="], "x", &[])
+        );
+        assert_eq!(parse(&["help"]), sample(false, None, &[], "help", &[]));
+        let rest = ["--all", "--", "-n", "--help", "help"];
+        assert_eq!(parse(&[&["x", "--"], &rest[..]].concat()), sample(false, None, &[], "x", &rest));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_wrong() {
+        for (words, message) in [
+            (&["x", "-n", "seven"][..], "cannot read option '--number' with value 'seven': invalid digit"),
+            (&["x", "--"], ""),
+            (&["--", "x"], "FIRST is missing"),
+            (&["x", "-a", "-e", "b"], "'--all' and '--each' exclude each other"),
+            (&["x", "-n1", "--count=2"], "'--number' and '--count' exclude each other"),
+            (&["x", "--count=1", "--count=2"], ""),
+            (&["x", "--=1"], "unknown option '--'"),
+            (&["x", "--al=1"], "option '--all' takes no value"),
+            (&["x", "-\u{EF80}"], "unknown option '-\u{FFFD}'"),
+        ] {
+            let told = parse(words).err().unwrap_or_default();
+            assert!(told.contains(message) && told.is_empty() == message.is_empty(), "{words:?}: {told}");
+        }
+    }
+}

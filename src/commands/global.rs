@@ -27,3 +27,11 @@ pub struct Global {
 /// Their table.
 pub static GLOBAL: Syntax =
     Syntax { name: "", aliases: &[], long_aliases: &[], conflicts: &[], info: Global::get_args_info };
+
+/// `chroot-distro VERSION (COMMIT)`; a build outside a clone knows no commit.
+pub fn version() -> String {
+    match env!("CHROOT_DISTRO_COMMIT") {
+        "" => format!("chroot-distro {}", env!("CARGO_PKG_VERSION")),
+        commit => format!("chroot-distro {} ({commit})", env!("CARGO_PKG_VERSION")),
+    }
+}

@@ -15,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 use argh::{ArgsInfo, FromArgs};
 use rustix::system::uname;
 
+use super::global::version;
 use super::{App, Run};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
@@ -65,10 +66,6 @@ impl Run for SelfTest {
 /// The machine, in one paragraph.
 fn about(host: &Host) -> String {
     let kernel = uname();
-    let version = match env!("CHROOT_DISTRO_COMMIT") {
-        "" => env!("CARGO_PKG_VERSION").to_owned(),
-        commit => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
-    };
     let platform = match (host.termux(), host.is_android()) {
         (Some(_), _) => "Termux",
         (None, true) => "Android",
@@ -80,7 +77,8 @@ fn about(host: &Host) -> String {
         Err(_) => "none",
     };
     format!(
-        "chroot-distro {version}\nkernel   {} {}\nbuilt    {}\nplatform {platform}\nselinux  {selinux}",
+        "{}\nkernel   {} {}\nbuilt    {}\nplatform {platform}\nselinux  {selinux}",
+        version(),
         kernel.release().to_string_lossy(),
         kernel.machine().to_string_lossy(),
         Arch::HOST,
