@@ -67,9 +67,8 @@ impl Run for Install {
         };
         let settings = Settings::of(&host, self.allow_insecure);
         let request = Request { source, name, platform, settings };
-        let installed = image::install(&app.store, &request, &host, &app.ui)?;
-        let name = installed.container.name();
-        app.ui.info(&format!("Start shell:    chroot-distro login {name}"));
+        let container = image::install(&app.store, &request, &host, &app.ui)?;
+        app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
         Ok(0)
     }
 }

@@ -32,19 +32,20 @@ pub(super) struct Assembly<'a> {
 impl Assembly<'_> {
     /// Applies every layer to the empty root.
     pub(super) fn apply(&self, staged: &mut Staged) -> Result<()> {
-        let (result, stale) = self.attempt(staged);
+        let (result, stale) = self.attempt(staged, true);
         match result {
             Err(error) if stale => {
                 self.report.warn(&format!("{error}; trying once more"));
                 staged.clear()?;
-                self.attempt(staged).0
+                // This time only what is whole is read: a server that begins anew each time spoils nothing.
+                self.attempt(staged, false).0
             }
             result => result,
         }
     }
 
-    /// Also tells whether fetching anew may help.
-    fn attempt(&self, staged: &Staged) -> (Result<()>, bool) {
+    /// With `follow`, layers are read while they come. Also tells whether fetching anew may help.
+    fn attempt(&self, staged: &Staged, follow: bool) -> (Result<()>, bool) {
         let layers = &self.image.manifest.layers;
         let slots: Vec<Slot> = layers.iter().map(|layer| Slot::new(layer.digest.clone())).collect();
         let next = AtomicUsize::new(0);
@@ -54,7 +55,7 @@ impl Assembly<'_> {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 layers.get(index).zip(slots.get(index)).filter(|_| !called_off.load(Ordering::Relaxed))
             } {
-                if let Err(error) = self.fetch(layer, slot, &called_off) {
+                if let Err(error) = self.fetch(layer, slot, follow, &called_off) {
                     slot.failed(error.context(format!("layer {}", short(layer))));
                 }
             }
@@ -72,7 +73,7 @@ impl Assembly<'_> {
     }
 
     /// Brings one layer into its slot.
-    fn fetch(&self, layer: &Descriptor, slot: &Slot, called_off: &AtomicBool) -> Result<()> {
+    fn fetch(&self, layer: &Descriptor, slot: &Slot, follow: bool, called_off: &AtomicBool) -> Result<()> {
         let task = self.report.task(short(layer), Some(layer.size));
         let mut partial = match self.store.blob(&layer.digest, layer.size, self.report)? {
             Fetch::Have(file) => {
@@ -84,9 +85,11 @@ impl Assembly<'_> {
             Fetch::Missing(partial) => *partial,
         };
         task.resumed(partial.len());
-        slot.growing(partial.reader()?, partial.len());
+        if follow {
+            slot.growing(partial.reader()?, partial.len());
+        }
         if partial.len() < layer.size {
-            let mut sink = SlotSink { partial: &mut partial, slot, called_off };
+            let mut sink = SlotSink { partial: &mut partial, slot: follow.then_some(slot), called_off };
             match &layer.data {
                 Some(data) => {
                     let have = usize::try_from(sink.len()).unwrap_or(usize::MAX).min(data.len());
@@ -96,7 +99,8 @@ impl Assembly<'_> {
             }
         }
         match partial.commit() {
-            Ok(_) => slot.done(),
+            Ok(_) if follow => slot.done(),
+            Ok(file) => slot.cached(file),
             Err(error) if error.kind() == Kind::Invalid => slot.damaged(error),
             Err(error) => return Err(error),
         }
@@ -156,7 +160,7 @@ pub(super) fn short(blob: &Descriptor) -> &str {
 /// Writes to the cache and tells the reader.
 struct SlotSink<'a> {
     partial: &'a mut Partial,
-    slot: &'a Slot,
+    slot: Option<&'a Slot>,
     called_off: &'a AtomicBool,
 }
 
@@ -170,7 +174,8 @@ impl Sink for SlotSink<'_> {
             return Err(Error::network("called off"));
         }
         self.partial.append(bytes)?;
-        self.slot.grown(self.partial.len());
+        let length = self.partial.len();
+        self.slot.inspect(|slot| slot.grown(length));
         Ok(())
     }
 
@@ -178,7 +183,7 @@ impl Sink for SlotSink<'_> {
         if self.partial.is_empty() {
             return Ok(()); // nobody has read anything in vain
         }
-        self.slot.restarted();
+        self.slot.inspect(|slot| slot.restarted());
         self.partial.restart()
     }
 }

@@ -48,15 +48,6 @@ pub struct Request {
     pub settings: Settings,
 }
 
-/// What was made.
-#[derive(Debug)]
-pub struct Installed {
-    /// The container.
-    pub container: Container,
-    /// Whether its image says what to run.
-    pub entrypoint: bool,
-}
-
 /// One image: what to apply and what to remember of it.
 #[derive(Debug, Clone)]
 struct Image {
@@ -99,11 +90,11 @@ impl Image {
 }
 
 /// Makes the container, or nothing.
-pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Installed> {
+pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Container> {
     install_inner(store, request, host, report).attempt(|| format!("install '{}'", request.name))
 }
 
-fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Installed> {
+fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Container> {
     // First, so that a name that is taken costs no download.
     let mut staged = store.stage(&request.name, "install")?;
     report.info(&format!("Installing {} as '{}'", request.source, request.name));
@@ -130,9 +121,7 @@ fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Rep
     };
     provision(staged.rootfs(), host, report)?;
     systemd::warn(staged.rootfs(), report);
-    let entrypoint = document.as_ref().is_some_and(has_entrypoint);
-    let container = staged.commit(document.as_ref())?;
-    Ok(Installed { container, entrypoint })
+    staged.commit(document.as_ref())
 }
 
 fn assemble(
@@ -257,9 +246,4 @@ impl Sink for Partial {
     fn restart(&mut self) -> Result<()> {
         Partial::restart(self)
     }
-}
-
-fn has_entrypoint(document: &Value) -> bool {
-    let config = ImageConfig { json: document["image_config"].clone() };
-    !config.entrypoint().is_empty() || !config.cmd().is_empty()
 }

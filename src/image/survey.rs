@@ -161,16 +161,20 @@ impl Roots {
         for component in entry.name.as_path().iter().take(DEPTH + 1) {
             let known = ROOT.iter().position(|name| *name == component.as_encoded_bytes());
             if let Some(bit) = known {
-                if self.0.len() < PREFIXES || self.0.contains_key(&prefix) {
-                    *self.0.entry(prefix).or_default() |= 1 << bit;
-                }
+                self.add(prefix, 1 << bit);
                 return;
             }
             prefix.push(component);
-            // A backup's NAME/rootfs, whatever is in it.
-            if prefix.ends_with("rootfs") && prefix.iter().count() == 2 && self.0.len() < PREFIXES {
-                self.0.entry(prefix.clone()).or_default();
+            // A backup says so itself, whatever is in it.
+            if component == "rootfs" && prefix.components().count() == 2 {
+                self.add(prefix.clone(), 0);
             }
+        }
+    }
+
+    fn add(&mut self, prefix: PathBuf, bits: u32) {
+        if self.0.len() < PREFIXES || self.0.contains_key(&prefix) {
+            *self.0.entry(prefix).or_default() |= bits;
         }
     }
 
@@ -215,6 +219,6 @@ mod tests {
         );
         assert_eq!(best(&["usr/bin", "usr/lib", "usr/sbin"]), Some("".into()));
         assert_eq!(best(&["x/manifest.json", "x/rootfs/hello"]), Some("x/rootfs".into()));
-        assert_eq!(best(&["a/b/c/d/etc", "readme"]), None);
+        assert_eq!(best(&["a/b/c/d/etc", "readme", "rootfs"]), None);
     }
 }
