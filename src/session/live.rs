@@ -33,13 +33,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Looks at process `pid`. `None` when it is gone, or not at the container's root in a mount namespace of its
-    /// own: the number may be another's by now, or the guest has moved on to a root of its own making.
+    /// Looks at process `pid`. `None` when it is gone, hidden from us, or not at the container's root in a mount
+    /// namespace of its own: the number may be another's by now, or the guest has moved on to a root of its making.
     pub fn of(pid: u32, rootfs: &Rootfs) -> Result<Option<Live>> {
         let attempt = || format!("look at process {pid}");
         match Live::look(pid, rootfs) {
             Ok(live) => Ok(live),
-            Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+            Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => Ok(None),
             Err(error) => Err(error).attempt(attempt),
         }
     }
