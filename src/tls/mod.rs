@@ -10,7 +10,6 @@ use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
-mod aead;
 mod config;
 mod connector;
 mod failure;

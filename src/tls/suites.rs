@@ -1,5 +1,6 @@
 //! The cipher suites, in the order that suits this CPU.
 
+use chroot_distro_aead as aead;
 use rustls::crypto::cipher::{Tls12AeadAlgorithm, Tls13AeadAlgorithm};
 use rustls::crypto::hash::Hash;
 use rustls::crypto::tls12::{Prf, PrfUsingHmac};
@@ -7,7 +8,7 @@ use rustls::crypto::tls13::{Hkdf, HkdfUsingHmac};
 use rustls::crypto::{CipherSuiteCommon, KeyExchangeAlgorithm};
 use rustls::{CipherSuite, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use super::{aead, hash, hmac};
+use super::{hash, hmac};
 
 /// TLS 1.3 before TLS 1.2; within a version AES-GCM first where the CPU has instructions for it, else ChaCha20,
 /// which is several times faster than AES in (constant-time) software.

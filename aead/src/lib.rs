@@ -1,12 +1,18 @@
-//! Record protection: AES-GCM and ChaCha20-Poly1305 for TLS 1.3 (RFC 8446 section 5.2) and TLS 1.2 (RFC 5288,
-//! RFC 7905).
+//! TLS record protection: AES-GCM and ChaCha20-Poly1305 for TLS 1.3 (RFC 8446 section 5.2) and TLS 1.2 (RFC 5288,
+//! RFC 7905), behind rustls's traits.
+//!
+//! A crate of its own for one reason: the ciphers are generic code, which is compiled where its types are chosen,
+//! at that crate's optimization level. In the program, which is compiled for size, they would run at a tenth of
+//! their speed.
 //!
 //! A record that is too short, too long or has a wrong tag is refused; tags are compared in constant time by the
 //! cipher crates, and plaintext is written only after its tag was found right. Keys are never handed out (rustls
 //! asks for them only to feed the kernel's TLS).
+//!
+//! No `--cfg` is needed for the CPU's instructions: aes 0.9 and polyval 0.7 look for them at run time, on x86 and on
+//! aarch64.
 
-use std::marker::PhantomData;
-
+use aes_gcm::aead::array::typenum::Unsigned;
 use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aead::{AeadInOut, KeyInit, array::Array};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
@@ -19,11 +25,11 @@ use rustls::crypto::cipher::{
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
 /// GCM sends the last 8 bytes of its TLS 1.2 nonce with each record (RFC 5288 section 3).
-pub(super) static AES_128_GCM: Aead<Aes128Gcm> = Aead { explicit: 8, cipher: PhantomData };
+pub static AES_128_GCM: Aead = Aead::of::<Aes128Gcm>(8);
 /// As [`AES_128_GCM`], with the longer key.
-pub(super) static AES_256_GCM: Aead<Aes256Gcm> = Aead { explicit: 8, cipher: PhantomData };
+pub static AES_256_GCM: Aead = Aead::of::<Aes256Gcm>(8);
 /// ChaCha20-Poly1305's nonce is implicit in both versions (RFC 7905 section 2).
-pub(super) static CHACHA20_POLY1305: Aead<ChaCha20Poly1305> = Aead { explicit: 0, cipher: PhantomData };
+pub static CHACHA20_POLY1305: Aead = Aead::of::<ChaCha20Poly1305>(0);
 
 /// Of all three.
 const TAG_LEN: usize = 16;
@@ -31,17 +37,42 @@ const TAG_LEN: usize = 16;
 const MAX_PLAINTEXT: usize = 1 << 14;
 
 /// A cipher of the AEAD kind with TLS's nonce and tag lengths.
-pub(super) trait Cipher:
-    AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static
-{
-}
+trait Cipher: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static {}
 impl<T: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static> Cipher for T {}
 
 /// One cipher's record protection in both versions.
-pub(super) struct Aead<C> {
+///
+/// Not generic, so that nothing generic is left to the crate that uses it.
+pub struct Aead {
+    key_len: usize,
     /// Bytes of the nonce that travel with each TLS 1.2 record.
     explicit: usize,
-    cipher: PhantomData<C>,
+    tls13: fn(&AeadKey, Iv) -> Box<dyn Direction>,
+    tls12: fn(&AeadKey, Iv, explicit: usize) -> Box<dyn Direction>,
+}
+
+/// What protects records can also open them.
+trait Direction: MessageEncrypter + MessageDecrypter {}
+impl<T: MessageEncrypter + MessageDecrypter> Direction for T {}
+
+impl Aead {
+    const fn of<C: Cipher>(explicit: usize) -> Aead {
+        Aead {
+            key_len: C::KeySize::USIZE,
+            explicit,
+            tls13: |key, iv| Box::new(Tls13::<C> { cipher: cipher(key), iv }),
+            tls12: |key, iv, explicit| Box::new(Tls12::<C> { cipher: cipher(key), iv, explicit }),
+        }
+    }
+
+    /// The nonce's first part is derived with the key; the rest is the sender's to choose.
+    fn tls12(&self, key: &AeadKey, derived: &[u8], chosen: &[u8]) -> Box<dyn Direction> {
+        let mut iv = [0; NONCE_LEN];
+        let (first, rest) = iv.split_at_mut(derived.len());
+        first.copy_from_slice(derived);
+        rest[..chosen.len()].copy_from_slice(chosen);
+        (self.tls12)(key, Iv::new(iv), self.explicit)
+    }
 }
 
 /// `key` has the length that the algorithm asked rustls for.
@@ -51,20 +82,47 @@ fn cipher<C: Cipher>(key: &AeadKey) -> C {
     C::new(&bytes)
 }
 
-impl<C: Cipher> Tls13AeadAlgorithm for Aead<C> {
+impl Tls13AeadAlgorithm for Aead {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Tls13 { cipher: cipher::<C>(&key), iv })
+        (self.tls13)(&key, iv)
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Tls13 { cipher: cipher::<C>(&key), iv })
+        (self.tls13)(&key, iv)
     }
 
     fn key_len(&self) -> usize {
-        C::key_size()
+        self.key_len
     }
 
     fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+impl Tls12AeadAlgorithm for Aead {
+    fn encrypter(&self, key: AeadKey, derived: &[u8], chosen: &[u8]) -> Box<dyn MessageEncrypter> {
+        self.tls12(&key, derived, chosen)
+    }
+
+    fn decrypter(&self, key: AeadKey, derived: &[u8]) -> Box<dyn MessageDecrypter> {
+        self.tls12(&key, derived, &[])
+    }
+
+    fn key_block_shape(&self) -> KeyBlockShape {
+        KeyBlockShape {
+            enc_key_len: self.key_len,
+            fixed_iv_len: NONCE_LEN - self.explicit,
+            explicit_nonce_len: self.explicit,
+        }
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
         Err(UnsupportedOperationError)
     }
 }
@@ -113,43 +171,6 @@ impl<C: Cipher> MessageDecrypter for Tls13<C> {
         let plain = open(&self.cipher, nonce, &aad, &mut message.payload)?;
         message.payload.truncate(plain);
         message.into_tls13_unpadded_message()
-    }
-}
-
-impl<C: Cipher> Tls12AeadAlgorithm for Aead<C> {
-    fn encrypter(&self, key: AeadKey, fixed: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(self.tls12(&key, fixed, extra))
-    }
-
-    fn decrypter(&self, key: AeadKey, fixed: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(self.tls12(&key, fixed, &[]))
-    }
-
-    fn key_block_shape(&self) -> KeyBlockShape {
-        KeyBlockShape {
-            enc_key_len: C::key_size(),
-            fixed_iv_len: NONCE_LEN - self.explicit,
-            explicit_nonce_len: self.explicit,
-        }
-    }
-
-    fn extract_keys(
-        &self,
-        _: AeadKey,
-        _: &[u8],
-        _: &[u8],
-    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-        Err(UnsupportedOperationError)
-    }
-}
-
-impl<C: Cipher> Aead<C> {
-    fn tls12(&self, key: &AeadKey, fixed: &[u8], extra: &[u8]) -> Tls12<C> {
-        let mut iv = [0; NONCE_LEN];
-        let (salt, rest) = iv.split_at_mut(fixed.len());
-        salt.copy_from_slice(fixed);
-        rest[..extra.len()].copy_from_slice(extra);
-        Tls12 { cipher: cipher(key), iv: Iv::new(iv), explicit: self.explicit }
     }
 }
 
@@ -295,24 +316,23 @@ mod tests {
         assert!(sealed[..length].ends_with(b"sunscreen would be it."));
     }
 
-    type Direction = (&'static str, Box<dyn MessageEncrypter>, Box<dyn MessageDecrypter>);
-
     /// Both versions of every cipher.
-    fn directions() -> Vec<Direction> {
-        fn both<C: Cipher>(names: [&'static str; 2], aead: &Aead<C>) -> [Direction; 2] {
+    fn directions() -> Vec<(String, Box<dyn Direction>)> {
+        fn both<C: Cipher>(name: &str, aead: &Aead) -> [(String, Box<dyn Direction>); 2] {
             let cipher = || C::new(&Array::from_fn(|at| at as u8));
-            let tls13 = || Tls13 { cipher: cipher(), iv: Iv::new([7; NONCE_LEN]) };
-            let explicit = aead.explicit;
-            let tls12 = || Tls12 { cipher: cipher(), iv: Iv::new([9; NONCE_LEN]), explicit };
+            let iv = || Iv::new([7; NONCE_LEN]);
             [
-                (names[0], Box::new(tls13()), Box::new(tls13())),
-                (names[1], Box::new(tls12()), Box::new(tls12())),
+                (format!("{name}, 1.3"), Box::new(Tls13 { cipher: cipher(), iv: iv() })),
+                (
+                    format!("{name}, 1.2"),
+                    Box::new(Tls12 { cipher: cipher(), iv: iv(), explicit: aead.explicit }),
+                ),
             ]
         }
         [
-            both(["1.3 AES-128-GCM", "1.2 AES-128-GCM"], &AES_128_GCM),
-            both(["1.3 AES-256-GCM", "1.2 AES-256-GCM"], &AES_256_GCM),
-            both(["1.3 ChaCha20", "1.2 ChaCha20"], &CHACHA20_POLY1305),
+            both::<Aes128Gcm>("AES-128-GCM", &AES_128_GCM),
+            both::<Aes256Gcm>("AES-256-GCM", &AES_256_GCM),
+            both::<ChaCha20Poly1305>("ChaCha20-Poly1305", &CHACHA20_POLY1305),
         ]
         .into_iter()
         .flatten()
@@ -321,20 +341,20 @@ mod tests {
 
     #[test]
     fn any_change_of_bytes_sequence_or_type_is_refused() {
-        for (name, mut encrypter, mut decrypter) in directions() {
-            let sealed = seal(&mut *encrypter, b"layer", 3);
-            assert_eq!(unseal(&mut *decrypter, &mut sealed.clone(), 3).unwrap(), b"layer", "{name}");
+        for (name, mut direction) in directions() {
+            let sealed = seal(&mut *direction, b"layer", 3);
+            assert_eq!(unseal(&mut *direction, &mut sealed.clone(), 3).unwrap(), b"layer", "{name}");
             for bit in 0..sealed.len() * 8 {
                 let mut changed = sealed.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);
                 assert_eq!(
-                    unseal(&mut *decrypter, &mut changed, 3),
+                    unseal(&mut *direction, &mut changed, 3),
                     Err(Error::DecryptError),
                     "{name} {bit}"
                 );
             }
-            assert_eq!(unseal(&mut *decrypter, &mut sealed.clone(), 4), Err(Error::DecryptError), "{name}");
-            assert_ne!(sealed, seal(&mut *encrypter, b"layer", 4), "{name}");
+            assert_eq!(unseal(&mut *direction, &mut sealed.clone(), 4), Err(Error::DecryptError), "{name}");
+            assert_ne!(sealed, seal(&mut *direction, b"layer", 4), "{name}");
         }
     }
 
@@ -345,23 +365,23 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         };
-        for (name, mut encrypter, mut decrypter) in directions() {
+        for (name, mut direction) in directions() {
             for length in (0..64).chain([255, 16_383, 16_384, 16_385, 18_432, 65_535]) {
                 let mut noise: Vec<u8> = (0..length).map(|_| random()).collect();
                 assert_eq!(
-                    unseal(&mut *decrypter, &mut noise, 0),
+                    unseal(&mut *direction, &mut noise, 0),
                     Err(Error::DecryptError),
                     "{name} {length}"
                 );
             }
             for length in [0, 1, MAX_PLAINTEXT] {
                 let text: Vec<u8> = (0..length).map(|_| random()).collect();
-                let mut sealed = seal(&mut *encrypter, &text, u64::MAX);
-                assert_eq!(unseal(&mut *decrypter, &mut sealed, u64::MAX).unwrap(), text, "{name} {length}");
+                let mut sealed = seal(&mut *direction, &text, u64::MAX);
+                assert_eq!(unseal(&mut *direction, &mut sealed, u64::MAX).unwrap(), text, "{name} {length}");
             }
-            let mut sealed = seal(&mut *encrypter, &vec![0; MAX_PLAINTEXT + 1], 0);
+            let mut sealed = seal(&mut *direction, &vec![0; MAX_PLAINTEXT + 1], 0);
             assert_eq!(
-                unseal(&mut *decrypter, &mut sealed, 0),
+                unseal(&mut *direction, &mut sealed, 0),
                 Err(Error::PeerSentOversizedRecord),
                 "{name}"
             );
