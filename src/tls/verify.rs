@@ -1,7 +1,8 @@
 //! Signature checks, for certificates and for handshakes: ECDSA on P-256 and P-384, Ed25519, and RSA (PKCS#1 v1.5
 //! and PSS) with keys of 2048 to 8192 bits.
 //!
-//! SHA-1, shorter RSA keys and P-521 are refused, as by rustls's own providers.
+//! SHA-1, shorter RSA keys and P-521 are refused, as by rustls's own providers. RUSTSEC-2023-0071 (the rsa crate's
+//! timing) is about private keys, and there are none here.
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
