@@ -6,6 +6,7 @@
 //! the error that then follows tells of it ([`Roots::problems`]).
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -32,7 +33,7 @@ const DIRECTORIES: [&str; 2] = ["/apex/com.android.conscrypt/cacerts", "/system/
 /// The trusted authorities, and what went wrong while they were gathered.
 pub(super) struct Roots {
     pub store: RootCertStore,
-    /// One clause each; only what the user named himself.
+    /// One clause each; only what the user named.
     pub problems: Vec<String>,
 }
 
@@ -94,9 +95,15 @@ impl Roots {
 
     /// As [`Roots::add_file`], for each file of a directory. Hashed links beside their targets are read once.
     fn add_directory(&mut self, path: &Path) -> io::Result<usize> {
-        let files: HashSet<PathBuf> =
-            fs::read_dir(path)?.filter_map(|entry| fs::canonicalize(entry.ok()?.path()).ok()).collect();
-        Ok(files.iter().filter_map(|file| self.add_file(file).ok()).sum())
+        let mut seen = HashSet::new();
+        let mut added = 0;
+        for file in fs::read_dir(path)?.filter_map(Result::ok).map(|entry| entry.path()) {
+            let fresh = |found: fs::Metadata| found.is_file() && seen.insert((found.dev(), found.ino()));
+            if fs::metadata(&file).is_ok_and(fresh) {
+                added += self.add_file(&file).unwrap_or(0);
+            }
+        }
+        Ok(added)
     }
 }
 
