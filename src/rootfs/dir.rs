@@ -168,11 +168,6 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::empty())?)
     }
 
-    /// Deletes an empty directory.
-    pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::REMOVEDIR)?)
-    }
-
     /// Deletes `name` and everything below it by descriptors: mode-000 trees, any depth, any names. Stops with
     /// an error naming the path at any change of device or mount id, having deleted nothing beyond it.
     /// `each` hears every path deleted, relative to this directory.
@@ -225,7 +220,6 @@ mod tests {
                 dir.set_xattr(bad, name("user.x"), b""),
                 dir.xattrs(bad).map(drop),
                 dir.remove_file(bad),
-                dir.remove_dir(bad),
                 dir.remove_all(bad, &mut |_| {}),
             ] {
                 assert_eq!(answer.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{bad:?}");

@@ -10,7 +10,7 @@ mod attributes;
 mod descent;
 mod dir;
 mod metadata;
-pub mod mountinfo;
+mod mountinfo;
 pub mod mounts;
 pub mod provision;
 mod regular;

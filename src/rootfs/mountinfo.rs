@@ -1,5 +1,5 @@
-//! Reading /proc/PID/mountinfo (proc_pid_mountinfo(5)). Pure: bytes in, lines out. Lines that do not parse are
-//! skipped.
+//! Reading /proc/PID/mountinfo (proc_pid_mountinfo(5)), as far as it tells what is mounted where. Pure: bytes
+//! in, lines out. Lines that do not parse are skipped.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -18,16 +18,6 @@ pub struct Entry {
     pub root: PathBuf,
     /// Where, from the reading process's root.
     pub mount_point: PathBuf,
-    /// Per-mount options, such as `rw,nosuid,relatime`.
-    pub options: String,
-    /// `shared:N`, `master:N` and so on, separated by blanks.
-    pub propagation: String,
-    /// Such as `ext4`.
-    pub file_system: String,
-    /// What was mounted: a device, or any word.
-    pub source: OsString,
-    /// The filesystem's own options.
-    pub super_options: String,
 }
 
 /// The mounts, in the file's order.
@@ -37,21 +27,15 @@ pub fn parse(text: &[u8]) -> Vec<Entry> {
 
 fn entry(line: &[u8]) -> Option<Entry> {
     let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-    // Any number of propagation fields, then a lone hyphen.
-    let hyphen = 6 + fields.get(6..)?.iter().position(|field| *field == b"-")?;
-    let text = |at: usize| fields.get(at).and_then(|field| std::str::from_utf8(field).ok());
-    let (major, minor) = text(2)?.split_once(':')?;
+    let [id, parent, dev, root, mount_point, _options, ..] = fields[..] else { return None };
+    let text = |field| std::str::from_utf8(field).ok();
+    let (major, minor) = text(dev)?.split_once(':')?;
     Some(Entry {
-        id: text(0)?.parse().ok()?,
-        parent: text(1)?.parse().ok()?,
+        id: text(id)?.parse().ok()?,
+        parent: text(parent)?.parse().ok()?,
         dev: (major.parse().ok()?, minor.parse().ok()?),
-        root: unescape(fields[3]).into(),
-        mount_point: unescape(fields[4]).into(),
-        options: text(5)?.to_owned(),
-        propagation: String::from_utf8_lossy(&fields[6..hyphen].join(&b' ')).into_owned(),
-        file_system: text(hyphen + 1)?.to_owned(),
-        source: unescape(fields.get(hyphen + 2)?),
-        super_options: String::from_utf8_lossy(fields.get(hyphen + 3)?).into_owned(),
+        root: unescape(root).into(),
+        mount_point: unescape(mount_point).into(),
     })
 }
 
@@ -84,14 +68,11 @@ mod tests {
         assert_eq!((entry.id, entry.parent, entry.dev), (36, 35, (98, 0)));
         assert_eq!(entry.root, PathBuf::from("/mnt1"));
         assert_eq!(entry.mount_point, PathBuf::from("/m nt\\2"));
-        assert_eq!(entry.propagation, "master:1 shared:4");
-        assert_eq!((&*entry.file_system, &*entry.super_options), ("ext3", "rw,errors=continue"));
-        assert_eq!(entry.source, OsString::from_vec(b"/dev/ro\xffot".to_vec()));
     }
 
     #[test]
     fn skips_what_is_no_mount() {
-        let text = b"\n1 2 3\n36 35 98:0 / / rw\n36 35 98 / / rw - a b c\n1 0 0:1 / / rw - tmpfs tmpfs rw\n";
+        let text = b"\n1 2 3\n36 35 98:0 / /\n36 35 98 / / rw - a b c\n1 0 0:1 / / rw - tmpfs tmpfs rw\n";
         assert_eq!(parse(text).len(), 1);
     }
 

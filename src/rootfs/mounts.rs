@@ -19,6 +19,8 @@ use crate::sys::identity::Identity;
 pub struct Mount {
     /// Where, relative to that directory; empty for one on the directory itself.
     pub path: PathBuf,
+    /// Where, from the root of a process that sees it: another place when the directory is bound there.
+    pub point: PathBuf,
     /// A process in whose namespace it is; 0 for this one's.
     pub pid: u32,
 }
@@ -45,12 +47,10 @@ pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
         if view.root == place.file {
             // Its root is the directory: all that it sees but the root itself is below, also where the mount
             // that the root lies on is out of its sight.
-            let inside = mounts.iter().filter_map(|mount| mount.mount_point.strip_prefix("/").ok());
-            found.extend(
-                inside
-                    .filter(|path| !path.as_os_str().is_empty())
-                    .map(|path| Mount { path: path.to_owned(), pid }),
-            );
+            let inside = mounts.into_iter().map(|mount| mount.mount_point).filter(|point| point != "/");
+            found.extend(inside.filter_map(|point| {
+                Some(Mount { path: point.strip_prefix("/").ok()?.to_owned(), point, pid })
+            }));
         } else {
             found.extend(place.mounts(&mounts, pid));
         }
@@ -117,7 +117,7 @@ impl Place {
             let parent = mounts.iter().find(|parent| parent.id == mount.parent && parent.dev == self.dev)?;
             let relative = mount.mount_point.strip_prefix(&parent.mount_point).ok()?;
             let path = join(&parent.root, relative).strip_prefix(&self.path).ok()?.to_owned();
-            (mount.id != self.mount).then_some(Mount { path, pid })
+            (mount.id != self.mount).then(|| Mount { path, point: mount.mount_point.clone(), pid })
         });
         placed.collect()
     }
@@ -151,7 +151,8 @@ mod tests {
             };
             bind("a guest 2");
             bind("a guest/deep/in side");
-            let found = [Mount { path: "deep/in side".into(), pid: 0 }];
+            let point = guest.join("deep/in side");
+            let found = [Mount { path: "deep/in side".into(), point, pid: 0 }];
             assert_eq!(rootfs.mounts_below().unwrap(), found);
             undo("a guest 2");
             undo("a guest/deep/in side");
@@ -177,17 +178,19 @@ mod tests {
         let temp = TempDir::new();
         let guest = temp.path().join("guest");
         std::fs::create_dir_all(guest.join("proc")).unwrap();
-        std::fs::create_dir(temp.path().join("other")).unwrap();
+        let other = temp.path().join("other");
+        std::fs::create_dir(&other).unwrap();
         let rootfs = Rootfs::new(std::fs::File::open(&guest).unwrap().into());
         let wait = "echo; read line";
         // The guest's root bound on another directory shows the same files.
-        for script in [
-            format!("mount --bind /dev guest/proc; {wait}"),
-            format!("mount --bind guest other; mount --bind /dev other/proc; {wait}"),
+        for (script, point) in [
+            (format!("mount --bind /dev guest/proc; {wait}"), guest.join("proc")),
+            (format!("mount --bind guest other; mount --bind /dev other/proc; {wait}"), other.join("proc")),
         ] {
             let mut child = elsewhere(&script, temp.path());
             let found = rootfs.mounts_below().unwrap();
-            assert!(found.contains(&Mount { path: "proc".into(), pid: child.id() }), "{script}: {found:?}");
+            let expected = Mount { path: "proc".into(), point, pid: child.id() };
+            assert!(found.contains(&expected), "{script}: {found:?}");
             child.stdin.take().unwrap().write_all(b"\n").unwrap();
             child.wait().unwrap();
             assert_eq!(rootfs.mounts_below().unwrap(), [], "{script}");

@@ -14,9 +14,8 @@ use crate::rootfs::mounts::Mount;
 /// mounts in the host's table. `directory` is free of links.
 pub(super) fn undo(directory: &Path) -> Result<()> {
     for mount in below(directory)?.iter().rev().filter(|mount| mount.pid == 0) {
-        let point = directory.join(&mount.path);
-        unmount(&point, UnmountFlags::NOFOLLOW)
-            .attempt(|| format!("unmount '{}'", point.display()))
+        unmount(&mount.point, UnmountFlags::NOFOLLOW)
+            .attempt(|| format!("unmount '{}'", mount.point.display()))
             .map_err(|error| error.hint("a process on the host may use it: see 'fuser -m'"))?;
     }
     Ok(())
