@@ -367,34 +367,45 @@ mod tests {
         assert_eq!(remove(&temp, "tree").unwrap().len(), 3);
     }
 
-    /// The directory that is entered is at times a link to what must not be deleted.
+    /// Each directory, already known as one, turns into a link before it is entered.
     #[test]
     fn follows_no_link_that_takes_the_place_of_a_directory() {
         let temp = TempDir::new();
-        let (tree, kept) = (temp.path().join("tree"), temp.path().join("kept"));
-        fs::create_dir_all(kept.join("sub")).unwrap();
-        fs::write(kept.join("sub/canary"), "").unwrap();
-        let swaps = std::thread::spawn({
-            let (tree, kept) = (tree.clone(), kept.clone());
-            move || {
-                // What the deletion takes away meanwhile cannot be swapped: all of these may fail.
-                for _ in 0..3000 {
-                    let _ = fs::create_dir_all(tree.join("victim/sub"));
-                    let _ = symlink(&kept, tree.join("link"));
-                    let _ = fs::rename(tree.join("victim"), tree.join("aside"));
-                    let _ = fs::rename(tree.join("link"), tree.join("victim"));
-                    let _ = fs::remove_file(tree.join("victim"));
-                }
-            }
-        });
-        let dir = Dir::from(temp.open());
-        while !swaps.is_finished() {
-            // Somebody who keeps filling the tree keeps it: an error, then.
-            let _ = dir.remove_all("tree".as_ref(), &mut |_| {});
+        let at = |path: &str| temp.path().join(path);
+        fs::create_dir(at("kept")).unwrap();
+        fs::write(at("kept/canary"), "").unwrap();
+        for sub in ["tree/a", "tree/b"] {
+            fs::create_dir_all(at(sub)).unwrap();
+            fs::write(at(sub).join("file"), "").unwrap();
         }
-        swaps.join().unwrap();
-        assert!(kept.join("sub/canary").exists());
-        let _ = fs::create_dir(&tree);
-        remove(&temp, "tree").unwrap();
+        let mut swapped = false;
+        let swap = &mut |path: &Path| {
+            let other = if path.starts_with("tree/a") { "tree/b" } else { "tree/a" };
+            if path.ends_with("file") {
+                fs::remove_dir_all(at(other)).unwrap();
+                symlink(at("kept"), at(other)).unwrap();
+                swapped = true;
+            }
+        };
+        Dir::from(temp.open()).remove_all("tree".as_ref(), swap).unwrap();
+        assert!(swapped && at("kept/canary").exists() && !at("tree").exists());
+    }
+
+    /// Too deep for its parents to be open still, a tree is moved next to what must not be deleted.
+    #[test]
+    fn goes_up_to_no_other_parent() {
+        let temp = TempDir::new();
+        let at = |path: &str| temp.path().join(path);
+        fs::create_dir_all(at("kept/d")).unwrap();
+        fs::create_dir_all(at("tree").join("d/".repeat(100))).unwrap();
+        let mut deepest = true;
+        let moving = &mut |_: &Path| {
+            if std::mem::take(&mut deepest) {
+                fs::rename(at("tree/d/d"), at("kept/moved")).unwrap();
+            }
+        };
+        let error = Dir::from(temp.open()).remove_all("tree".as_ref(), moving).unwrap_err();
+        assert!(error.to_string().ends_with("the tree was moved meanwhile"), "{error}");
+        assert!(at("kept/d").exists());
     }
 }
