@@ -66,8 +66,7 @@ fn through_proc(dir: &Dir, name: &OsStr) -> OsString {
     path
 }
 
-/// For a host without /proc: a regular file or directory by descriptor. Says `ENOENT` of anything else, as the
-/// attempt through /proc did.
+/// For a host without /proc: a regular file or directory by descriptor. Anything else is refused unopened.
 fn by_descriptor(dir: &Dir, name: &OsStr) -> io::Result<OwnedFd> {
     match dir.dir(name) {
         Ok(dir) => Ok(dir.into()),

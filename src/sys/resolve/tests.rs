@@ -10,7 +10,17 @@ use crate::testing::TempDir;
 use rustix::fs::{FileType, Mode};
 
 type Open = fn(BorrowedFd<'_>, &OsStr, OFlags) -> Result<OwnedFd>;
-const WALKS: [Open; 2] = [openat2::open, opath::open];
+
+/// The kernel's resolver where it has one (Linux 5.6), and ours.
+fn resolvers() -> Vec<Open> {
+    match openat2::open(rustix::fs::CWD, ".".as_ref(), OFlags::PATH) {
+        Err(Errno::NOSYS | Errno::PERM) => {
+            eprintln!("skipped: this kernel has no openat2");
+            vec![opath::open]
+        }
+        _ => vec![openat2::open, opath::open],
+    }
+}
 
 /// `out/canary` beside `root/`, which holds directories, a file and links of every kind.
 fn tree() -> TempDir {
@@ -47,8 +57,8 @@ fn tree() -> TempDir {
 }
 
 /// What stands at `path`, as a word; of a directory its inode too.
-fn found(root: &OwnedFd, path: &str, flags: OFlags, open: usize) -> String {
-    match WALKS[open](root.as_fd(), path.as_ref(), flags) {
+fn found(root: &OwnedFd, path: &str, flags: OFlags, open: Open) -> String {
+    match open(root.as_fd(), path.as_ref(), flags) {
         Err(errno) => format!("{errno:?}"),
         Ok(fd) => {
             let stat = rustix::fs::fstat(fd).unwrap();
@@ -95,11 +105,11 @@ fn both_find_the_same_and_stay_inside() {
         ("none/..", Err(Errno::NOENT)),
         ("a\0b", Err(Errno::INVAL)),
     ];
-    for open in 0..WALKS.len() {
+    for open in resolvers() {
         for (path, expected) in followed {
             let expected = expected.map_or_else(|errno| format!("{errno:?}"), plain);
             for flags in [OFlags::PATH, OFlags::RDONLY] {
-                assert_eq!(found(&root, path, flags, open), expected, "{path} {flags:?} {open}");
+                assert_eq!(found(&root, path, flags, open), expected, "{path} {flags:?}");
             }
         }
         for (path, expected) in [("x".repeat(300), "NAMETOOLONG"), ("a/".repeat(2048), "NAMETOOLONG")] {
@@ -112,8 +122,8 @@ fn both_find_the_same_and_stay_inside() {
     {
         for flags in [OFlags::PATH, OFlags::RDONLY, OFlags::RDONLY | OFlags::DIRECTORY] {
             let flags = flags | OFlags::NOFOLLOW;
-            let [kernel, walk] = [0, 1].map(|open| found(&root, path, flags, open));
-            assert_eq!(kernel, walk, "{path} {flags:?}");
+            let answers: Vec<_> = resolvers().iter().map(|open| found(&root, path, flags, *open)).collect();
+            assert_eq!(answers.first(), answers.last(), "{path} {flags:?}");
         }
     }
 }
@@ -126,7 +136,7 @@ fn forty_links_and_no_more() {
         symlink((number - 1).to_string(), temp.path().join(number.to_string())).unwrap();
     }
     let root = temp.open();
-    for open in WALKS {
+    for open in resolvers() {
         assert!(open(root.as_fd(), "40".as_ref(), OFlags::PATH).is_ok());
         assert_eq!(open(root.as_fd(), "41".as_ref(), OFlags::PATH).err(), Some(Errno::LOOP));
     }
@@ -165,6 +175,7 @@ fn no_race_leads_outside() {
     symlink(at("out"), at("root/flap")).unwrap();
     symlink("../../../../out", at("root/flop")).unwrap();
     let root = OwnedFd::from(fs::File::open(at("root")).unwrap());
+    let resolvers = resolvers();
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -189,7 +200,7 @@ fn no_race_leads_outside() {
                 "flap/canary",
                 "flop/sub/../canary",
             ] {
-                for open in WALKS {
+                for open in &resolvers {
                     match open(root.as_fd(), path.as_ref(), OFlags::PATH) {
                         // Seen as a link and then as none, a component may be refused as neither.
                         Err(Errno::NOENT | Errno::AGAIN | Errno::NOTDIR) => {}
@@ -199,6 +210,6 @@ fn no_race_leads_outside() {
             }
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(wrong.is_empty(), "{:?}", wrong[0]);
     });
 }
