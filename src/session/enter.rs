@@ -93,9 +93,8 @@ impl<'a> Entry<'a> {
             if session.isolated != self.plan.isolated {
                 let name = self.container.name();
                 let mode = if session.isolated { "with" } else { "without" };
-                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation")).hint(
-                    format!("join it the same way, or end its sessions first: chroot-distro unmount {name}"),
-                ));
+                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation"))
+                    .hint("join it the same way, or leave its other sessions first"));
             }
             if self.plan.namespaces.pid && session.first_process.is_none() {
                 // The Python tool's: it keeps its namespaces alive in its own way.
