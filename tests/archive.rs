@@ -220,3 +220,48 @@ fn what_is_no_archive_makes_nothing() {
         assert_eq!(s.names(), Vec::<String>::new());
     });
 }
+
+#[test]
+fn a_layout_of_several_images_gives_the_one_for_this_machine() {
+    need!(Root);
+    sandbox(|s| {
+        let layout = s.path("layout");
+        let host = crate::support::image::host_architecture();
+        let foreign = if host == "arm64" { "amd64" } else { "arm64" };
+        let mut entries = Vec::new();
+        for architecture in [foreign, host] {
+            let image = Image::of([Entry::file("hello", architecture)]).for_cpu(architecture, None);
+            image.write_layout(&layout, "latest");
+            let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+            entries.push(index["manifests"][0].clone());
+        }
+        let index = json!({"schemaVersion": 2, "manifests": entries});
+        fs::write(layout.join("index.json"), index.to_string()).unwrap();
+        s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
+        assert_tree(&s.rootfs("c"), &tree! {"hello" => file(host)});
+        s.cd(["install", "-n", "f", "-a", foreign, "/tmp/layout"]).run().ok();
+        assert_tree(&s.rootfs("f"), &tree! {"hello" => file(foreign)});
+    });
+}
+
+#[test]
+fn digests_of_512_bits_are_checked_too() {
+    need!(Root);
+    sandbox(|s| {
+        use sha2::{Digest, Sha512};
+        let mut image = Image::of([Entry::file("hello", "512")]);
+        let hex = crate::support::hex(&Sha512::digest(&image.layers[0]));
+        image.manifest["layers"][0]["digest"] = format!("sha512:{hex}").into();
+        let layout = s.path("layout");
+        image.write_layout(&layout, "latest");
+        fs::create_dir(layout.join("blobs/sha512")).unwrap();
+        fs::write(layout.join("blobs/sha512").join(&hex), &image.layers[0]).unwrap();
+        s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
+        assert_tree(&s.rootfs("c"), &tree! {"hello" => file("512")});
+        s.cd(["clear-cache"]).run().ok();
+        let mut wrong = image.layers[0].clone();
+        wrong[20] ^= 1;
+        fs::write(layout.join("blobs/sha512").join(&hex), wrong).unwrap();
+        s.cd(["install", "-n", "d", "/tmp/layout"]).run().fails(&["sha512"]);
+    });
+}

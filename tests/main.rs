@@ -9,6 +9,7 @@
 //! | `layer` | what a layer's entries mean, one feature an image |
 //! | `hostile` | archives that mean harm |
 //! | `archive` | archives, layouts and addresses in place of a registry |
+//! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
@@ -33,6 +34,7 @@ mod elevation;
 mod faults;
 mod hostile;
 mod layer;
+mod layout;
 mod ranks;
 mod registry;
 mod session;

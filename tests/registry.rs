@@ -2,10 +2,12 @@
 //! mirrors, the offline cache, and what is said when it cannot be.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use crate::support::http;
 use crate::support::prelude::*;
 use crate::support::registry::{base64, basic, free_port};
 
@@ -470,5 +472,104 @@ fn quiet_says_nothing_unless_it_fails() {
         let ran = s.cd(["install", "--quiet", &registry.reference("app:1")]).run().ok().prints("");
         assert_eq!(ran.err(), "");
         s.cd(["install", "-q", &registry.reference("app:1")]).run().fails(&["app"]);
+    });
+}
+
+#[test]
+fn an_index_within_an_index_and_a_config_within_the_manifest_are_read() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let mut image = small("nested");
+        // The config stands in the manifest itself (descriptor.md, "data") and nowhere else.
+        image.manifest["config"]["data"] = base64(&image.config_bytes()).into();
+        push_index(&registry, "inner:1", std::slice::from_ref(&image));
+        let inner = http::send(registry.port, "GET", "/v2/inner/manifests/1", &[("accept", INDEX)], b"").body;
+        for blob in [&image.layers[0], &image.config_bytes()] {
+            registry.put_blob("outer", blob);
+        }
+        registry.put_manifest("outer", &image.digest(), MANIFEST, &image.manifest_bytes());
+        push_index(&registry, "outer:only-for-the-attestation", std::slice::from_ref(&image));
+        registry.put_manifest("outer", &crate::support::digest(&inner), INDEX, &inner);
+        let entry = crate::support::image::descriptor(INDEX, &inner);
+        let outer = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).to_string();
+        registry.put_manifest("outer", "1", INDEX, outer.as_bytes());
+
+        let config = crate::support::digest(&image.config_bytes());
+        let proxy = Proxy::start(registry.port, move |request, _| match request.path.ends_with(&config) {
+            true => Fault::Answer(Answer::new(404, "{}")),
+            false => Fault::None,
+        });
+        s.cd(["install", &proxy.reference("outer:1")]).run().ok();
+        assert_eq!(hello(s, "outer"), "nested");
+    });
+}
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+#[test]
+fn as_many_layers_come_at_once_as_there_are_workers() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+        let registry = Registry::start();
+        let layers: Vec<_> =
+            (0..8).map(|n| (tar([Entry::file(format!("f{n}"), "x")]), Encoding::Gzip)).collect();
+        Image::new(&layers).push(&registry, "app:1");
+        for (workers, at_least, at_most) in [("1", 1, 1), ("3", 2, 3), ("99", 2, 10), ("nonsense", 2, 4)] {
+            let open = std::sync::Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+            let counts = open.clone();
+            // Each answer is late, so that those which may overlap do.
+            let proxy = Proxy::start(registry.port, move |request, _| {
+                if request.is_blob() {
+                    let now = counts.0.fetch_add(1, SeqCst) + 1;
+                    counts.1.fetch_max(now, SeqCst);
+                    std::thread::sleep(std::time::Duration::from_millis(150));
+                    counts.0.fetch_sub(1, SeqCst);
+                }
+                Fault::None
+            });
+            s.cd(["install", &proxy.reference("app:1")]).env("CD_DOWNLOAD_WORKERS", workers).run().ok();
+            let most = open.1.load(SeqCst);
+            assert!((at_least..=at_most).contains(&most), "{workers}: {most} at once");
+            s.cd(["remove", "app"]).run().ok();
+            s.cd(["clear-cache"]).run().ok();
+        }
+    });
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used_except_where_it_says() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("proxied").push(&registry, "app:1");
+        // It alone knows the host, and leads to the registry whoever asks for a tunnel there.
+        let port = registry.port;
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let proxy = http::Server::start(move |request, out| {
+            log.lock().expect("log").push(format!("{} {}", request.method, request.path));
+            let mut registry = http::connect(port)?;
+            out.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            let (mut from, mut to) = (out.try_clone()?, registry.try_clone()?);
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::io::copy(&mut registry, out)?;
+            Ok(false)
+        });
+        let install = |variable: &str, value: &str| {
+            let cd = s.cd(["install", "--allow-insecure", "registry.test:5000/app:1"]);
+            let address = format!("http://127.0.0.1:{}", proxy.port);
+            cd.env("http_proxy", &address)
+                .env("https_proxy", address)
+                .env("CD_DOWNLOAD_MAX_RETRIES", "0")
+                .env(variable, value)
+        };
+        install("no_proxy", "other.test,.test").run().fails(&["registry.test"]);
+        assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
+        install("no_proxy", "other.test").run().ok();
+        assert_eq!(hello(s, "app"), "proxied");
+        assert!(asked.lock().unwrap().contains(&"CONNECT registry.test:5000".to_owned()));
     });
 }
