@@ -200,6 +200,9 @@ impl Container {
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
+        // Nobody sets a session up now; whoever waits for the container finds that its lock has no name any more.
+        files::remove(&self.layout.setup_lock(&self.name))?;
+        files::remove(&self.layout.lock(&self.name))?;
         let prefix = self.name.as_str();
         scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
     }

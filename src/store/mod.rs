@@ -8,6 +8,7 @@ mod blobs;
 mod cache;
 mod container;
 mod files;
+mod flush;
 mod images;
 mod layout;
 mod lock;

@@ -6,7 +6,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,7 +45,7 @@ impl Scratch {
         &self.path
     }
 
-    pub(super) fn as_fd(&self) -> impl AsFd + '_ {
+    pub(super) fn as_file(&self) -> &File {
         &self.directory
     }
 

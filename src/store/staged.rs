@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, fstatfs, open, syncfs};
 use serde_json::Value;
 
 use super::container::{INDEX, SIZE, exists};
+use super::flush::Flusher;
 use super::lock::{self, Lock};
 use super::scratch::{self, Scratch};
 use super::{Container, Layout, Name, files};
@@ -18,6 +19,7 @@ use crate::rootfs::Rootfs;
 pub struct Staged {
     layout: Layout,
     name: Name,
+    flusher: Flusher,
     scratch: Scratch,
     rootfs: Rootfs,
     _lock: Lock,
@@ -39,7 +41,8 @@ impl Staged {
         let scratch = Scratch::new(&staging, name)?;
         refuse_filesystem(&scratch)?;
         let rootfs = make_root(&scratch, name)?;
-        Ok(Staged { layout: layout.clone(), name: name.clone(), scratch, rootfs, _lock: lock })
+        let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
+        Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, _lock: lock })
     }
 
     /// Its name.
@@ -73,7 +76,8 @@ impl Staged {
         let size = self.rootfs.disk_usage().attempt(|| "measure the new container")?;
         files::write(&directory.join(SIZE), size.to_string().as_bytes(), 0o644)?;
         // A name must not appear before its files are on disk: a phone loses power when it likes.
-        syncfs(self.scratch.as_fd()).attempt(|| "write the new container to disk")?;
+        drop(self.flusher);
+        syncfs(self.scratch.as_file()).attempt(|| "write the new container to disk")?;
         let target = self.layout.container(&self.name);
         files::make_dir(&self.layout.containers())?;
         if target.symlink_metadata().is_ok() {
@@ -103,7 +107,7 @@ fn make_root(scratch: &Scratch, name: &Name) -> Result<Rootfs> {
 
 /// Filesystems without owners, modes, links or devices cannot hold a guest (statfs(2), linux/magic.h).
 fn refuse_filesystem(scratch: &Scratch) -> Result<()> {
-    let found = fstatfs(scratch.as_fd()).attempt(|| format!("look at '{}'", scratch.path().display()))?;
+    let found = fstatfs(scratch.as_file()).attempt(|| format!("look at '{}'", scratch.path().display()))?;
     let name = match unfit(found.f_type as u32) {
         Some(name) => name,
         None => return Ok(()),
