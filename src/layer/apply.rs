@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt;
 
 use super::Options;
-use super::entry::{Entry, Kind};
+use super::entry::Kind;
 use super::name::Name;
 use super::read::Reader;
 use super::target::Target;
@@ -45,29 +45,22 @@ pub(super) fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &
             })?;
         }
         applied += 1;
-        apply_entry(&entry, &mut reader, target, options).attempt(|| format!("entry '{original}'"))?;
+        if entry.name.is_root() && entry.kind != Kind::Directory {
+            return Err(Error::invalid(format!(
+                "entry '{original}' stands for the root, but is no directory"
+            )));
+        }
+        let meaning = if options.whiteouts { meaning(&entry.name) } else { Ok(Meaning::Ordinary) };
+        match meaning.attempt(|| format!("entry '{original}'"))? {
+            Meaning::Ordinary => target.put(&entry, &mut reader.content())?,
+            Meaning::Whiteout(name) => target.hide(&name)?,
+            Meaning::Opaque(directory) => target.hide_children(&directory)?,
+            Meaning::Ignored => {}
+        }
     }
     reader.drain()?;
     target.end()?;
     Ok(applied)
-}
-
-fn apply_entry<R: BufRead>(
-    entry: &Entry,
-    reader: &mut Reader<R>,
-    target: &mut dyn Target,
-    options: &Options,
-) -> Result<()> {
-    if entry.name.is_root() && entry.kind != Kind::Directory {
-        return Err(Error::invalid("stands for the root, but is no directory"));
-    }
-    let meaning = if options.whiteouts { meaning(&entry.name)? } else { Meaning::Ordinary };
-    match meaning {
-        Meaning::Ordinary => target.put(entry, &mut reader.content()),
-        Meaning::Whiteout(name) => target.hide(&name),
-        Meaning::Opaque(directory) => target.hide_children(&directory),
-        Meaning::Ignored => Ok(()),
-    }
 }
 
 fn meaning(name: &Name) -> Result<Meaning> {

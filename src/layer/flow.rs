@@ -1,4 +1,5 @@
-//! The uncompressed stream between two threads: one inflates and hashes, the other parses and writes.
+//! The uncompressed stream between two threads: one inflates, the other hashes, parses and writes. Inflating
+//! takes the longest, so nothing else is done there.
 //!
 //! Buffers go round: at most [`QUEUE`] + 2 of them exist.
 
@@ -30,42 +31,50 @@ pub(super) struct Consumer {
     current: Option<Chunk>,
     position: usize,
     failed: bool,
+    hasher: Hasher,
+    total: u64,
 }
 
 pub(super) fn flow() -> (Producer, Consumer) {
     let (full_in, full_out) = sync_channel(QUEUE);
     let (empty_in, empty_out) = channel();
-    let consumer = Consumer { full: full_out, empty: empty_in, current: None, position: 0, failed: false };
+    let consumer = Consumer {
+        full: full_out,
+        empty: empty_in,
+        current: None,
+        position: 0,
+        failed: false,
+        hasher: Hasher::new(Algorithm::Sha256),
+        total: 0,
+    };
     (Producer { full: full_in, empty: empty_out }, consumer)
 }
 
 impl Producer {
-    /// Inflates `layer` until its end, its failure, or the consumer's. Returns the digest and the number of the
-    /// uncompressed bytes; both mean nothing unless the consumer read to the end without an error.
-    pub(super) fn run(self, layer: impl Read + Send) -> (Digest, u64) {
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        let mut total = 0;
-        if let Err(error) = self.pump(layer, &mut hasher, &mut total) {
+    /// Inflates `layer` until its end, its failure, or the consumer's.
+    pub(super) fn run(self, layer: impl Read + Send) {
+        if let Err(error) = self.pump(layer) {
             // When nobody listens any more, the consumer has an error of its own to tell.
             let _ = self.full.send(Err(error));
         }
-        (hasher.finish(), total)
     }
 
-    fn pump(&self, layer: impl Read + Send, hasher: &mut Hasher, total: &mut u64) -> io::Result<()> {
+    fn pump(&self, layer: impl Read + Send) -> io::Result<()> {
         let mut plain = decompress(layer).map_err(io::Error::other)?;
         loop {
             let mut bytes = self.empty.try_recv().unwrap_or_else(|_| vec![0; CHUNK].into());
             let length = fill(&mut plain, &mut bytes)?;
-            if length == 0 {
-                return Ok(());
-            }
-            hasher.update(&bytes[..length]);
-            *total += length as u64;
-            if self.full.send(Ok(Chunk { bytes, length })).is_err() {
+            if length == 0 || self.full.send(Ok(Chunk { bytes, length })).is_err() {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Consumer {
+    /// The digest and the number of the bytes received: of all of them, when it was read to its end.
+    pub(super) fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.total)
     }
 }
 
@@ -96,7 +105,12 @@ impl BufRead for Consumer {
             }
             self.position = 0;
             match self.full.recv() {
-                Ok(chunk) => self.current = Some(chunk.inspect_err(|_| self.failed = true)?),
+                Ok(chunk) => {
+                    let chunk = chunk.inspect_err(|_| self.failed = true)?;
+                    self.hasher.update(&chunk.bytes[..chunk.length]);
+                    self.total += chunk.length as u64;
+                    self.current = Some(chunk);
+                }
                 Err(_) => return Ok(&[]),
             }
         }

@@ -61,14 +61,14 @@ pub struct Applied {
 /// [`Error`] inside its `io::Error` comes out as it is.
 pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options) -> Result<Applied> {
     thread::scope(|scope| {
-        let (producer, consumer) = flow::flow();
-        let inflate = thread::Builder::new()
+        let (producer, mut consumer) = flow::flow();
+        thread::Builder::new()
             .name("inflate".into())
             .spawn_scoped(scope, move || producer.run(layer))
             .map_err(|error| Error::io("start a thread", error))?;
-        let entries = apply::apply_tar(consumer, target, options);
-        let (diff_id, bytes) = inflate.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(Applied { diff_id, bytes, entries: entries? })
+        let entries = apply::apply_tar(&mut consumer, target, options)?;
+        let (diff_id, bytes) = consumer.finish();
+        Ok(Applied { diff_id, bytes, entries })
     })
 }
 

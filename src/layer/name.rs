@@ -22,13 +22,9 @@ pub struct Name(Vec<u8>);
 impl Name {
     /// Checks and normalizes a name as it stands in an archive. The error names it.
     pub fn parse(raw: &[u8]) -> Result<Name> {
-        let refuse = |why: &str| Err(Error::invalid(format!("entry '{}' {why}", Escaped(raw))));
+        let refuse = |why: &str| Err(Error::invalid(format!("the name '{}' {why}", Escaped(raw))));
         if raw.len() > MAX_LENGTH {
-            return Err(Error::invalid(format!(
-                "entry '{}...' has a name of {} bytes, more than a path can have",
-                Escaped(&raw[..64]),
-                raw.len()
-            )));
+            return refuse("is longer than a path can be");
         }
         let mut name = Vec::with_capacity(raw.len());
         let mut depth = 0;
@@ -36,7 +32,7 @@ impl Name {
             match component {
                 b"" | b"." => continue,
                 b".." => return refuse("climbs with '..'"),
-                _ if component.contains(&0) => return refuse("has a NUL in its name"),
+                _ if component.contains(&0) => return refuse("has a NUL in it"),
                 _ => {}
             }
             if depth == MAX_DEPTH {
@@ -135,11 +131,16 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Bytes from an archive for a terminal: control characters and what is not UTF-8 are escaped.
+/// Bytes from an archive for a message: control characters and what is not UTF-8 are escaped, the middle of what
+/// is long is left out.
 pub(super) struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() > 256 {
+            let (head, tail) = (&self.0[..100], &self.0[self.0.len() - 100..]);
+            return write!(f, "{}...{}", Escaped(head), Escaped(tail));
+        }
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
                 if character.is_control() {
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_climbs_or_cannot_be_a_path_is_refused() {
-        assert_eq!(name(b"a/../\x1b[31m"), "! entry 'a/../\\u{1b}[31m' climbs with '..'");
+        assert_eq!(name(b"a/../\x1b[31m"), "! the name 'a/../\\u{1b}[31m' climbs with '..'");
         assert!(name(b"a\0b").starts_with('!'));
         assert!(name(&[b'x'; 4096]).starts_with('!'));
         assert!(name(&b"d/".repeat(513)).starts_with('!'));

@@ -26,6 +26,7 @@ pub struct Reader<R> {
     input: R,
     globals: Records,
     body: Body,
+    begun: bool,
     ended: bool,
 }
 
@@ -54,7 +55,7 @@ struct Extensions {
 impl<R: BufRead> Reader<R> {
     /// Reads uncompressed tar.
     pub fn new(input: R) -> Reader<R> {
-        Reader { input, globals: Records::default(), body: Body::default(), ended: false }
+        Reader { input, globals: Records::default(), body: Body::default(), begun: false, ended: false }
     }
 
     /// The next entry; what was left of the last one's contents is skipped. None at the end of the archive: two
@@ -93,8 +94,14 @@ impl<R: BufRead> Reader<R> {
                 return Err(Error::invalid("the archive goes on after a zero block"));
             }
         } else if !self.ended && !header::has_valid_checksum(header.as_bytes()) {
-            return Err(Error::invalid("the archive is damaged: a header's checksum is wrong"));
+            let what = if self.begun {
+                "the archive is damaged: a header's checksum is wrong"
+            } else {
+                "not a tar archive"
+            };
+            return Err(Error::invalid(what));
         }
+        self.begun = true;
         Ok((!self.ended).then_some(header))
     }
 
@@ -125,10 +132,12 @@ impl<R: BufRead> Reader<R> {
                 return Ok(None);
             }
             let raw_name = extensions.name(header);
+            let name = Name::parse(&raw_name)?;
+            let is_directory = raw_name.ends_with(b"/");
             return self
-                .entry(header, std::mem::take(extensions), &raw_name)
-                .attempt(|| format!("entry '{}'", Escaped(&raw_name[..raw_name.len().min(4096)])))
-                .map(Some);
+                .entry(header, std::mem::take(extensions), name, is_directory)
+                .map(Some)
+                .attempt(|| format!("entry '{}'", Escaped(&raw_name)));
         }
         let text = self.extension(field(&header.as_old().size, "size")?)?;
         match kind {
@@ -162,7 +171,14 @@ impl<R: BufRead> Reader<R> {
         Ok(text)
     }
 
-    fn entry(&mut self, header: &Header, extensions: Extensions, raw_name: &[u8]) -> Result<Entry> {
+    /// `is_directory`: the name says so, as in archives from before directories had a type.
+    fn entry(
+        &mut self,
+        header: &Header,
+        extensions: Extensions,
+        name: Name,
+        is_directory: bool,
+    ) -> Result<Entry> {
         let old = header.as_old();
         let Extensions { records, long_link, .. } = extensions;
         let link = || {
@@ -171,7 +187,7 @@ impl<R: BufRead> Reader<R> {
         };
         let device = || header::device(header).ok_or_else(|| Error::invalid("malformed device number"));
         let kind = match header.entry_type().as_byte() {
-            b'\0' | b'0' | b'7' if raw_name.ends_with(b"/") => Kind::Directory,
+            b'\0' | b'0' | b'7' if is_directory => Kind::Directory,
             b'\0' | b'0' | b'7' | b'S' => Kind::File { size: 0 },
             b'1' => Kind::HardLink(Name::parse(&link())?),
             b'2' => Kind::Symlink(std::os::unix::ffi::OsStringExt::from_vec(link())),
@@ -185,7 +201,7 @@ impl<R: BufRead> Reader<R> {
             }
         };
         let mut entry = Entry {
-            name: Name::parse(raw_name)?,
+            name,
             kind,
             mode: (field::<i64>(&old.mode, "mode")? & 0o7777) as u32,
             uid: id(records.uid, &old.uid, "uid")?,
@@ -303,6 +319,12 @@ impl Content<'_> {
     /// ascend; what lies between them are holes, and a hole may end the file.
     pub fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
         self.lend(usize::MAX).map_err(read_error)
+    }
+
+    /// Whether a file of this size has no holes.
+    pub(super) fn is_whole(&self, size: u64) -> bool {
+        let whole = Extent { offset: 0, length: size };
+        size == 0 || self.body.extents == [whole]
     }
 
     fn lend(&mut self, most: usize) -> io::Result<Option<(u64, &[u8])>> {

@@ -13,7 +13,7 @@ use super::entry::{Entry, Kind};
 use super::name::Name;
 use super::read::Content;
 use super::target::{self, Step, Steps, Target};
-use crate::error::{Error, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::rootfs::{FileType, Timestamp};
 
 /// What stands at a path of an [`Index`].
@@ -282,6 +282,35 @@ impl Index {
         }
     }
 
+    fn put_entry(&mut self, entry: &Entry) -> Result<()> {
+        let Some((directory, name)) = entry.name.split() else {
+            self.inode_mut(ROOT).describe(entry);
+            return Ok(());
+        };
+        target::walk(self, directory, true)?;
+        let directory = self.here();
+        let data = match &entry.kind {
+            Kind::HardLink(to) => return self.put_hard_link(name, to),
+            Kind::Directory => {
+                if let Some(old) = self.child(directory, name).filter(|old| self.is_directory(old.inode)) {
+                    self.inode_mut(old.inode).describe(entry);
+                    self.touch(directory, name);
+                    return Ok(());
+                }
+                Data::Directory(Vec::new())
+            }
+            Kind::File { size } => Data::File(*size),
+            Kind::Symlink(to) => Data::Symlink(self.add_text(to.as_bytes())?),
+            Kind::Fifo => Data::Fifo,
+            &Kind::Character(major, minor) => Data::Character(major, minor),
+            &Kind::Block(major, minor) => Data::Block(major, minor),
+        };
+        let mut inode = Inode::new(data, 0);
+        inode.describe(entry);
+        let inode = self.allocate(inode)?;
+        self.link(directory, name, inode)
+    }
+
     fn put_hard_link(&mut self, name: &[u8], to: &Name) -> Result<()> {
         let not_there = || Error::invalid(format!("is a hard link to '{to}', which does not exist"));
         let directory = self.here();
@@ -334,32 +363,7 @@ impl Target for Index {
     }
 
     fn put(&mut self, entry: &Entry, _: &mut Content<'_>) -> Result<()> {
-        let Some((directory, name)) = entry.name.split() else {
-            self.inode_mut(ROOT).describe(entry);
-            return Ok(());
-        };
-        target::walk(self, directory, true)?;
-        let directory = self.here();
-        let data = match &entry.kind {
-            Kind::HardLink(to) => return self.put_hard_link(name, to),
-            Kind::Directory => {
-                if let Some(old) = self.child(directory, name).filter(|old| self.is_directory(old.inode)) {
-                    self.inode_mut(old.inode).describe(entry);
-                    self.touch(directory, name);
-                    return Ok(());
-                }
-                Data::Directory(Vec::new())
-            }
-            Kind::File { size } => Data::File(*size),
-            Kind::Symlink(to) => Data::Symlink(self.add_text(to.as_bytes())?),
-            Kind::Fifo => Data::Fifo,
-            &Kind::Character(major, minor) => Data::Character(major, minor),
-            &Kind::Block(major, minor) => Data::Block(major, minor),
-        };
-        let mut inode = Inode::new(data, 0);
-        inode.describe(entry);
-        let inode = self.allocate(inode)?;
-        self.link(directory, name, inode)
+        self.put_entry(entry).attempt(|| format!("entry '{}'", entry.name))
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {

@@ -1,19 +1,22 @@
 //! Writes entries into a guest's root, through descriptors alone: names are walked component by component and no
-//! step follows a link ([`target::walk`] does, inside the root), so no archive reaches outside.
+//! step follows a link ([`super::target::walk`] does, inside the root), so no archive reaches outside.
 //!
 //! The directories on the way to the last entry stay open, and each remembers the modification time it must have
 //! in the end: its last entry's, or, when a layer changes its content without mentioning it, the one it had. The
 //! time is set when the directory is closed, so nothing has to be remembered of directories long left.
+//!
+//! Small files are made by a [`Pool`] of threads; everything else happens here, in the archive's order, and waits
+//! for the files that it depends on.
 
+mod directories;
+mod file;
 mod fresh;
+mod pool;
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::os::unix::ffi::OsStrExt;
 
 use super::entry::{Entry, Kind};
 use super::name::{Escaped, Name};
@@ -21,8 +24,14 @@ use super::read::Content;
 use super::target::{self, Step, Steps, Target};
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::rootfs::{self, Dir, FileType, Metadata, Rootfs, Timestamp};
+use crate::rootfs::{self, Dir, FileType, Metadata, Rootfs};
+use directories::{Open, is_no_directory};
+use file::{Done, Job, Outcome, Refused, stat};
 use fresh::Fresh;
+use pool::Pool;
+
+/// Files up to this size, in bytes, are made by the pool.
+const SMALL: u64 = 64 << 10;
 
 /// Writes entries into a guest's root.
 pub struct RootfsTarget<'a> {
@@ -32,25 +41,18 @@ pub struct RootfsTarget<'a> {
     open: Vec<Open>,
     /// The position: an index into `open`.
     at: usize,
+    /// Directories left whose last files are still being made.
+    left: Vec<Open>,
     /// The directory part that led to the position, and nothing has changed what it means since.
     last: Option<Vec<u8>>,
     /// What this layer made; none while there is nothing below the layer.
     fresh: Option<Fresh>,
     layers: u32,
+    pool: Pool,
+    /// Whether the pool's failure was the cause of ours: it names its own entry.
+    pool_failed: bool,
     /// Whether the user knows that attributes are refused.
     warned: bool,
-}
-
-/// A directory that is being worked in.
-struct Open {
-    name: Vec<u8>,
-    dir: Arc<Dir>,
-    /// Names it in [`Fresh`].
-    key: u64,
-    /// What must stand there when it is closed.
-    mtime: Timestamp,
-    /// Whether the kernel has changed it since.
-    changed: bool,
 }
 
 impl<'a> RootfsTarget<'a> {
@@ -61,59 +63,81 @@ impl<'a> RootfsTarget<'a> {
             report,
             open: Vec::new(),
             at: 0,
+            left: Vec::new(),
             last: None,
             fresh: None,
             layers: 0,
+            pool: Pool::new(),
+            pool_failed: false,
             warned: false,
         }
     }
 
     /// Sets what must come last (directory times), after the last layer.
     pub fn finish(mut self) -> Result<()> {
+        self.settle()?;
         self.close(0)
     }
 
-    /// Closes the open directories from an index on, the innermost first.
-    fn close(&mut self, from: usize) -> Result<()> {
-        while self.open.len() > from {
-            if let Some(open) = self.open.pop()
-                && open.changed
-            {
-                rootfs::set_mtime(open.dir.as_fd(), open.mtime)
-                    .attempt(|| format!("set the time of directory '{}'", Escaped(&open.name)))?;
+    /// Waits for all files under way, and closes the directories that only waited for them.
+    fn settle(&mut self) -> Result<()> {
+        self.reap(true)?;
+        self.close_left()
+    }
+
+    /// Takes note of files that the pool has made: of all, or of those that are ready.
+    fn reap(&mut self, mut all: bool) -> Result<()> {
+        let mut occupied = Vec::new();
+        while let Some(outcome) = self.pool.finished(all) {
+            match outcome {
+                Outcome::Done(done) => self.conclude(done)?,
+                // What stands there may be a directory in which other files are being made.
+                Outcome::Occupied(job) => {
+                    all = true;
+                    occupied.push(job);
+                }
             }
         }
-        if from == 0 {
-            self.top();
-        }
+        occupied.into_iter().try_for_each(|job| self.make_room(job))
+    }
+
+    /// Makes a file where something stands: removes that, and closes what may be open below it.
+    fn make_room(&mut self, job: Job) -> Result<()> {
+        self.forget_below()?;
+        let (_, leaf) = job.entry.name.split().unwrap_or_default();
+        let removed = remove(&job.dir, OsStr::from_bytes(leaf));
+        let outcome = match removed {
+            Ok(()) => job.run(),
+            Err(_) => Outcome::Occupied(job),
+        };
+        self.conclude(match outcome {
+            Outcome::Done(done) => done,
+            Outcome::Occupied(Job { place, entry, .. }) => {
+                let error = removed.err().unwrap_or_else(|| io::ErrorKind::AlreadyExists.into());
+                let result = Err(Error::io("replace what stands there", error));
+                Done { place, entry, result }
+            }
+        })
+    }
+
+    fn conclude(&mut self, done: Done) -> Result<()> {
+        let refused = done.result.map_err(|error| {
+            self.pool_failed = true;
+            error.context(format!("entry '{}'", done.entry.name))
+        })?;
+        self.warn(&done.entry, refused);
         Ok(())
     }
 
-    fn here(&mut self) -> &mut Open {
-        &mut self.open[self.at]
-    }
-
-    /// Goes to a directory that is made if it is missing.
-    fn enter(&mut self, directory: &[u8]) -> Result<()> {
-        if self.last.as_deref() != Some(directory) {
-            target::walk(self, directory, true)?;
-            let last = self.last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(directory);
+    /// Most refusals are of the whole filesystem, so one says enough.
+    fn warn(&mut self, entry: &Entry, refused: Option<Refused>) {
+        if let Some(Refused { key, error }) = refused
+            && !self.warned
+        {
+            self.warned = true;
+            let error = Error::io(format!("set '{}' of '{}'", Escaped(key.as_bytes()), entry.name), error);
+            self.report.warn(&format!("{error}; other extended attributes may be missing, too"));
         }
-        self.here().changed = true;
-        Ok(())
-    }
-
-    /// Opens a directory below the position and goes there.
-    fn push(&mut self, name: &[u8], dir: Dir) -> Result<Metadata> {
-        let metadata = stat(&dir)?;
-        let key = Fresh::key(self.here().key, name);
-        let open =
-            Open { name: name.to_vec(), dir: Arc::new(dir), key, mtime: metadata.mtime, changed: false };
-        self.open.push(open);
-        self.at += 1;
-        Ok(metadata)
     }
 
     /// Notes that this layer made `name` at the position, or the position itself.
@@ -126,6 +150,7 @@ impl<'a> RootfsTarget<'a> {
 
     /// Makes something at the position, in place of what may stand there.
     fn replace<T>(&mut self, name: &[u8], make: impl Fn(&Dir, &OsStr) -> io::Result<T>) -> Result<T> {
+        self.wait_for(name)?;
         let dir = self.here().dir.clone();
         let leaf = OsStr::from_bytes(name);
         let made = match make(&dir, leaf) {
@@ -140,15 +165,8 @@ impl<'a> RootfsTarget<'a> {
         made.attempt(|| "create it")
     }
 
-    /// Before something at the position is removed or replaced: what is open below may go with it, and names may
-    /// come to mean something else.
-    fn forget_below(&mut self) -> Result<()> {
-        self.close(self.at + 1)?;
-        self.last = None;
-        Ok(())
-    }
-
     fn put_directory(&mut self, entry: &Entry, name: &[u8]) -> Result<()> {
+        self.wait_for(name)?;
         let dir = self.here().dir.clone();
         let leaf = OsStr::from_bytes(name);
         let create = |dir: &Dir, leaf: &OsStr| dir.create_dir(leaf, entry.mode & 0o777);
@@ -179,8 +197,9 @@ impl<'a> RootfsTarget<'a> {
     /// Gives the directory at the position what an entry says of it; the time comes when it is closed.
     fn set_directory(&mut self, entry: &Entry, metadata: &Metadata) -> Result<()> {
         let dir = self.here().dir.clone();
-        set_owner_and_mode(&*dir, entry, metadata)?;
-        self.set_xattrs(entry, |key, value| rootfs::set_xattr(dir.as_fd(), key, value))?;
+        file::set_owner_and_mode(&*dir, entry, metadata)?;
+        let refused = file::set_xattrs(entry, |key, value| rootfs::set_xattr(dir.as_fd(), key, value))?;
+        self.warn(entry, refused);
         let here = self.here();
         here.mtime = entry.mtime;
         here.changed = true;
@@ -203,11 +222,32 @@ impl<'a> RootfsTarget<'a> {
     }
 
     fn put_file(&mut self, entry: &Entry, name: &[u8], size: u64, content: &mut Content<'_>) -> Result<()> {
-        let file = self.replace(name, |dir, leaf| dir.create_file(leaf, entry.mode & 0o777))?;
-        fill(&file, size, content)?;
-        set_owner_and_mode(&file, entry, &stat(&file)?)?;
-        self.set_xattrs(entry, |key, value| rootfs::set_xattr(&file, key, value))?;
-        rootfs::set_mtime(&file, entry.mtime).attempt(|| "set its time")
+        if size > SMALL || !content.is_whole(size) {
+            let file = self.replace(name, |dir, leaf| file::create(dir, leaf, entry))?;
+            file::fill(&file, size, content)?;
+            let refused = file::describe(&file, entry)?;
+            self.warn(entry, refused);
+            return Ok(());
+        }
+        self.wait_for(name)?;
+        self.mark(Some(name));
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        while let Some((_, run)) = content.chunk()? {
+            bytes.extend_from_slice(run);
+        }
+        let (place, dir) = (self.place(name), self.here().dir.clone());
+        let job = Job { dir, place, entry: entry.clone(), content: bytes };
+        match self.pool.make(job) {
+            None => Ok(()),
+            Some(Outcome::Done(done)) => self.conclude(done),
+            Some(Outcome::Occupied(job)) => self.make_room(job),
+        }
+    }
+
+    /// Waits for a file of this name at the position, if one is under way.
+    fn wait_for(&mut self, name: &[u8]) -> Result<()> {
+        let place = self.place(name);
+        if self.pool.is_pending(place) { self.settle() } else { Ok(()) }
     }
 
     /// What cannot be opened: links, pipes, devices.
@@ -227,7 +267,8 @@ impl<'a> RootfsTarget<'a> {
         if metadata.file_type != FileType::Symlink && metadata.mode != entry.mode {
             dir.chmod(leaf, entry.mode).attempt(|| "set its mode")?;
         }
-        self.set_xattrs(entry, |key, value| dir.set_xattr(leaf, key, value))?;
+        let refused = file::set_xattrs(entry, |key, value| dir.set_xattr(leaf, key, value))?;
+        self.warn(entry, refused);
         dir.set_mtime(leaf, entry.mtime).attempt(|| "set its time")
     }
 
@@ -238,8 +279,10 @@ impl<'a> RootfsTarget<'a> {
         if to_directory != directory && !target::walk(self, to_directory, false)? {
             return Err(not_there());
         }
+        self.wait_for(to_name)?;
         let to_dir = self.here().dir.clone();
         self.enter(directory)?;
+        self.wait_for(name)?;
         let to_leaf = OsStr::from_bytes(to_name);
         let found = match to_dir.metadata(to_leaf) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_there()),
@@ -269,33 +312,6 @@ impl<'a> RootfsTarget<'a> {
         }
     }
 
-    /// Attributes that a filesystem refuses are no reason to fail: most programs never miss them.
-    fn set_xattrs(&mut self, entry: &Entry, set: impl Fn(&OsStr, &[u8]) -> io::Result<()>) -> Result<()> {
-        for (key, value) in &entry.xattrs {
-            if is_hosts_own(key) {
-                continue;
-            }
-            let Err(error) = set(key, value) else { continue };
-            let refused = matches!(
-                error.raw_os_error(),
-                Some(libc::ENOTSUP | libc::EPERM | libc::EACCES | libc::EINVAL | libc::ENOSYS)
-            );
-            if !refused {
-                return Err(Error::io(format!("set its extended attribute '{}'", key.display()), error));
-            }
-            if !self.warned {
-                self.warned = true;
-                self.report.warn(&format!(
-                    "the extended attribute '{}' of '{}' was refused ({}); others may be missing too",
-                    Escaped(key.as_bytes()),
-                    entry.name,
-                    Error::io("set it", error),
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Removes `name` in `dir` as far as lower layers made it.
     fn prune(&self, dir: &Dir, key: u64, name: &OsStr) -> io::Result<()> {
         let key = Fresh::key(key, name.as_bytes());
@@ -322,9 +338,7 @@ impl<'a> RootfsTarget<'a> {
 impl Target for RootfsTarget<'_> {
     fn begin(&mut self) -> Result<()> {
         if self.open.is_empty() {
-            let dir = self.rootfs.dir("/").attempt(|| "open the root")?;
-            let mtime = stat(&dir)?.mtime;
-            self.open.push(Open { name: Vec::new(), dir: Arc::new(dir), key: 0, mtime, changed: false });
+            self.open.push(Open::root(self.rootfs.dir("/").attempt(|| "open the root")?)?);
         }
         self.last = None;
         self.layers += 1;
@@ -334,21 +348,12 @@ impl Target for RootfsTarget<'_> {
     }
 
     fn put(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
-        let Some((directory, name)) = entry.name.split() else {
-            self.top();
-            let metadata = stat(&self.here().dir)?;
-            return self.set_directory(entry, &metadata);
-        };
-        self.enter(directory)?;
-        match &entry.kind {
-            Kind::Directory => self.put_directory(entry, name),
-            Kind::File { size } => self.put_file(entry, name, *size, content),
-            Kind::Symlink(to) => self.put_special(entry, name, |dir, leaf| dir.symlink(leaf, to)),
-            Kind::HardLink(to) => self.put_hard_link(entry, name, to),
-            &Kind::Fifo => self.put_node(entry, name, FileType::Fifo, (0, 0)),
-            &Kind::Character(major, minor) => self.put_node(entry, name, FileType::Character, (major, minor)),
-            &Kind::Block(major, minor) => self.put_node(entry, name, FileType::Block, (major, minor)),
-        }
+        self.reap(false)?;
+        let put = self.put_entry(entry, content);
+        put.map_err(|error| match self.pool_failed {
+            true => error,
+            false => error.context(format!("entry '{}'", entry.name)),
+        })
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {
@@ -376,113 +381,34 @@ impl Target for RootfsTarget<'_> {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.settle()?;
         self.fresh = None;
         Ok(())
     }
 }
 
 impl RootfsTarget<'_> {
+    fn put_entry(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
+        let Some((directory, name)) = entry.name.split() else {
+            self.top();
+            let metadata = stat(&self.here().dir)?;
+            return self.set_directory(entry, &metadata);
+        };
+        self.enter(directory)?;
+        match &entry.kind {
+            Kind::Directory => self.put_directory(entry, name),
+            Kind::File { size } => self.put_file(entry, name, *size, content),
+            Kind::Symlink(to) => self.put_special(entry, name, |dir, leaf| dir.symlink(leaf, to)),
+            Kind::HardLink(to) => self.put_hard_link(entry, name, to),
+            &Kind::Fifo => self.put_node(entry, name, FileType::Fifo, (0, 0)),
+            &Kind::Character(major, minor) => self.put_node(entry, name, FileType::Character, (major, minor)),
+            &Kind::Block(major, minor) => self.put_node(entry, name, FileType::Block, (major, minor)),
+        }
+    }
+
     fn put_node(&mut self, entry: &Entry, name: &[u8], file_type: FileType, rdev: (u32, u32)) -> Result<()> {
         self.put_special(entry, name, |dir, leaf| dir.mknod(leaf, file_type, entry.mode & 0o777, rdev))
     }
-}
-
-impl Steps for RootfsTarget<'_> {
-    fn top(&mut self) {
-        self.at = 0;
-        self.last = None;
-    }
-
-    fn up(&mut self) {
-        self.at = self.at.saturating_sub(1);
-    }
-
-    fn down(&mut self, name: &[u8], make: bool) -> Result<Step> {
-        if self.open.get(self.at + 1).is_some_and(|below| below.name == name) {
-            self.at += 1;
-            if make {
-                self.mark(None);
-            }
-            return Ok(Step::Entered);
-        }
-        self.close(self.at + 1)?;
-        let dir = self.here().dir.clone();
-        let leaf = OsStr::from_bytes(name);
-        let found = match dir.dir(leaf) {
-            Ok(found) => found,
-            Err(error) if is_no_directory(&error) => {
-                match dir.metadata(leaf).map(|there| there.file_type) {
-                    Ok(FileType::Symlink) => {
-                        let target =
-                            dir.read_link(leaf).attempt(|| format!("read the link '{}'", Escaped(name)))?;
-                        return Ok(Step::Link(target.into_vec()));
-                    }
-                    _ if !make => return Ok(Step::Missing),
-                    _ => {}
-                }
-                self.here().changed = true;
-                self.replace(name, |dir, leaf| dir.create_dir(leaf, 0o755))?;
-                let made = dir.dir(leaf).attempt(|| format!("open the directory '{}'", Escaped(name)))?;
-                let metadata = self.push(name, made)?;
-                let implied = Entry::new("", Kind::Directory)?;
-                self.set_directory(&implied, &metadata)?;
-                return Ok(Step::Entered);
-            }
-            Err(error) => return Err(Error::io(format!("open the directory '{}'", Escaped(name)), error)),
-        };
-        self.push(name, found)?;
-        if make {
-            self.mark(None);
-        }
-        Ok(Step::Entered)
-    }
-}
-
-/// Writes a file's contents. A run of zeros as long as the buffer becomes a hole: an archive cannot fill the disk
-/// with what compressed to nothing.
-fn fill(file: &File, size: u64, content: &mut Content<'_>) -> Result<()> {
-    let mut end = 0;
-    while let Some((offset, bytes)) = content.chunk()? {
-        if bytes.len() >= HOLE && bytes.iter().all(|&byte| byte == 0) {
-            continue;
-        }
-        file.write_all_at(bytes, offset).attempt(|| "write it")?;
-        end = offset + bytes.len() as u64;
-    }
-    if end < size {
-        file.set_len(size).attempt(|| "write it")?;
-    }
-    Ok(())
-}
-
-/// The least run of zeros that is worth a hole.
-const HOLE: usize = 64 << 10;
-
-fn stat(file: impl AsFd) -> Result<Metadata> {
-    rustix::fs::fstat(file).map(Metadata::from).attempt(|| "stat it")
-}
-
-/// The owner first: chown(2) clears setuid and setgid. What is as it should be costs no call.
-fn set_owner_and_mode(file: &impl AsFd, entry: &Entry, metadata: &Metadata) -> Result<()> {
-    let chown = (metadata.uid, metadata.gid) != (entry.uid, entry.gid);
-    if chown {
-        rootfs::chown(file, entry.uid, entry.gid).attempt(|| "set its owner")?;
-    }
-    if metadata.mode != entry.mode || chown && entry.mode & 0o6000 != 0 {
-        rootfs::chmod(file, entry.mode).attempt(|| "set its mode")?;
-    }
-    Ok(())
-}
-
-/// Attributes that mean something to the host, not to the image: SELinux labels are of the host's policy, and
-/// overlayfs's would change what a directory is when it becomes a layer of a mount.
-fn is_hosts_own(key: &OsStr) -> bool {
-    key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.")
-}
-
-/// Nothing there, or something else: `ENOTDIR` and, of a link, `ELOOP`.
-fn is_no_directory(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
 }
 
 fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {

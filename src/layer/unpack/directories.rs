@@ -1,0 +1,189 @@
+//! The directories that are open, and how a name leads through them.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::Arc;
+
+use super::RootfsTarget;
+use super::file::stat;
+use super::fresh::Fresh;
+use crate::error::{Attempt, Error, Result};
+use crate::layer::entry::{Entry, Kind};
+use crate::layer::name::Escaped;
+use crate::layer::target::{self, Step, Steps};
+use crate::rootfs::{self, Dir, FileType, Metadata, Timestamp};
+
+/// How many directories may wait for their last files before the parser waits, too.
+const MAX_LEFT: usize = 64;
+
+/// A directory that is being worked in.
+pub(super) struct Open {
+    name: Vec<u8>,
+    pub(super) dir: Arc<Dir>,
+    /// Names it in [`Fresh`].
+    pub(super) key: u64,
+    /// What must stand there when it is closed.
+    pub(super) mtime: Timestamp,
+    /// Whether the kernel has changed it since.
+    pub(super) changed: bool,
+}
+
+impl Open {
+    pub(super) fn root(dir: Dir) -> Result<Open> {
+        let mtime = stat(&dir)?.mtime;
+        Ok(Open { name: Vec::new(), dir: Arc::new(dir), key: 0, mtime, changed: false })
+    }
+
+    /// Whether a file is still being made in it.
+    fn is_busy(&mut self) -> bool {
+        Arc::get_mut(&mut self.dir).is_none()
+    }
+
+    fn close(self) -> Result<()> {
+        if !self.changed {
+            return Ok(());
+        }
+        rootfs::set_mtime(self.dir.as_fd(), self.mtime)
+            .attempt(|| format!("set the time of the directory '{}'", Escaped(&self.name)))
+    }
+}
+
+impl RootfsTarget<'_> {
+    /// Closes the open directories from an index on, the innermost first. Those in which files are still being
+    /// made are put aside.
+    pub(super) fn close(&mut self, from: usize) -> Result<()> {
+        while self.open.len() > from {
+            let Some(mut open) = self.open.pop() else { break };
+            if open.changed && open.is_busy() {
+                self.left.push(open);
+            } else {
+                open.close()?;
+            }
+        }
+        if self.left.len() > MAX_LEFT {
+            self.close_left()?;
+        }
+        if self.left.len() > MAX_LEFT {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Closes those of the directories put aside that nobody works in any more.
+    pub(super) fn close_left(&mut self) -> Result<()> {
+        let done = self.left.extract_if(.., |open| !open.is_busy()).collect::<Vec<_>>();
+        done.into_iter().try_for_each(Open::close)
+    }
+
+    /// The directory at the position.
+    pub(super) fn here(&mut self) -> &mut Open {
+        &mut self.open[self.at]
+    }
+
+    /// The place of `name` at the position.
+    pub(super) fn place(&mut self, name: &[u8]) -> u64 {
+        Fresh::key(self.here().key, name)
+    }
+
+    /// Goes to a directory that is made if it is missing.
+    pub(super) fn enter(&mut self, directory: &[u8]) -> Result<()> {
+        if self.last.as_deref() != Some(directory) {
+            target::walk(self, directory, true)?;
+            let last = self.last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(directory);
+        }
+        self.here().changed = true;
+        Ok(())
+    }
+
+    /// Goes into a directory below the position that was just opened.
+    pub(super) fn push(&mut self, name: &[u8], dir: Dir) -> Result<Metadata> {
+        let metadata = stat(&dir)?;
+        let key = self.place(name);
+        let (name, dir) = (name.to_vec(), Arc::new(dir));
+        self.open.push(Open { name, dir, key, mtime: metadata.mtime, changed: false });
+        self.at += 1;
+        Ok(metadata)
+    }
+
+    /// Before something at the position is removed or replaced: what is open below may go with it, and names may
+    /// come to mean something else.
+    pub(super) fn forget_below(&mut self) -> Result<()> {
+        self.settle()?;
+        self.close(self.at + 1)?;
+        self.last = None;
+        Ok(())
+    }
+
+    /// A directory that nobody mentioned.
+    fn make_implied(&mut self, name: &[u8]) -> Result<()> {
+        self.here().changed = true;
+        self.replace(name, |dir, leaf| dir.create_dir(leaf, 0o755))?;
+        let made = self.here().dir.dir(OsStr::from_bytes(name)).attempt(|| opening(name))?;
+        let metadata = self.push(name, made)?;
+        self.set_directory(&Entry::new("", Kind::Directory)?, &metadata)
+    }
+}
+
+impl Steps for RootfsTarget<'_> {
+    fn top(&mut self) {
+        self.at = 0;
+        self.last = None;
+    }
+
+    fn up(&mut self) {
+        self.at = self.at.saturating_sub(1);
+    }
+
+    fn down(&mut self, name: &[u8], make: bool) -> Result<Step> {
+        let place = self.place(name);
+        if self.pool.is_pending(place) {
+            self.settle()?;
+        }
+        if self.open.get(self.at + 1).is_some_and(|below| below.key == place) {
+            self.at += 1;
+        } else {
+            self.close(self.at + 1)?;
+            if let Some(left) = self.left.iter().position(|open| open.key == place) {
+                self.open.push(self.left.swap_remove(left));
+                self.at += 1;
+            } else {
+                let dir = self.here().dir.clone();
+                let leaf = OsStr::from_bytes(name);
+                match dir.dir(leaf) {
+                    Ok(found) => {
+                        self.push(name, found)?;
+                    }
+                    Err(error) if is_no_directory(&error) => {
+                        if dir.metadata(leaf).is_ok_and(|there| there.file_type == FileType::Symlink) {
+                            let target = dir.read_link(leaf);
+                            let target = target.attempt(|| format!("read the link '{}'", Escaped(name)))?;
+                            return Ok(Step::Link(target.into_vec()));
+                        }
+                        if !make {
+                            return Ok(Step::Missing);
+                        }
+                        self.make_implied(name)?;
+                    }
+                    Err(error) => return Err(Error::io(opening(name), error)),
+                }
+            }
+        }
+        if make {
+            self.mark(None);
+        }
+        Ok(Step::Entered)
+    }
+}
+
+fn opening(name: &[u8]) -> String {
+    format!("open the directory '{}'", Escaped(name))
+}
+
+/// Nothing there, or something else: `ENOTDIR` and, of a link, `ELOOP`.
+pub(super) fn is_no_directory(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
+}

@@ -1,0 +1,175 @@
+//! Threads that make small regular files beside the one that parses.
+//!
+//! Making files is the kernel's work, most of an installation's time, and goes on on several cores as long as the
+//! directories differ: each is locked while a name is added to it. Order is kept by [`super::RootfsTarget`], which
+//! waits for a file before anything that depends on it.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use super::file::{Job, Outcome};
+
+/// Jobs that may wait, so that there are some for other directories among them.
+const MAX_JOBS: usize = 512;
+/// Contents that may wait, in bytes.
+const MAX_BYTES: usize = 4 << 20;
+/// More writers only meet at the filesystem's journal.
+const MAX_THREADS: usize = 3;
+
+/// The writers. Dropping it waits for them: nothing of ours runs on when a caller goes on to fork.
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    done: Receiver<Outcome>,
+    threads: Vec<JoinHandle<()>>,
+    /// Places of the files under way: one file each.
+    pending: HashSet<u64>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    /// The directories in which somebody is making a file.
+    busy: Vec<RawFd>,
+    closed: bool,
+}
+
+impl Pool {
+    /// One thread fewer than there are processors, since the parser helps when much is waiting. A host that gives
+    /// no threads is served more slowly.
+    pub(super) fn new() -> Pool {
+        let count = thread::available_parallelism().map_or(0, |cores| cores.get() - 1).min(MAX_THREADS);
+        let shared = Arc::<Shared>::default();
+        let (results, done) = channel();
+        let threads = (0..count).map_while(|_| spawn(shared.clone(), results.clone()).ok()).collect();
+        Pool { shared, done, threads, pending: HashSet::new() }
+    }
+
+    /// Takes a job whose place is not pending. When too much is waiting, does one that waits, and says how it ended.
+    pub(super) fn make(&mut self, job: Job) -> Option<Outcome> {
+        if self.threads.is_empty() {
+            return Some(job.run());
+        }
+        self.pending.insert(job.place);
+        let mut queue = self.shared.lock();
+        queue.bytes += job.content.len();
+        queue.jobs.push_back(job);
+        if queue.jobs.len() <= MAX_JOBS && queue.bytes <= MAX_BYTES {
+            drop(queue);
+            self.shared.changed.notify_one();
+            return None;
+        }
+        let job = queue.next()?;
+        drop(queue);
+        let outcome = self.shared.run(job);
+        self.pending.remove(&outcome.place());
+        Some(outcome)
+    }
+
+    /// Whether a file is under way to this place.
+    pub(super) fn is_pending(&self, place: u64) -> bool {
+        self.pending.contains(&place)
+    }
+
+    /// The next finished file: works and waits for one, or takes only what is there. None when none is under way,
+    /// or ready.
+    pub(super) fn finished(&mut self, wait: bool) -> Option<Outcome> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        let outcome = match self.done.try_recv() {
+            Ok(ready) => ready,
+            Err(_) if !wait => return None,
+            Err(_) => {
+                let job = self.shared.lock().next();
+                match job {
+                    Some(job) => self.shared.run(job),
+                    None => self.done.recv().ok()?,
+                }
+            }
+        };
+        self.pending.remove(&outcome.place());
+        Some(outcome)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            if let Err(panic) = thread.join()
+                && !thread::panicking()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// The job that waited longest, of those whose directory nobody works in, else of all.
+    fn next(&mut self) -> Option<Job> {
+        let free = self.jobs.iter().position(|job| !self.busy.contains(&directory(job)));
+        let job = self.jobs.remove(free.unwrap_or(0))?;
+        self.bytes -= job.content.len();
+        self.busy.push(directory(&job));
+        Some(job)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next job; none when there will be no more.
+    fn wait(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            if let Some(job) = queue.next() {
+                return Some(job);
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn run(&self, job: Job) -> Outcome {
+        let directory = directory(&job);
+        let outcome = job.run();
+        let busy = &mut self.lock().busy;
+        if let Some(at) = busy.iter().position(|&other| other == directory) {
+            busy.swap_remove(at);
+        }
+        outcome
+    }
+}
+
+/// Tells directories apart while they are open.
+fn directory(job: &Job) -> RawFd {
+    job.dir.as_fd().as_raw_fd()
+}
+
+fn spawn(shared: Arc<Shared>, results: Sender<Outcome>) -> io::Result<JoinHandle<()>> {
+    let work = move || {
+        while let Some(job) = shared.wait() {
+            if results.send(shared.run(job)).is_err() {
+                break;
+            }
+        }
+    };
+    thread::Builder::new().name("write".into()).spawn(work)
+}
