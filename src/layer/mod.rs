@@ -17,6 +17,8 @@ mod read;
 mod scan;
 mod sparse;
 mod target;
+#[cfg(test)]
+mod testing;
 mod unpack;
 
 use std::io::{self, Read};

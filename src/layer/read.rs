@@ -368,3 +368,6 @@ impl Read for Content<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

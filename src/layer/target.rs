@@ -98,10 +98,12 @@ pub(super) fn walk(tree: &mut impl Steps, path: &[u8], make: bool) -> Result<boo
                 Step::Link(target) => {
                     links += 1;
                     if links > MAX_LINKS {
-                        return Err(Error::io(
-                            "follow its symbolic links",
-                            io::Error::from_raw_os_error(libc::ELOOP),
-                        ));
+                        let error = io::Error::from_raw_os_error(libc::ELOOP);
+                        return if make {
+                            Err(Error::io("follow its symbolic links", error))
+                        } else {
+                            Ok(false)
+                        };
                     }
                     if target.starts_with(b"/") {
                         tree.top();

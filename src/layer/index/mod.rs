@@ -315,16 +315,18 @@ impl Index {
         let not_there = || Error::invalid(format!("is a hard link to '{to}', which does not exist"));
         let directory = self.here();
         let Some((to_directory, to_name)) = to.split() else { return Err(not_there()) };
-        // A directory makes way, and what is in it is no target.
-        if self.child(directory, name).is_some_and(|old| self.is_directory(old.inode)) {
-            self.remove(directory, name);
-        }
         if !target::walk(self, to_directory, false)? {
             return Err(not_there());
         }
-        let found = self.child(self.here(), to_name).ok_or_else(not_there)?.inode;
+        let to_directory = self.here();
+        let found = self.child(to_directory, to_name).ok_or_else(not_there)?.inode;
         if self.is_directory(found) {
             return Err(Error::invalid(format!("is a hard link to the directory '{to}'")));
+        }
+        // A directory makes way, and the target may go with it.
+        if self.child(directory, name).is_some_and(|old| self.is_directory(old.inode)) {
+            self.remove(directory, name);
+            self.child(to_directory, to_name).ok_or_else(not_there)?;
         }
         self.link(directory, name, found)
     }
@@ -419,3 +421,6 @@ impl Steps for Index {
         Ok(Step::Entered)
     }
 }
+
+#[cfg(test)]
+mod tests;

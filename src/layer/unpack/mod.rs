@@ -303,7 +303,9 @@ impl<'a> RootfsTarget<'a> {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.replace(name, |dir, leaf| dir.hard_link(leaf, &to_dir, to_leaf))
+                let made = self.replace(name, |dir, leaf| dir.hard_link(leaf, &to_dir, to_leaf));
+                // It went with the directory that made way.
+                made.map_err(|error| if error.errno() == Some(libc::ENOENT) { not_there() } else { error })
             }
             made => {
                 self.mark(Some(name));
@@ -350,34 +352,17 @@ impl Target for RootfsTarget<'_> {
     fn put(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
         self.reap(false)?;
         let put = self.put_entry(entry, content);
-        put.map_err(|error| match self.pool_failed {
-            true => error,
-            false => error.context(format!("entry '{}'", entry.name)),
-        })
+        self.named(put, &entry.name)
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {
-        let Some((directory, leaf)) = name.split() else { return Ok(()) };
-        if self.fresh.is_none() || !target::walk(self, directory, false)? {
-            return Ok(());
-        }
-        self.forget_below()?;
-        let here = self.here();
-        here.changed = true;
-        let (dir, key) = (here.dir.clone(), here.key);
-        self.prune(&dir, key, OsStr::from_bytes(leaf)).attempt(|| format!("remove '{name}'"))
+        let hidden = self.hide_name(name);
+        self.named(hidden, name)
     }
 
     fn hide_children(&mut self, name: &Name) -> Result<()> {
-        if self.fresh.is_none() || !target::walk(self, name.as_bytes(), false)? {
-            return Ok(());
-        }
-        self.forget_below()?;
-        let here = self.here();
-        here.changed = true;
-        let (dir, key) = (here.dir.clone(), here.key);
-        let names = dir.names().attempt(|| format!("list '{name}'"))?;
-        names.iter().try_for_each(|leaf| self.prune(&dir, key, leaf)).attempt(|| format!("empty '{name}'"))
+        let hidden = self.hide_all(name);
+        self.named(hidden, name)
     }
 
     fn end(&mut self) -> Result<()> {
@@ -388,6 +373,37 @@ impl Target for RootfsTarget<'_> {
 }
 
 impl RootfsTarget<'_> {
+    /// Says which entry failed, but not of what failed in the pool meanwhile.
+    fn named(&self, result: Result<()>, name: &Name) -> Result<()> {
+        if self.pool_failed { result } else { result.attempt(|| format!("entry '{name}'")) }
+    }
+
+    fn hide_name(&mut self, name: &Name) -> Result<()> {
+        let Some((directory, leaf)) = name.split() else { return Ok(()) };
+        if self.fresh.is_none() || !target::walk(self, directory, false)? {
+            return Ok(());
+        }
+        self.prune_here(&[OsStr::from_bytes(leaf)])
+    }
+
+    fn hide_all(&mut self, directory: &Name) -> Result<()> {
+        if self.fresh.is_none() || !target::walk(self, directory.as_bytes(), false)? {
+            return Ok(());
+        }
+        self.settle()?;
+        let names = self.here().dir.names().attempt(|| "list it")?;
+        self.prune_here(&names)
+    }
+
+    /// Removes names at the position as far as lower layers made them.
+    fn prune_here(&mut self, names: &[impl AsRef<OsStr>]) -> Result<()> {
+        self.forget_below()?;
+        let here = self.here();
+        here.changed = true;
+        let (dir, key) = (here.dir.clone(), here.key);
+        names.iter().try_for_each(|name| self.prune(&dir, key, name.as_ref())).attempt(|| "remove it")
+    }
+
     fn put_entry(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
         let Some((directory, name)) = entry.name.split() else {
             self.top();
@@ -420,3 +436,6 @@ fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
         done => done,
     }
 }
+
+#[cfg(test)]
+mod tests;
