@@ -316,5 +316,6 @@ fn a_filesystem_without_owners_is_refused_with_its_name() {
         unmount("/tmp/data", UnmountFlags::empty()).unwrap();
         ran.fails(&["fuse"]);
         assert_eq!(listed, Vec::<String>::new());
+        assert_eq!(fs::read_dir("/tmp/under").unwrap().count(), 0, "something was made before the refusal");
     });
 }

@@ -14,11 +14,10 @@ mod name;
 pub mod pack;
 mod pax;
 mod read;
-mod scan;
 mod sparse;
 mod target;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod unpack;
 
 use std::io::{self, Read};
@@ -32,7 +31,6 @@ pub use entry::{Entry, Kind};
 pub use index::{Index, Node};
 pub use name::Name;
 pub use read::{Content, Reader};
-pub use scan::{Outline, scan};
 pub use target::{Target, Tee};
 pub use unpack::RootfsTarget;
 

@@ -1,9 +1,9 @@
 //! A container being made, in a private directory that nothing lists, committed by one rename.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstatfs, open, syncfs};
+use rustix::fs::{Mode, OFlags, open, statfs, syncfs};
 use serde_json::Value;
 
 use super::container::{INDEX, SIZE, exists};
@@ -32,14 +32,14 @@ impl Staged {
             None => Ok(()),
         };
         free()?;
+        let staging = layout.staging();
+        refuse_filesystem(&staging)?;
         let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, std::time::Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
-        let staging = layout.staging();
         // Litter that cannot be deleted is not this container's concern.
         let _ = scratch::sweep(&staging);
         let scratch = Scratch::new(&staging, name)?;
-        refuse_filesystem(&scratch)?;
         let rootfs = make_root(&scratch, name)?;
         let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
         Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, _lock: lock })
@@ -105,19 +105,19 @@ fn make_root(scratch: &Scratch, name: &Name) -> Result<Rootfs> {
     Ok(Rootfs::new(root))
 }
 
-/// Filesystems without owners, modes, links or devices cannot hold a guest (statfs(2), linux/magic.h).
-fn refuse_filesystem(scratch: &Scratch) -> Result<()> {
-    let found = fstatfs(scratch.as_file()).attempt(|| format!("look at '{}'", scratch.path().display()))?;
-    let name = match unfit(found.f_type as u32) {
-        Some(name) => name,
-        None => return Ok(()),
-    };
-    let place = scratch.path().parent().and_then(|staging| staging.parent()).unwrap_or(scratch.path());
-    Err(Error::unsupported(format!(
-        "'{}' is on {name}, which keeps no owners, permissions, links or devices",
-        place.display()
-    ))
-    .hint("put the data directory on ext4, f2fs, xfs, btrfs or the like (XDG_DATA_HOME moves it)"))
+/// Filesystems without owners, modes, links or devices cannot hold a guest (statfs(2), linux/magic.h). Asked of
+/// the directory that is there already, so that a refusal leaves nothing behind.
+fn refuse_filesystem(staging: &Path) -> Result<()> {
+    let place = staging.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let found = statfs(place).attempt(|| format!("look at the filesystem of '{}'", place.display()))?;
+    match unfit(found.f_type as u32) {
+        None => Ok(()),
+        Some(name) => Err(Error::unsupported(format!(
+            "'{}' is on {name}, which keeps no owners, permissions, links or devices",
+            place.display()
+        ))
+        .hint("put the data directory on ext4, f2fs, xfs, btrfs or the like (XDG_DATA_HOME moves it)")),
+    }
 }
 
 fn unfit(magic: u32) -> Option<&'static str> {

@@ -4,12 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use tar::{Builder, EntryType, Header};
 
 use crate::error::{Attempt, Result};
+use crate::layer::pack::{self, Writer};
+use crate::layer::{Entry, Kind, Name};
 use crate::oci::{Arch, Digest, media_type};
 
 /// Where the program stands in it.
@@ -27,7 +26,7 @@ pub fn write(directory: &Path) -> Result<()> {
     let program = fs::read("/proc/self/exe").attempt(|| "read this program")?;
     let tar = layer(&program).attempt(|| "make the built-in image's layer")?;
     let diff_id = Digest::of(&tar);
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut gzip = pack::gzip(Vec::new(), 1);
     let gzip = gzip
         .write_all(&tar)
         .and_then(|()| gzip.finish())
@@ -66,31 +65,27 @@ fn blob(directory: &Path, bytes: &[u8], media_type: &str) -> Result<Value> {
     Ok(json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()}))
 }
 
-fn layer(program: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut tar = Builder::new(Vec::with_capacity(program.len() + 16 * 1024));
-    let mut entry = |path: &str, kind: EntryType, mode: u32, owner: u64, link: &str, contents: &[u8]| {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(owner);
-        header.set_gid(owner);
-        header.set_mtime(0);
-        header.set_size(contents.len() as u64);
-        if link.is_empty() {
-            tar.append_data(&mut header, path, contents)
-        } else {
-            tar.append_link(&mut header, path, link)
-        }
-    };
-    for directory in ["bin", "etc", "home", "root", "usr", "usr/bin"] {
-        entry(directory, EntryType::Directory, 0o755, 0, "", b"")?;
+fn layer(program: &[u8]) -> Result<Vec<u8>> {
+    let directory = |name: &str| Entry::new(name, Kind::Directory);
+    let file = |name: &str, contents: &[u8]| Entry::new(name, Kind::File { size: contents.len() as u64 });
+    let entries: [(Entry, &[u8]); 13] = [
+        (directory("bin")?, b""),
+        (directory("etc")?, b""),
+        (directory("home")?, b""),
+        (directory("root")?, b""),
+        (directory("usr")?, b""),
+        (directory("usr/bin")?, b""),
+        (directory("tmp")?.mode(0o1777), b""),
+        (directory("home/tester")?.mode(0o700).owner(1000, 1000), b""),
+        (file("bin/cd-probe", program)?.mode(0o755), program),
+        (Entry::new("bin/cd-help", Kind::HardLink(Name::parse(b"bin/cd-probe")?))?, b""),
+        (Entry::new("usr/bin/cd-probe", Kind::Symlink("../../bin/cd-probe".into()))?, b""),
+        (file("etc/passwd", PASSWD)?, PASSWD),
+        (file("etc/group", GROUP)?, GROUP),
+    ];
+    let mut tar = Writer::new(Vec::with_capacity(program.len() + 16 * 1024));
+    for (entry, contents) in &entries {
+        tar.append(entry, *contents)?;
     }
-    entry("tmp", EntryType::Directory, 0o1777, 0, "", b"")?;
-    entry("home/tester", EntryType::Directory, 0o700, 1000, "", b"")?;
-    entry("bin/cd-probe", EntryType::Regular, 0o755, 0, "", program)?;
-    entry("bin/cd-help", EntryType::Link, 0o755, 0, "bin/cd-probe", b"")?;
-    entry("usr/bin/cd-probe", EntryType::Symlink, 0o777, 0, "../../bin/cd-probe", b"")?;
-    entry("etc/passwd", EntryType::Regular, 0o644, 0, "", PASSWD)?;
-    entry("etc/group", EntryType::Regular, 0o644, 0, "", GROUP)?;
-    tar.into_inner()
+    tar.finish()
 }

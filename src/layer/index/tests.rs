@@ -1,5 +1,5 @@
 use super::*;
-use crate::layer::testing::*;
+use crate::layer::tests::*;
 
 fn sample() -> Index {
     index(&[

@@ -1,5 +1,5 @@
 use super::*;
-use crate::layer::testing::*;
+use crate::layer::tests::*;
 use crate::layer::{Index, Options, apply};
 
 /// A header with a valid checksum, changed by `change`, and a body padded to blocks.

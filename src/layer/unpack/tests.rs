@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-use crate::layer::testing::*;
+use crate::layer::tests::*;
 use crate::layer::{Entry, Index, Kind, apply};
 use crate::testing::{TempDir, needs_root};
 
