@@ -27,12 +27,13 @@
 //!
 //! # Two routes
 //!
-//! `install ubuntu:24.04`: command -> `oci::Reference` -> `store.stage(name)` -> `image::install` (manifest,
-//! layers in parallel into verified blobs) -> `layer::apply` in order, while later layers still download ->
-//! `rootfs::provision` -> `staged.commit(manifest)`.
+//! `install ubuntu:24.04`: `applet` -> `commands::install` -> `image::Source` (here an `oci::Reference`) ->
+//! `image::install` -> `store.stage(name)` -> manifest by `registry` -> layers in parallel into verified blobs of
+//! the `store` -> `layer::apply` in order, while later layers still download -> `rootfs::provision` ->
+//! `staged.commit(manifest)`.
 //!
-//! `login x`: `store.container` and its shared lock -> `session::Plan` -> join the container's live mount
-//! namespace or make it -> identity -> exec.
+//! `login x`: `applet` -> `commands::login` -> `store.container(name)` -> `session::enter`: facts -> `Plan` -> under the
+//! container's set-up lock join its live mount namespace or make it -> identity -> exec.
 
 pub mod applet;
 pub mod cli;
