@@ -18,6 +18,8 @@ pub(super) struct Job {
     pub(super) dir: Arc<Dir>,
     /// Names it in [`super::fresh::Fresh`].
     pub(super) place: u64,
+    /// Its turn among the jobs, in the archive's order.
+    pub(super) turn: u64,
     pub(super) entry: Entry,
     pub(super) content: Vec<u8>,
 }

@@ -49,6 +49,8 @@ pub struct RootfsTarget<'a> {
     fresh: Option<Fresh>,
     layers: u32,
     pool: Pool,
+    /// Of the last job given to the pool.
+    turn: u64,
     /// Whether the pool's failure was the cause of ours: it names its own entry.
     pool_failed: bool,
     /// Whether the user knows that attributes are refused.
@@ -68,6 +70,7 @@ impl<'a> RootfsTarget<'a> {
             fresh: None,
             layers: 0,
             pool: Pool::new(),
+            turn: 0,
             pool_failed: false,
             warned: false,
         }
@@ -86,18 +89,30 @@ impl<'a> RootfsTarget<'a> {
     }
 
     /// Takes note of files that the pool has made: of all, or of those that are ready.
-    fn reap(&mut self, mut all: bool) -> Result<()> {
+    fn reap(&mut self, all: bool) -> Result<()> {
+        match self.pool.finished(all) {
+            Some(first) => self.note(first, all),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of an outcome, and of those after it. Where something stood, room is made in the archive's order
+    /// and when all others are done: what stands there may be a directory in which files are being made, and one
+    /// of those may itself have to make room first.
+    fn note(&mut self, first: Outcome, mut all: bool) -> Result<()> {
         let mut occupied = Vec::new();
-        while let Some(outcome) = self.pool.finished(all) {
+        let mut next = Some(first);
+        while let Some(outcome) = next {
             match outcome {
                 Outcome::Done(done) => self.conclude(done)?,
-                // What stands there may be a directory in which other files are being made.
                 Outcome::Occupied(job) => {
                     all = true;
                     occupied.push(job);
                 }
             }
+            next = self.pool.finished(all);
         }
+        occupied.sort_by_key(|job| job.turn);
         occupied.into_iter().try_for_each(|job| self.make_room(job))
     }
 
@@ -236,11 +251,11 @@ impl<'a> RootfsTarget<'a> {
             bytes.extend_from_slice(run);
         }
         let (place, dir) = (self.place(name), self.here().dir.clone());
-        let job = Job { dir, place, entry: entry.clone(), content: bytes };
+        self.turn += 1;
+        let job = Job { dir, place, turn: self.turn, entry: entry.clone(), content: bytes };
         match self.pool.make(job) {
+            Some(outcome) => self.note(outcome, false),
             None => Ok(()),
-            Some(Outcome::Done(done)) => self.conclude(done),
-            Some(Outcome::Occupied(job)) => self.make_room(job),
         }
     }
 

@@ -201,6 +201,24 @@ fn random_layer(random: &mut Random) -> Vec<u8> {
     tar(entries)
 }
 
+/// What made room for `d/a` went with `d`: were the later file first, the earlier one had nowhere to go.
+#[test]
+fn files_make_room_in_the_archives_order() {
+    needs_root!();
+    let names: Vec<String> = (0..300).map(|number| format!("d{number}")).collect();
+    let lower = tar([directory(".")]
+        .into_iter()
+        .chain(names.iter().flat_map(|name| [directory(name), directory(&format!("{name}/a"))])));
+    let upper = tar(names.iter().flat_map(|name| [file(&format!("{name}/a"), b"x"), file(name, b"x")]));
+    for _ in 0..5 {
+        let root = TempDir::new();
+        install(&root, &[lower.clone(), upper.clone()]).unwrap();
+        let mut found = Index::new();
+        apply(&packed(&root)[..], &mut found, &Default::default()).unwrap();
+        assert_eq!(listing(&found), listing(&index(&[lower.clone(), upper.clone()]).unwrap()));
+    }
+}
+
 #[test]
 fn rootfs_and_index_agree() {
     needs_root!();
