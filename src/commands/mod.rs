@@ -11,7 +11,9 @@ pub mod list;
 pub mod login;
 pub mod probe;
 pub mod remove;
+pub mod run;
 pub mod selftest;
+mod session;
 
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Result};
@@ -97,6 +99,7 @@ impl Command {
 pub static COMMANDS: &[Command] = &[
     Command::of::<install::Install>(),
     Command::of::<login::Login>(),
+    Command::of::<run::RunImage>(),
     Command::of::<list::List>(),
     Command::of::<remove::Remove>(),
     Command::of::<clear_cache::ClearCache>(),

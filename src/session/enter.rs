@@ -20,7 +20,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::{Rootfs, provision};
-use crate::store::{Container, Lock, Registration, Session, SessionKind, mount_namespace};
+use crate::store::{Container, Lock, Registration, Session, mount_namespace};
 use crate::sys::namespace::Namespaces;
 use crate::sys::process::Fork;
 
@@ -232,14 +232,14 @@ impl<'a> Entry<'a> {
         self.container.register_session(&Session {
             pid,
             container: self.container.name().clone(),
-            kind: SessionKind::Login,
+            kind: self.request.kind,
             user: self.facts.user.name.to_string_lossy().into_owned(),
             command,
             started,
             mount_namespace,
             isolated: self.plan.isolated,
             minimal: self.request.mode == super::Mode::Minimal,
-            detached: false,
+            detached: self.request.detach,
             first_process,
         })
     }

@@ -21,9 +21,10 @@ const PYTHONS: &str = ".json";
 const LIMIT: u64 = 4 << 20;
 
 /// What began a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SessionKind {
     /// `login`: a shell or a command.
+    #[default]
     Login,
     /// `run`: the image's entry point.
     Run,
