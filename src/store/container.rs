@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::lock::{Lock, Mode};
 use super::processes::Snapshot;
 use super::scratch::{self, Scratch};
-use super::{Layout, Name, Process, Registration, Session, files, mounts, processes, sessions};
+use super::{Layout, Name, Process, Registration, Session, files, logs, mounts, processes, sessions};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
 
@@ -147,6 +147,16 @@ impl Container {
         sessions::register(&self.layout.sessions(), session)
     }
 
+    /// Where its detached sessions' output goes. The file is there once one has begun.
+    pub fn log_path(&self) -> PathBuf {
+        logs::path(&self.layout.logs(), &self.name)
+    }
+
+    /// An empty log for a new detached session; the one before is kept beside it as `.log.1`.
+    pub fn open_log(&self) -> Result<File> {
+        logs::create(&self.layout.logs(), &self.name)
+    }
+
     /// The processes inside, with or without a record. Without root, only the caller's own are seen.
     pub fn processes(&self) -> Result<Vec<Process>> {
         self.processes_of(&Snapshot::take()?, &self.sessions()?)
@@ -200,6 +210,7 @@ impl Container {
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
+        logs::remove(&self.layout.logs(), &self.name)?;
         // Nobody sets a session up now; whoever waits for the container finds that its lock has no name any more.
         files::remove(&self.layout.setup_lock(&self.name))?;
         files::remove(&self.layout.lock(&self.name))?;

@@ -54,6 +54,11 @@ impl Layout {
         self.data.join("sessions")
     }
 
+    /// `logs/<name>.log`
+    pub(super) fn logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+
     pub(super) fn cache(&self) -> &Path {
         &self.cache
     }

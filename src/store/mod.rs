@@ -12,6 +12,7 @@ mod flush;
 mod images;
 mod layout;
 mod lock;
+mod logs;
 mod mounts;
 mod name;
 mod processes;
