@@ -3,6 +3,7 @@
 //! Everything is read from a [`Host`], which is a snapshot: its environment is copied once and its files are
 //! looked up below one root, so that a faked Android tree can stand in for a phone.
 
+mod caller;
 pub mod probe;
 mod resolvers;
 

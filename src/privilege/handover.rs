@@ -1,5 +1,5 @@
 //! What the elevated process inherits, through a pipe that the waiting one holds open: the working directory, and
-//! the variables that mean something to us. Who the caller is goes with them, as `SUDO_UID` and `SUDO_GID`.
+//! the variables that mean something to us. Who the caller is goes with them, as `SUDO_UID`, `SUDO_GID` and `SUDO_HOME`.
 //!
 //! sudo, doas and pkexec close inherited descriptors, so the ticket names the pipe in `/proc`: `PID:FD`.
 
@@ -78,6 +78,9 @@ fn will(host: &Host) -> Vec<u8> {
             bequeath(&[OsStr::new("DOCKER_CONFIG"), equals, directory.as_os_str()]);
         }
     }
+    if let Some(home) = host.var("HOME") {
+        bequeath(&[OsStr::new("SUDO_HOME="), home]);
+    }
     bequeath(&[format!("SUDO_UID={}", getuid().as_raw()).as_ref()]);
     bequeath(&[format!("SUDO_GID={}", getgid().as_raw()).as_ref()]);
     will
@@ -132,6 +135,7 @@ mod tests {
         let entries: Vec<&str> =
             will.split(|&byte| byte == 0).map(|entry| std::str::from_utf8(entry).unwrap()).collect();
         let caller = format!("SUDO_UID={}", getuid().as_raw());
-        assert_eq!(entries[1..4], ["CD_DOCKER_AUTH=u:p==", "TERMUX__PREFIX=/p", caller.as_str()]);
+        let home = "SUDO_HOME=/home/u";
+        assert_eq!(entries[1..5], ["CD_DOCKER_AUTH=u:p==", "TERMUX__PREFIX=/p", home, caller.as_str()]);
     }
 }

@@ -161,11 +161,11 @@ fn restriction(restrict: Restrict) -> MountFlags {
     flags
 }
 
-fn fresh(root: &Rootfs, kind: &str, target: &Path, restrict: Restrict, options: &[&str]) -> Result<()> {
+fn fresh(root: &Rootfs, kind: &str, target: &Path, restrict: Restrict, options: &[String]) -> Result<()> {
     let point = point(root, target, true)?;
     let mut refused = Errno::INVAL;
-    for &options in options {
-        let data = CString::new(options).map_err(|_| Error::invalid("a NUL in mount options"))?;
+    for options in options {
+        let data = CString::new(options.as_str()).map_err(|_| Error::invalid("a NUL in mount options"))?;
         match mount(kind, through(&point), kind, restriction(restrict), data.as_c_str()) {
             Ok(()) => return Ok(()),
             Err(error) => refused = error,

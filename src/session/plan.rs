@@ -126,7 +126,8 @@ mod tests {
     use crate::session::facts::Source;
 
     fn source(path: &str, target: &str) -> Source {
-        Source { path: path.into(), target: target.into(), directory: true, restrict: Restrict::NONE }
+        let (path, target) = (path.into(), target.into());
+        Source { path, target, directory: true, restrict: Restrict::NONE, required: true }
     }
 
     fn bind(path: &str, target: &str, required: bool) -> Step {
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn the_default_shares_what_the_host_has() {
         let facts = Facts {
-            shared: vec![source("/proc", "/proc"), source("/tmp", "/tmp")],
+            shared: vec![source("/proc", "/proc"), Source { required: false, ..source("/tmp", "/tmp") }],
             binds: vec![source("/srv", "/data")],
             ..Facts::default()
         };

@@ -21,7 +21,7 @@ pub enum Step {
     },
     Symlink {
         path: PathBuf,
-        to: &'static str,
+        to: PathBuf,
     },
     /// A character device, mode 0666; bound from the host's same path where mknod is refused.
     Device {
@@ -42,7 +42,7 @@ pub enum Step {
         kind: &'static str,
         target: PathBuf,
         restrict: Restrict,
-        options: &'static [&'static str],
+        options: Vec<String>,
         required: bool,
     },
 }
@@ -54,8 +54,8 @@ impl Step {
     }
 }
 
-/// What the guest of a plain Linux host sees of it (`/run` and `/tmp` where the mode has them).
-const CORE: [&str; 3] = ["/dev", "/proc", "/sys"];
+/// What no guest of a shared world can do without (`/run` and `/tmp` come with it where the mode has them).
+pub const CORE: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// Android's own programs and storage, documented.
 const ANDROID: [&str; 15] = [
@@ -105,8 +105,7 @@ pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source]) -> Vec<Step> 
     if mode == Mode::Isolated {
         return private(namespaces);
     }
-    let required = |share: &Source| CORE.iter().any(|core| share.target == Path::new(core));
-    shared.iter().map(|share| bind(share, required(share))).collect()
+    shared.iter().map(bind).collect()
 }
 
 /// What the user asked for on top of `view`.
@@ -124,17 +123,17 @@ pub fn extra(view: &[Step], binds: &[Source]) -> Vec<Step> {
         }
         steps.push(Step::File { path });
     }
-    steps.extend(binds.iter().map(|source| bind(source, true)));
+    steps.extend(binds.iter().map(bind));
     steps
 }
 
-fn bind(source: &Source, required: bool) -> Step {
+fn bind(source: &Source) -> Step {
     Step::Bind {
         source: source.path.clone(),
         target: source.target.clone(),
         directory: source.directory,
         restrict: source.restrict,
-        required,
+        required: source.required,
     }
 }
 
@@ -166,11 +165,11 @@ const LINKS: [(&str, &str); 5] = [
 fn private(namespaces: Namespaces) -> Vec<Step> {
     let no_suid = Restrict { no_suid: true, ..Restrict::NONE };
     let data_only = Restrict { no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
-    let mount = |kind, target: &str, restrict, options| Step::Mount {
+    let mount = |kind, target: &str, restrict, options: &[&str]| Step::Mount {
         kind,
         target: target.into(),
         restrict,
-        options,
+        options: options.iter().map(ToString::to_string).collect(),
         required: true,
     };
     let directory = |path: &str| Step::Directory { path: path.into() };
@@ -180,7 +179,7 @@ fn private(namespaces: Namespaces) -> Vec<Step> {
         mount("tmpfs", "/dev", no_suid, &["mode=755,size=65536k", "mode=755"]),
     ];
     steps.extend(DEVICES.map(|(path, major, minor)| Step::Device { path: path.into(), major, minor }));
-    steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to }));
+    steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to: to.into() }));
     steps.extend([
         directory("/dev/pts"),
         // Before Linux 4.7 an instance is private only when asked for; some kernels know no group there.
@@ -199,7 +198,7 @@ fn private(namespaces: Namespaces) -> Vec<Step> {
             kind: "mqueue",
             target: "/dev/mqueue".into(),
             restrict: data_only,
-            options: &[""],
+            options: vec![String::new()],
             required: false,
         });
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::bind::{Bind, Restrict};
 use super::environment::is_android;
-use super::steps::shares;
+use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
@@ -25,6 +25,8 @@ pub struct Source {
     pub target: PathBuf,
     pub directory: bool,
     pub restrict: Restrict,
+    /// There is no session without it.
+    pub required: bool,
 }
 
 /// All of it.
@@ -105,7 +107,8 @@ fn shared(path: PathBuf, host: &Host) -> Option<Source> {
     let source = host.file(&path);
     access(&source, Access::READ_OK).ok()?;
     let directory = std::fs::metadata(&source).ok()?.is_dir();
-    Some(Source { path: source, target: path, directory, restrict: Restrict::NONE })
+    let required = CORE.iter().any(|core| path == Path::new(core));
+    Some(Source { path: source, target: path, directory, restrict: Restrict::NONE, required })
 }
 
 /// Absolute, and there.
@@ -114,7 +117,7 @@ fn source(bind: &Bind) -> Result<Source> {
     let path = std::path::absolute(&bind.source).attempt(attempt)?;
     let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
     let target = bind.target.clone().unwrap_or_else(|| path.clone());
-    Ok(Source { path, target, directory, restrict: bind.restrict })
+    Ok(Source { path, target, directory, restrict: bind.restrict, required: true })
 }
 
 /// `Env` of the image's config, as the Python tool saved it too.
