@@ -12,6 +12,7 @@
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
+//! | `foreign` | guests for another CPU |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `elevation` | root by sudo, doas, pkexec and su |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
@@ -32,6 +33,7 @@ mod cli;
 mod container;
 mod elevation;
 mod faults;
+mod foreign;
 mod hostile;
 mod layer;
 mod layout;

@@ -10,6 +10,7 @@ use crate::image::{self, Request, Source};
 use crate::oci::Platform;
 use crate::registry::Settings;
 use crate::report::Report;
+use crate::session::emulator;
 use crate::store::Name;
 
 /// make a container from an image in a registry, a local archive or a URL. A path starts with '/', './', '../' or
@@ -65,6 +66,10 @@ impl Run for Install {
             Some(text) => Platform::parse(&text)?,
             None => Platform::host(),
         };
+        if let Err(error) = emulator::available(platform.arch, &host) {
+            let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            app.ui.warn(&format!("{error}{hint}"));
+        }
         let settings = Settings::of(&host, self.allow_insecure);
         let request = Request { source, name, platform, settings };
         let container = image::install(&app.store, &request, &host, &app.ui)?;

@@ -3,7 +3,9 @@
 //! Everything is read from a [`Host`], which is a snapshot: its environment is copied once and its files are
 //! looked up below one root, so that a faked Android tree can stand in for a phone.
 
+pub mod binfmt;
 mod caller;
+pub mod elf;
 pub mod probe;
 mod resolvers;
 

@@ -55,25 +55,30 @@ impl fmt::Display for Answer {
 impl Feature {
     /// Tries it, with `scratch`, an empty directory, to work in. Only while single-threaded.
     pub fn ask(&self, scratch: &Path) -> io::Result<Answer> {
-        match fork()? {
-            Fork::Child => std::process::exit(match (self.probe)(scratch) {
-                Ok(()) => 0,
-                Err(error) => error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
-            }),
-            Fork::Parent(child) => loop {
-                match waitpid(Some(child), WaitOptions::empty()) {
-                    Ok(Some((_, status))) => {
-                        return Ok(match (status.exit_status(), status.terminating_signal()) {
-                            (Some(0), _) => Answer::Works,
-                            (Some(errno), _) => Answer::Refused(errno),
-                            (None, signal) => Answer::Killed(signal.unwrap_or_default()),
-                        });
-                    }
-                    Ok(None) | Err(Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
+        in_child(|| (self.probe)(scratch))
+    }
+}
+
+/// Tries something in a forked child, which may also become another program. Only while single-threaded.
+pub fn in_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<Answer> {
+    match fork()? {
+        Fork::Child => std::process::exit(match attempt() {
+            Ok(()) => 0,
+            Err(error) => error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
+        }),
+        Fork::Parent(child) => loop {
+            match waitpid(Some(child), WaitOptions::empty()) {
+                Ok(Some((_, status))) => {
+                    return Ok(match (status.exit_status(), status.terminating_signal()) {
+                        (Some(0), _) => Answer::Works,
+                        (Some(errno), _) => Answer::Refused(errno),
+                        (None, signal) => Answer::Killed(signal.unwrap_or_default()),
+                    });
                 }
-            },
-        }
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        },
     }
 }
 
@@ -150,9 +155,7 @@ pub static FEATURES: &[Feature] = &[
         // Version 2, nothing permitted (linux/capability.h).
         xattr(scratch, "security.capability", &[&[0, 0, 0, 2][..], &[0; 16]].concat())
     }),
-    feature("binfmt_misc", "programs of this machine only", |_| {
-        fs::metadata("/proc/sys/fs/binfmt_misc/status").map(drop)
-    }),
+    feature("binfmt_misc", "programs of this machine only", |scratch| fresh(scratch, "binfmt_misc", c"")),
 ];
 
 /// A mount namespace from which nothing gets out.

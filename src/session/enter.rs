@@ -146,6 +146,9 @@ impl<'a> Entry<'a> {
         namespaces.set(Namespaces::NEWUTS, self.plan.namespaces.uts);
         namespaces.set(Namespaces::NEWIPC, self.plan.namespaces.ipc);
         let root = root::unshare_root(&self.rootfs, namespaces)?;
+        if let Some(emulator) = &self.facts.emulator {
+            emulator.register(self.host)?;
+        }
         apply::run(&root, steps(), self.report)?;
         match &self.plan.hostname {
             Some(name) => {

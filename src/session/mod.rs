@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod bind;
+pub mod emulator;
 mod enter;
 pub mod environment;
 pub mod facts;

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use super::emulator;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::facts::Facts;
 use super::steps::{Step, extra, view};
@@ -75,7 +76,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let hostname = request.hostname.clone().unwrap_or_else(|| "localhost".into());
     let environment = environment(facts, request.mode, &request.env);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
-    let view = view(request.mode, namespaces, &facts.shared);
+    let mut view = view(request.mode, namespaces, &facts.shared);
+    view.extend(facts.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
     Ok(Plan {
         isolated: request.mode == Mode::Isolated,
         namespaces,

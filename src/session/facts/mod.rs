@@ -7,11 +7,13 @@ use rustix::fs::{Access, access};
 use serde_json::Value;
 
 use super::bind::{Bind, Restrict};
+use super::emulator;
 use super::environment::is_android;
 use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
+use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs};
 
@@ -54,6 +56,8 @@ pub struct Facts {
     pub binds: Vec<Source>,
     /// Those that the kernel has.
     pub namespaces: Namespaces,
+    /// What is to run the guest's programs, where neither the CPU nor a registered one does.
+    pub emulator: Option<Emulator>,
 }
 
 /// Looks.
@@ -79,6 +83,7 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         shared: shares(request.mode, termux).into_iter().filter_map(|path| shared(path, host)).collect(),
         binds: request.binds.iter().map(source).collect::<Result<_>>()?,
         namespaces: namespaces(request),
+        emulator: emulator::needed(request, rootfs, manifest, host)?,
     })
 }
 
@@ -159,6 +164,7 @@ impl Default for Facts {
             shared: Vec::new(),
             binds: Vec::new(),
             namespaces: Namespaces::default(),
+            emulator: None,
         }
     }
 }

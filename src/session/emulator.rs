@@ -1,0 +1,126 @@
+//! A guest for another CPU: told by its programs, run by QEMU through the kernel's `binfmt_misc`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::bind::Restrict;
+use super::steps::Step;
+use super::{Mode, Request};
+use crate::error::Result;
+use crate::host::binfmt::{self, Emulator, MOUNT_POINT};
+use crate::host::{Host, elf};
+use crate::oci::Arch;
+use crate::rootfs::{FileType, Follow, Rootfs};
+
+/// Programs that nearly every guest has one of. The first that is no script tells for which CPU it is.
+const PROGRAMS: [&str; 8] = [
+    "/bin/sh",
+    "/bin/bash",
+    "/usr/bin/env",
+    "/bin/busybox",
+    "/usr/bin/sh",
+    "/usr/bin/bash",
+    "/sbin/init",
+    "/usr/sbin/init",
+];
+
+/// As programs are refused that cannot be executed.
+const NOT_EXECUTABLE: u8 = 126;
+
+/// What must be registered before the guest's programs run; `None` when they run as things are. An error exits
+/// with 126.
+pub fn needed(
+    request: &Request,
+    rootfs: &Rootfs,
+    manifest: Option<&Value>,
+    host: &Host,
+) -> Result<Option<Emulator>> {
+    let Some(arch) = guest(rootfs, manifest) else { return Ok(None) };
+    let entries = binfmt::entries(host, arch);
+    if entries.iter().any(|entry| entry.fixed || is_program(rootfs, &entry.interpreter)) {
+        return Ok(None);
+    }
+    if binfmt::is_native(arch) {
+        return Ok(None);
+    }
+    // On Termux its libraries, and Android's, are seen at their own places.
+    let libraries = request.mode == Mode::Default && host.termux().is_some();
+    Emulator::find(host, arch, libraries).map(Some).map_err(|error| error.exits(NOT_EXECUTABLE))
+}
+
+/// Why a guest for `arch` would not run here, if it would not.
+pub fn available(arch: Arch, host: &Host) -> Result<()> {
+    if binfmt::is_native(arch) || binfmt::entries(host, arch).iter().any(|entry| entry.fixed) {
+        return Ok(());
+    }
+    Emulator::find(host, arch, host.termux().is_some()).map(drop)
+}
+
+/// What the guest needs to see of it.
+pub fn steps(emulator: &Emulator, mode: Mode) -> Vec<Step> {
+    let bind = |path: PathBuf, directory, required| Step::Bind {
+        source: path.clone(),
+        target: path,
+        directory,
+        restrict: Restrict { read_only: true, ..Restrict::NONE },
+        required,
+    };
+    let mut steps = Vec::new();
+    if mode == Mode::Isolated {
+        // The registration lasts as long as it is mounted somewhere; elsewhere it is part of the host's /proc.
+        steps.push(bind(MOUNT_POINT.into(), true, false));
+    }
+    if !emulator.fixed {
+        steps.push(bind(emulator.path.clone(), false, true));
+    }
+    steps
+}
+
+fn guest(rootfs: &Rootfs, manifest: Option<&Value>) -> Option<Arch> {
+    PROGRAMS.iter().find_map(|path| program(rootfs, path)).or_else(|| {
+        let manifest = manifest?;
+        let told = [&manifest["arch"], &manifest["image_config"]["architecture"]];
+        told.into_iter().find_map(|arch| Arch::parse(arch.as_str()?).ok())
+    })
+}
+
+fn program(rootfs: &Rootfs, path: &str) -> Option<Arch> {
+    let mut beginning = [0; elf::IDENTITY];
+    rootfs.open(path).ok()?.read_exact(&mut beginning).ok()?;
+    elf::arch(&beginning)
+}
+
+/// As in guests into which QEMU was copied.
+fn is_program(rootfs: &Rootfs, path: &Path) -> bool {
+    rootfs
+        .metadata(path, Follow::Yes)
+        .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn a_guest_is_known_by_its_programs_then_by_its_manifest() {
+        let tree = TempDir::new();
+        let rootfs = Rootfs::new(tree.open());
+        let manifest = json!({"arch": "riscv64", "image_config": {"architecture": "arm64"}});
+        assert_eq!(guest(&rootfs, None), None);
+        assert_eq!(guest(&rootfs, Some(&manifest)), Some(Arch::Riscv64));
+        assert_eq!(guest(&rootfs, Some(&json!({"arch": "vax"}))), None);
+        fs::create_dir_all(tree.path().join("bin")).unwrap();
+        fs::create_dir_all(tree.path().join("usr/bin")).unwrap();
+        fs::write(tree.path().join("bin/sh"), "#!/bin/busybox\n: a script of some length\n").unwrap();
+        std::os::unix::fs::symlink("/usr/bin/env", tree.path().join("bin/bash")).unwrap();
+        fs::write(tree.path().join("usr/bin/env"), elf::exit_program(Arch::Arm)).unwrap();
+        assert_eq!(guest(&rootfs, Some(&manifest)), Some(Arch::Arm));
+    }
+}
