@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::cli::{self, Line, help as page};
 use crate::commands::global::{GLOBAL, Global, version};
-use crate::commands::{self, App, Command, help};
-use crate::error::Result;
+use crate::commands::{self, App, Command, applets, help};
+use crate::error::{Attempt, Result};
 use crate::host::{Host, Paths};
 use crate::privilege::{self, Wishes};
 use crate::store::Store;
@@ -29,7 +29,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {
     if let Some(name) = applet(program) {
-        return run(commands::find(&name)?, &format!("cd-{name}"), Global::default(), words);
+        let command = commands::find(&name).attempt(|| format!("'cd-{name}'"))?;
+        return run(command, &format!("cd-{name}"), Global::default(), words);
+    }
+    if let [option, words @ ..] = words
+        && let Some(command) = applets::options().find(|command| command.syntax.answers_to(option))
+    {
+        return run(command, &command.call(), Global::default(), words);
     }
     let first = words.iter().position(|word| word == "--" || word == "-" || !word.starts_with('-'));
     let (options, rest) = words.split_at(first.unwrap_or(words.len()));

@@ -9,13 +9,15 @@ use crate::support::command::program;
 use crate::support::prelude::*;
 
 /// Every command that a user sees, with its aliases.
-const COMMANDS: [(&str, &[&str]); 7] = [
+const COMMANDS: [(&str, &[&str]); 9] = [
     ("install", &["add", "i", "in", "ins"]),
     ("login", &["sh"]),
     ("list", &["li", "ls"]),
     ("remove", &["rm"]),
     ("clear-cache", &["clear", "cl"]),
     ("selftest", &[]),
+    ("completions", &[]),
+    ("man", &[]),
     ("help", &["h", "he", "hel"]),
 ];
 

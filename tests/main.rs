@@ -14,6 +14,8 @@
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `foreign` | guests for another CPU |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
+//! | `applets` | the program's other names: making the links, refusing to replace what is there |
+//! | `completions` | what bash, zsh and fish complete; the manual page |
 //! | `elevation` | root by sudo, doas, pkexec and su |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
@@ -28,8 +30,10 @@
 
 mod support;
 
+mod applets;
 mod archive;
 mod cli;
+mod completions;
 mod container;
 mod elevation;
 mod faults;

@@ -50,7 +50,7 @@ pub fn options(page: &mut String, title: &str, syntax: &Syntax, width: usize) {
     let rows: Vec<_> = own
         .into_iter()
         .map(|flag| (term(flag), explanation(syntax, flag)))
-        .chain(help.iter().map(|_| ("-h, --help".to_owned(), "show this help".to_owned())))
+        .chain(help.iter().map(|flag| ("-h, --help".to_owned(), description(flag).to_owned())))
         .collect();
     section(page, title, &rows, width);
 }
@@ -68,8 +68,21 @@ pub fn sentence(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// `Usage: `, how the user calls the command, and what it takes.
 fn usage(syntax: &Syntax, call: &str) -> String {
-    let mut usage = format!("Usage: {call} [OPTIONS]");
+    format!("Usage: {call}{}\n", arguments(syntax))
+}
+
+/// The command's name and what it takes: `login [OPTIONS] CONTAINER`.
+pub fn synopsis(syntax: &Syntax) -> String {
+    format!("{}{}", syntax.name, arguments(syntax))
+}
+
+fn arguments(syntax: &Syntax) -> String {
+    let mut usage = String::new();
+    if syntax.flags().iter().any(|flag| !flag.hidden && flag.long != "--help") {
+        usage.push_str(" [OPTIONS]");
+    }
     for positional in syntax.positionals().iter().filter(|positional| !positional.hidden) {
         let name = positional.name.to_uppercase();
         usage.push_str(&match positional.optionality {
@@ -79,11 +92,15 @@ fn usage(syntax: &Syntax, call: &str) -> String {
             Optionality::Greedy => format!(" [-- {name}...]"),
         });
     }
-    usage.push('\n');
     usage
 }
 
-fn term(flag: &FlagInfo) -> String {
+/// What the option does. argh has its own words for `--help`.
+pub(super) fn description(flag: &FlagInfo<'static>) -> &'static str {
+    if flag.long == "--help" { "show this help" } else { flag.description }
+}
+
+pub(super) fn term(flag: &FlagInfo) -> String {
     let short = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
     match flag.kind {
         FlagInfoKind::Switch => format!("{short}{}", flag.long),
@@ -91,7 +108,7 @@ fn term(flag: &FlagInfo) -> String {
     }
 }
 
-fn explanation(syntax: &Syntax, flag: &FlagInfo) -> String {
+pub(super) fn explanation(syntax: &Syntax, flag: &FlagInfo) -> String {
     let mut remarks: Vec<String> = Vec::new();
     let repeats = flag.optionality == Optionality::Repeating;
     remarks.extend(repeats.then(|| "may be repeated".to_owned()));

@@ -19,8 +19,8 @@ pub struct Line<'a> {
     /// How the user calls the command: `chroot-distro login`, `cd-login`.
     call: String,
     given: Vec<Given>,
-    positionals: Vec<String>,
-    trailing: Option<Vec<String>>,
+    pub(super) positionals: Vec<String>,
+    pub(super) trailing: Option<Vec<String>>,
 }
 
 /// An option as given.
@@ -42,9 +42,25 @@ impl<'a> Line<'a> {
     ///
     /// With `--help` among the options nothing else is checked. Errors are of kind `Usage`.
     pub fn read(syntax: &'a Syntax, global: &Syntax, call: &str, arguments: &[String]) -> Result<Line<'a>> {
+        let (line, problem) = Line::scan(syntax, &Names::of(syntax, global), call, arguments);
+        if line.has(HELP) {
+            return Ok(line);
+        }
+        problem.map_or(Ok(()), |message| Err(line.usage(&message)))?;
+        line.check_conflicts()?;
+        line.check_positionals()?;
+        Ok(line)
+    }
+
+    /// What can be understood of `arguments`, and what first cannot.
+    pub(super) fn scan(
+        syntax: &'a Syntax,
+        names: &Names,
+        call: &str,
+        arguments: &[String],
+    ) -> (Line<'a>, Option<String>) {
         let mut line =
             Line { syntax, call: call.to_owned(), given: vec![], positionals: vec![], trailing: None };
-        let names = Names::of(syntax, global);
         let mut problem = None;
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -53,8 +69,8 @@ impl<'a> Line<'a> {
                     line.trailing = Some(words.by_ref().cloned().collect());
                     Ok(())
                 }
-                Word::Long(name, value) => line.take_long(&names, name, value, &mut words),
-                Word::Short(letters) => line.take_short(&names, letters, &mut words),
+                Word::Long(name, value) => line.take_long(names, name, value, &mut words),
+                Word::Short(letters) => line.take_short(names, letters, &mut words),
                 Word::Plain => {
                     line.positionals.push(word.clone());
                     Ok(())
@@ -62,13 +78,17 @@ impl<'a> Line<'a> {
             };
             problem = problem.or(taken.err());
         }
-        if line.has(HELP) {
-            return Ok(line);
-        }
-        problem.map_or(Ok(()), |message| Err(line.usage(&message)))?;
-        line.check_conflicts()?;
-        line.check_positionals()?;
-        Ok(line)
+        (line, problem)
+    }
+
+    /// Whether the option could still be given: not a second time, unless it may be repeated, and not beside one that
+    /// excludes it.
+    pub(super) fn has_room_for(&self, flag: &FlagInfo) -> bool {
+        let excluded = self.syntax.conflicts.iter().any(|&(one, other)| {
+            let given = |name: &str| self.given.iter().any(|given| given.is(name));
+            (flag.long == one && given(other)) || (flag.long == other && given(one))
+        });
+        !excluded && (flag.optionality == Optionality::Repeating || !self.has(flag.long))
     }
 
     /// Whether the option with this long name was given.
@@ -196,14 +216,14 @@ impl<'a> Line<'a> {
     }
 }
 
-enum Word<'w> {
+pub(super) enum Word<'w> {
     End,
     Long(&'w str, Option<&'w str>),
     Short(&'w str),
     Plain,
 }
 
-fn classify(word: &str) -> Word<'_> {
+pub(super) fn classify(word: &str) -> Word<'_> {
     if word == "--" {
         return Word::End;
     }
@@ -223,7 +243,7 @@ fn is_number(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_digit() || first == '.') && word.parse::<f64>().is_ok()
 }
 
-fn takes_value(flag: &FlagInfo) -> bool {
+pub(super) fn takes_value(flag: &FlagInfo) -> bool {
     matches!(flag.kind, FlagInfoKind::Option { .. })
 }
 
@@ -245,12 +265,12 @@ fn next_value<'w>(option: &str, words: &mut impl Iterator<Item = &'w String>) ->
 }
 
 /// Every name that an option has.
-struct Names {
-    long: Vec<(&'static str, &'static FlagInfo<'static>)>,
+pub(super) struct Names {
+    pub(super) long: Vec<(&'static str, &'static FlagInfo<'static>)>,
 }
 
 impl Names {
-    fn of(syntax: &Syntax, global: &Syntax) -> Names {
+    pub(super) fn of(syntax: &Syntax, global: &Syntax) -> Names {
         let mut long: Vec<(&'static str, &'static FlagInfo<'static>)> = Vec::new();
         for flag in syntax.flags().iter().chain(global.flags()) {
             if !long.iter().any(|&(name, _)| name == flag.long) {
@@ -265,7 +285,7 @@ impl Names {
     }
 
     /// By its whole name, or by a beginning that only one option has.
-    fn long(&self, name: &str) -> Result<(&'static str, &'static FlagInfo<'static>), String> {
+    pub(super) fn long(&self, name: &str) -> Result<(&'static str, &'static FlagInfo<'static>), String> {
         let bare = |full: &'static str| &full[2..];
         if let Some(&found) = self.long.iter().find(|(full, _)| bare(full) == name) {
             return Ok(found);
@@ -289,7 +309,7 @@ impl Names {
         }
     }
 
-    fn short(&self, letter: char) -> Option<&'static FlagInfo<'static>> {
+    pub(super) fn short(&self, letter: char) -> Option<&'static FlagInfo<'static>> {
         if letter == 'h' {
             return self.long.iter().find(|(long, _)| *long == HELP).map(|&(_, flag)| flag);
         }

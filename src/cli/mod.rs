@@ -1,12 +1,15 @@
 //! Command lines, knowing no command by name: GNU syntax over argh, help layout, suggestions.
 //!
 //! One table, argh's [`argh::ArgsInfo`] with what [`Syntax`] adds to it, feeds every reader: the line is taken
-//! apart and checked by it ([`Line`]), help pages are laid out from it ([`help`]), and argh receives only what
-//! it takes: each option in full, then `--`, then the positional arguments.
+//! apart and checked by it ([`Line`]), help pages and the manual are laid out from it ([`help`], [`man`]), what may
+//! stand next on a line is read off it ([`complete`]), and argh receives only what it takes: each option in full,
+//! then `--`, then the positional arguments.
 
 mod argument;
+pub mod complete;
 pub mod help;
 mod line;
+pub mod man;
 mod wrap;
 
 use argh::{CommandInfoWithArgs, FlagInfo, Optionality, PositionalInfo};

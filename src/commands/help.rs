@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::global::GLOBAL;
-use super::{App, COMMANDS, Command, Run, find};
+use super::{App, Command, Run, applets, find, visible};
 use crate::cli::help;
 use crate::error::Result;
 
@@ -40,9 +40,13 @@ pub fn overview(width: usize) -> String {
     let mut page = String::from("Usage: chroot-distro [OPTIONS] COMMAND [ARGUMENTS]\n\n");
     page.push_str(&help::sentence((GLOBAL.info)().description));
     page.push('\n');
-    let rows: Vec<_> = COMMANDS.iter().filter(|command| !command.hidden).map(row).collect();
+    let rows: Vec<_> = visible().map(row).collect();
     help::section(&mut page, "Commands", &rows, width);
     help::options(&mut page, "Options", &GLOBAL, width);
+    let links: Vec<_> = applets::options()
+        .map(|command| (help::synopsis(&command.syntax), help::summary(&command.syntax).to_owned()))
+        .collect();
+    help::section(&mut page, "Links", &links, width);
     page.push_str(
         "\nFirst steps:\n  chroot-distro install alpine\n  chroot-distro login alpine\n  chroot-distro remove alpine\n\n\
          'chroot-distro COMMAND --help' explains a command.\n",

@@ -3,12 +3,16 @@
 //! A command is an argh struct that implements [`Run`]; [`COMMANDS`] lists them all. How they read on the command
 //! line and in the help is [`crate::cli`]'s business, how they are chosen and run [`crate::applet`]'s.
 
+pub mod applets;
 pub mod clear_cache;
+pub mod complete;
+pub mod completions;
 pub mod global;
 pub mod help;
 pub mod install;
 pub mod list;
 pub mod login;
+pub mod man;
 pub mod probe;
 pub mod remove;
 pub mod run;
@@ -104,15 +108,24 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<remove::Remove>(),
     Command::of::<clear_cache::ClearCache>(),
     Command::of::<selftest::SelfTest>(),
+    Command::of::<completions::Completions>(),
+    Command::of::<man::Man>(),
     Command::of::<probe::Probe>(),
+    Command::of::<complete::Complete>(),
+    Command::of::<applets::Install>(),
+    Command::of::<applets::List>(),
     Command::of::<help::Help>(),
 ];
+
+/// Those that a user sees.
+pub fn visible() -> impl Iterator<Item = &'static Command> + Clone {
+    COMMANDS.iter().filter(|command| !command.hidden)
+}
 
 /// The command that `word` names, by its name or an alias. An unknown one is an error of kind `Usage`.
 pub fn find(word: &str) -> Result<&'static Command> {
     COMMANDS.iter().find(|command| command.syntax.answers_to(word)).ok_or_else(|| {
-        let visible = COMMANDS.iter().filter(|command| !command.hidden);
-        let words = visible.flat_map(|command| {
+        let words = visible().flat_map(|command| {
             [command.syntax.name].into_iter().chain(command.syntax.aliases.iter().copied())
         });
         let shown = cli::os_string(word);

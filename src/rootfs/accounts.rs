@@ -36,6 +36,12 @@ pub fn lookup(rootfs: &Rootfs, spec: &str) -> Result<User> {
     find(&read(rootfs, "/etc/passwd")?, &read(rootfs, "/etc/group")?, spec)
 }
 
+/// The names in `/etc/passwd`; none when it cannot be read.
+pub fn users(rootfs: &Rootfs) -> Vec<OsString> {
+    let passwd = read(rootfs, "/etc/passwd").unwrap_or_default();
+    lines(&passwd).filter_map(parse_user).map(|user| user.name).collect()
+}
+
 fn read(rootfs: &Rootfs, path: &str) -> Result<Vec<u8>> {
     match rootfs.read(path, LIMIT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

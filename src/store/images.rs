@@ -1,5 +1,5 @@
 //! Resolved images: `oci_manifests/<key>.json`, `{"manifest", "repo", "image_config"}` as the Python tool has
-//! them, with the manifest's raw bytes added, because a digest is of bytes and not of parsed JSON.
+//! them, with the manifest's raw bytes added, because a digest is of bytes and not of parsed JSON, and the reference.
 
 use serde_json::{Value, json};
 
@@ -39,6 +39,7 @@ pub(super) fn put(layout: &Layout, reference: &Reference, arch: Arch, image: &Ca
     let manifest: Value = serde_json::from_str(raw)
         .map_err(|error| Error::invalid(format!("the manifest is not JSON: {error}")))?;
     let document = json!({
+        "reference": reference.to_string(),
         "manifest": manifest,
         "repo": reference.repository,
         "image_config": image.config,
@@ -50,6 +51,15 @@ pub(super) fn put(layout: &Layout, reference: &Reference, arch: Arch, image: &Ca
         files::make_dir(parent)?;
     }
     files::write(&path, document.to_string().as_bytes(), 0o644)
+}
+
+/// What the entries of ours were asked for as.
+pub(super) fn references(layout: &Layout) -> Result<Vec<String>> {
+    let read = |name: &String| {
+        let text = files::read(&layout.images().join(name), LIMIT).ok()??;
+        Some(serde_json::from_slice::<Value>(&text).ok()?["reference"].as_str()?.to_owned())
+    };
+    Ok(files::names(&layout.images())?.iter().filter_map(read).collect())
 }
 
 fn parse(text: &[u8]) -> Option<CachedImage> {

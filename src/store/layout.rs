@@ -83,10 +83,14 @@ impl Layout {
         path.into()
     }
 
+    pub(super) fn images(&self) -> PathBuf {
+        self.cache.join("oci_manifests")
+    }
+
     /// `oci_manifests/<first 16 hex of sha256(key)>.json`
     pub(super) fn image(&self, key: &str) -> PathBuf {
         let hash = Digest::of(key.as_bytes());
-        self.cache.join("oci_manifests").join(format!("{}.json", &hash.hex()[..16]))
+        self.images().join(format!("{}.json", &hash.hex()[..16]))
     }
 }
 

@@ -129,6 +129,11 @@ impl Store {
         images::put(&self.layout, reference, arch, image)
     }
 
+    /// The images that the cache remembers by what they were asked for as. The Python tool's entries do not tell.
+    pub fn cached_references(&self) -> Result<Vec<String>> {
+        images::references(&self.layout)
+    }
+
     /// Deletes every entry of the cache but the blobs that a live process is fetching; `each` hears the name of
     /// each; returns bytes of disk freed.
     pub fn clear_cache(&self, each: &mut dyn FnMut(&str)) -> Result<u64> {
