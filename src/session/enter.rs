@@ -15,7 +15,7 @@ use super::live::Live;
 use super::plan::{Plan, plan};
 use super::relay::Relay;
 use super::steps::Step;
-use super::{Request, apply, print, program, root};
+use super::{Request, apply, ldconfig, print, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
@@ -74,6 +74,11 @@ impl<'a> Entry<'a> {
         // Released when the guest's program is executed or runs, or with this process.
         let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
         umask(Mode::from_raw_mode(0o022));
+        for file in &self.plan.files {
+            if let Err(error) = file.write(&self.rootfs) {
+                self.report.warn(&error.to_string());
+            }
+        }
         if self.plan.namespaces.pid {
             return self.as_child(locks);
         }
@@ -150,6 +155,11 @@ impl<'a> Entry<'a> {
             emulator.register(self.host)?;
         }
         apply::run(&root, steps(), self.report)?;
+        if let Some(program) = &self.plan.ldconfig
+            && let Err(error) = ldconfig::run(program, &root)
+        {
+            self.report.warn(&error.to_string());
+        }
         match &self.plan.hostname {
             Some(name) => {
                 sethostname(name.as_bytes()).attempt(|| format!("set the hostname '{}'", name.display()))

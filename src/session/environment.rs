@@ -1,6 +1,6 @@
 //! The guest's environment, as documented: the host's is not carried in, and each layer wins over the one before.
 //!
-//! Baseline, then the image's `Env`, then Android's variables, then the user's, then who and where one is.
+//! Baseline, the image's `Env`, Android's variables, who and where one is, the desktop's, the GPU's, and the user's own.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -55,29 +55,41 @@ pub fn is_android(key: &OsStr) -> bool {
 /// The guest's environment. `user` are the `--env` entries, in order.
 pub fn environment(facts: &Facts, mode: Mode, user: &[(OsString, OsString)]) -> Environment {
     let mut env = Environment::new();
-    if mode == Mode::Minimal {
-        env.extend(user.iter().cloned());
-        env.extend(terminal(facts));
-        return env;
+    if mode != Mode::Minimal {
+        env.extend(given(facts, mode));
     }
+    env.extend(terminal(facts));
+    env.extend(facts.shared_env.iter().cloned());
+    env.extend(user.iter().cloned());
+    env
+}
+
+/// All but the terminal's and what was asked for.
+fn given(facts: &Facts, mode: Mode) -> Environment {
+    let mut env = Environment::new();
     env.insert("PATH".into(), DEFAULT_PATH.into());
     env.insert("MOZ_FAKE_NO_SANDBOX".into(), "1".into());
     if facts.termux_prefix.is_some() {
         env.insert("PULSE_SERVER".into(), "127.0.0.1".into());
     }
+    if let Some(prefix) = &facts.guest_prefix {
+        env.insert("PREFIX".into(), prefix.into());
+        env.insert("TMPDIR".into(), prefix.join("tmp").into());
+        env.insert("PATH".into(), prefix.join("bin").into());
+    }
     let blocked = |key: &OsStr| NOT_FROM_IMAGE.iter().any(|name| key == *name);
     env.extend(facts.image_env.iter().filter(|(key, _)| !blocked(key)).cloned());
     if mode == Mode::Default {
         env.extend(facts.android_env.iter().cloned());
-        if let (Some(prefix), Some(path)) = (&facts.termux_prefix, env.get_mut(OsStr::new("PATH"))) {
+        // A Termux has those programs itself.
+        let host = facts.termux_prefix.as_ref().filter(|_| facts.guest_prefix.is_none());
+        if let (Some(prefix), Some(path)) = (host, env.get_mut(OsStr::new("PATH"))) {
             path.push(":");
             path.push(prefix.join("bin"));
         }
     }
-    env.extend(user.iter().cloned());
     env.insert("HOME".into(), facts.user.home.clone().into());
     env.insert("USER".into(), facts.user.name.clone());
-    env.extend(terminal(facts));
     env
 }
 
@@ -111,17 +123,14 @@ mod tests {
             ]),
             ..Facts::default()
         };
-        let env = environment(
-            &facts,
-            Mode::Default,
-            &pairs(&[("B", "user"), ("USER", "nobody"), ("DISPLAY", ":1")]),
-        );
+        let env =
+            environment(&facts, Mode::Default, &pairs(&[("B", "user"), ("USER", "me"), ("DISPLAY", ":1")]));
         assert_eq!(get(&env, "PATH"), Some("/image"));
         assert_eq!(get(&env, "A"), Some("image"));
         assert_eq!(get(&env, "B"), Some("user"));
         assert_eq!(get(&env, "DISPLAY"), Some(":1"));
         assert_eq!(get(&env, "HOME"), Some("/root"));
-        assert_eq!(get(&env, "USER"), Some("root"));
+        assert_eq!(get(&env, "USER"), Some("me"), "the user's own word is the last");
         assert_eq!(get(&env, "TERM"), Some(DEFAULT_TERM));
         assert_eq!(get(&env, "COLORTERM"), None);
         let image_only = environment(&facts, Mode::Isolated, &[]);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::emulator;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::facts::Facts;
-use super::steps::{Step, extra, view};
+use super::guest_file::GuestFile;
+use super::steps::{Step, extra, runtime_dir, view};
 use super::{Mode, Request};
 use crate::error::{Error, Result};
 
@@ -46,6 +47,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the user asked for on top; a later session too brings its own.
     pub binds: Vec<Step>,
+    /// What is written into the guest for its user.
+    pub files: Vec<GuestFile>,
+    /// What is run for the first session, when the mounts are made: the guest's list of libraries is to be renewed.
+    pub ldconfig: Option<PathBuf>,
     /// Of a UTS namespace of the container's own.
     pub hostname: Option<OsString>,
     /// Who runs it.
@@ -76,14 +81,27 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let hostname = request.hostname.clone().unwrap_or_else(|| "localhost".into());
     let environment = environment(facts, request.mode, &request.env);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
-    let mut view = view(request.mode, namespaces, &facts.shared);
+    let mut view = view(request.mode, namespaces, &facts.shared, facts.dev.as_deref());
     view.extend(facts.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
+    let user = &facts.user;
+    let mut binds = match &facts.runtime_dir {
+        Some(path) => runtime_dir(&view, path, user.uid, user.gid),
+        None => Vec::new(),
+    };
+    let fresh: Vec<Step> = view.iter().chain(&binds).cloned().collect();
+    binds.extend(extra(&fresh, &facts.binds));
     Ok(Plan {
         isolated: request.mode == Mode::Isolated,
         namespaces,
         missing: missing.into_iter().filter_map(|(name, missing)| missing.then_some(name)).collect(),
-        binds: extra(&view, &facts.binds),
         steps: view,
+        binds,
+        files: facts.files.clone(),
+        // The guest's own program as root, where its root is the host's anyway.
+        ldconfig: facts
+            .ldconfig
+            .clone()
+            .filter(|_| request.mode == Mode::Default && !request.namespaces && !request.no_new_privs),
         hostname: namespaces.uts.then_some(hostname),
         identity: identity(facts),
         environment,
@@ -98,7 +116,7 @@ fn identity(facts: &Facts) -> Identity {
     let user = &facts.user;
     let android: &[u32] = if facts.android { &ANDROID_NETWORK } else { &[] };
     let mut groups = vec![user.gid];
-    for &group in user.groups.iter().chain(android) {
+    for &group in user.groups.iter().chain(android).chain(&facts.device_groups) {
         if !groups.contains(&group) {
             groups.push(group);
         }
@@ -125,7 +143,7 @@ mod tests {
     use super::*;
     use crate::rootfs::accounts::User;
     use crate::session::bind::Restrict;
-    use crate::session::facts::Source;
+    use crate::session::facts::source::Source;
 
     fn source(path: &str, target: &str) -> Source {
         let (path, target) = (path.into(), target.into());

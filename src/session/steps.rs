@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::bind::Restrict;
-use super::facts::Source;
+use super::facts::dev::{DevEntry, DevKind};
+use super::facts::source::Source;
 use super::{Mode, Namespaces};
 use crate::host::Termux;
 
@@ -76,36 +77,84 @@ const ANDROID: [&str; 15] = [
     "/vendor",
 ];
 
-/// The host paths that `mode` shares, at their own places, where the host has them.
-pub fn shares(mode: Mode, termux: Option<&Termux>) -> Vec<PathBuf> {
+/// The host paths that `mode` shares, at their own places, where the host has them. `prefixed`: the guest is a Termux
+/// itself, whose own prefix stands where the host's would.
+pub fn shares(mode: Mode, termux: Option<&Termux>, prefixed: bool) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
     if mode == Mode::Isolated {
         return paths;
     }
+    if let (Mode::Default, Some(termux)) = (mode, termux) {
+        if !prefixed {
+            // First: the container itself lies there as a rule, and what is mounted in it by then comes along.
+            let data = Path::new("/data/data").join(&termux.package);
+            let covered = termux.prefix.starts_with(&data);
+            paths.push(data);
+            paths.extend((!covered).then(|| termux.prefix.clone()));
+        }
+        paths.extend(ANDROID.iter().map(PathBuf::from));
+        paths.push("/sdcard".into());
+    }
     paths.extend(CORE.iter().map(PathBuf::from));
     paths.push("/run".into());
-    match (mode, termux) {
-        (Mode::Default, None) => paths.push("/tmp".into()),
-        (Mode::Default, Some(termux)) => {
-            paths.extend(ANDROID.iter().map(PathBuf::from));
-            paths.push("/sdcard".into());
-            let data = Path::new("/data/data").join(&termux.package);
-            if !termux.prefix.starts_with(&data) {
-                paths.push(termux.prefix.clone());
-            }
-            paths.push(data);
-        }
-        _ => {}
+    if mode == Mode::Default && termux.is_none() {
+        paths.push("/tmp".into());
     }
     paths
 }
 
-/// What makes a mode's view. `shared` are those of [`shares`] that the host has.
-pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source]) -> Vec<Step> {
+/// What makes a mode's view. `shared` are those of [`shares`] that the host has, `dev` what is put together to a /dev
+/// instead of sharing that.
+pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source], dev: Option<&[DevEntry]>) -> Vec<Step> {
     if mode == Mode::Isolated {
         return private(namespaces);
     }
-    shared.iter().map(bind).collect()
+    let mut steps = Vec::new();
+    for share in shared {
+        match dev.filter(|_| share.target == Path::new("/dev")) {
+            Some(entries) => steps.extend(put_together(entries)),
+            None => steps.push(bind(share)),
+        }
+    }
+    steps
+}
+
+/// A /dev with the host's nodes and a /dev/shm.
+fn put_together(entries: &[DevEntry]) -> Vec<Step> {
+    let mut steps = vec![tmpfs("/dev".into(), NO_SUID, &["mode=755,size=65536k", "mode=755"])];
+    for DevEntry { source, path, kind } in entries {
+        let (path, directory) = (path.clone(), *kind == DevKind::Directory);
+        steps.push(match kind {
+            DevKind::Directory => Step::Directory { path: path.clone() },
+            DevKind::Node => Step::File { path: path.clone() },
+            DevKind::Link { to } => Step::Symlink { path: path.clone(), to: to.clone() },
+        });
+        if !matches!(kind, DevKind::Link { .. }) {
+            let (source, restrict) = (source.clone(), Restrict::NONE);
+            steps.push(Step::Bind { source, target: path, directory, restrict, required: false });
+        }
+    }
+    steps.push(Step::Directory { path: "/dev/shm".into() });
+    steps.push(tmpfs("/dev/shm".into(), DATA_ONLY, &["mode=1777"]));
+    steps
+}
+
+const NO_SUID: Restrict = Restrict { no_suid: true, ..Restrict::NONE };
+const DATA_ONLY: Restrict = Restrict { no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
+
+fn tmpfs(target: PathBuf, restrict: Restrict, options: &[&str]) -> Step {
+    let options = options.iter().map(ToString::to_string).collect();
+    Step::Mount { kind: "tmpfs", target, restrict, options, required: true }
+}
+
+/// A directory of the user's own, for the sockets of a desktop, where the host's is not seen.
+pub fn runtime_dir(view: &[Step], path: &Path, uid: u32, gid: u32) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if in_fresh_tmpfs(view, path) {
+        steps.push(Step::Directory { path: path.to_owned() });
+    }
+    steps.push(tmpfs(path.to_owned(), DATA_ONLY, &[&format!("mode=700,uid={uid},gid={gid}")]));
+    steps
 }
 
 /// What the user asked for on top of `view`.
@@ -215,16 +264,19 @@ mod tests {
 
     #[test]
     fn each_mode_shares_what_is_documented() {
-        let linux = |mode| shares(mode, None);
+        let linux = |mode| shares(mode, None, false);
         assert_eq!(linux(Mode::Default), ["/dev", "/proc", "/sys", "/run", "/tmp"].map(PathBuf::from));
         assert_eq!(linux(Mode::Minimal), ["/dev", "/proc", "/sys", "/run"].map(PathBuf::from));
         assert!(linux(Mode::Isolated).is_empty());
         let phone = termux("/data/data/com.termux/files/usr");
-        let android = shares(Mode::Default, Some(&phone));
+        let android = shares(Mode::Default, Some(&phone), false);
         assert!(android.contains(&"/system".into()) && android.contains(&"/data/data/com.termux".into()));
         assert!(!android.contains(&"/tmp".into()) && !android.contains(&phone.prefix));
-        assert!(shares(Mode::Default, Some(&termux("/elsewhere"))).contains(&"/elsewhere".into()));
-        assert_eq!(shares(Mode::Minimal, Some(&phone)), linux(Mode::Minimal));
-        assert!(shares(Mode::Isolated, Some(&phone)).is_empty());
+        assert!(shares(Mode::Default, Some(&termux("/elsewhere")), false).contains(&"/elsewhere".into()));
+        assert_eq!(shares(Mode::Minimal, Some(&phone), false), linux(Mode::Minimal));
+        assert!(shares(Mode::Isolated, Some(&phone), false).is_empty());
+        let prefixed = shares(Mode::Default, Some(&phone), true);
+        assert!(prefixed.contains(&"/system".into()));
+        assert!(!prefixed.contains(&"/data/data/com.termux".into()));
     }
 }

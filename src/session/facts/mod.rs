@@ -1,35 +1,35 @@
 //! What a plan is made from: the host and the container as they are now. Gathering reads; it changes nothing.
 
+mod cookie;
+pub mod dev;
+mod display;
+mod gpu;
+mod home;
+mod libraries;
+pub mod source;
+mod termux;
+mod xauthority;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use serde_json::Value;
 
-use super::bind::{Bind, Restrict};
+use super::bind::Restrict;
 use super::emulator;
-use super::environment::is_android;
+use super::guest_file::GuestFile;
 use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs};
-
-/// A host path to bind, known to exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Source {
-    /// On the host, absolute.
-    pub path: PathBuf,
-    /// In the guest, absolute.
-    pub target: PathBuf,
-    pub directory: bool,
-    pub restrict: Restrict,
-    /// There is no session without it.
-    pub required: bool,
-}
+use dev::DevEntry;
+use display::Display;
+use gpu::Gpu;
+use source::{Source, Sources};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +46,28 @@ pub struct Facts {
     pub term: Option<OsString>,
     /// `COLORTERM` of the host.
     pub colorterm: Option<OsString>,
+    /// Of the desktop and the GPU that the guest sees.
+    pub shared_env: Vec<(OsString, OsString)>,
     /// On Termux.
     pub termux_prefix: Option<PathBuf>,
+    /// Of a guest that is a Termux itself.
+    pub guest_prefix: Option<PathBuf>,
     /// The kernel is Android's.
     pub android: bool,
     /// Those of the mode's shared host paths that are there.
     pub shared: Vec<Source>,
-    /// The user's binds.
+    /// What makes up the guest's /dev, where the host's will not do.
+    pub dev: Option<Vec<DevEntry>>,
+    /// What the user asked for on top.
     pub binds: Vec<Source>,
+    /// To be made for the user, for the sockets of a desktop.
+    pub runtime_dir: Option<PathBuf>,
+    /// To be written into the guest.
+    pub files: Vec<GuestFile>,
+    /// The guest's program that lists libraries for its loader, if the host brings some.
+    pub ldconfig: Option<PathBuf>,
+    /// Besides the user's own: those that the host lets at its GPU, where that is shared.
+    pub device_groups: Vec<u32>,
     /// Those that the kernel has.
     pub namespaces: Namespaces,
     /// What is to run the guest's programs, where neither the CPU nor a registered one does.
@@ -63,28 +77,75 @@ pub struct Facts {
 /// Looks.
 pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Facts> {
     let termux = host.termux();
-    let user = account(request, rootfs)?;
+    let guest_prefix = termux::guest_prefix(rootfs, termux);
+    let mut user = account(request, rootfs)?;
+    if let Some(prefix) = &guest_prefix {
+        termux::settle(&mut user, prefix);
+    }
     let own = |key: &str| host.var(key).map(OsString::from);
-    let android_env = match termux {
-        Some(_) => {
-            host.vars().filter(|(key, _)| is_android(key)).map(|(k, v)| (k.into(), v.into())).collect()
-        }
-        None => Vec::new(),
-    };
+    let sharing = share(request, rootfs, host, &user, guest_prefix.is_some())?;
+    let is_command = !request.command.is_empty();
     Ok(Facts {
-        shell: if request.command.is_empty() { shell(&user, rootfs) } else { None },
+        shell: if is_command { None } else { shell(&user, rootfs, guest_prefix.as_deref()) },
         user,
         image_env: manifest.map(image_env).unwrap_or_default(),
-        android_env,
+        android_env: termux::android_env(host),
         term: own("TERM"),
         colorterm: own("COLORTERM"),
         termux_prefix: termux.map(|termux| termux.prefix.clone()),
+        guest_prefix,
         android: host.is_android(),
-        shared: shares(request.mode, termux).into_iter().filter_map(|path| shared(path, host)).collect(),
-        binds: request.binds.iter().map(source).collect::<Result<_>>()?,
         namespaces: namespaces(request),
         emulator: emulator::needed(request, rootfs, manifest, host)?,
+        ..sharing
     })
+}
+
+/// What of the host is seen: by the mode, and by the options in the order in which one may lie in another.
+fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed: bool) -> Result<Facts> {
+    let termux = host.termux();
+    let mut facts = Facts::empty(user);
+    let paths = shares(request.mode, termux, prefixed);
+    facts.shared = paths.into_iter().filter_map(|path| shared(path, host)).collect();
+    if request.mode != Mode::Isolated {
+        facts.dev = dev::entries(host);
+    }
+    let mut gpu = Gpu::default();
+    if request.mode == Mode::Default && termux.is_none() {
+        let mut sources = Sources::new(host, &facts.shared);
+        gpu = gpu::share(&mut sources, rootfs);
+        let found = sources.into_added();
+        facts.shared.extend(found);
+    }
+    let mut sources = Sources::new(host, &facts.shared);
+    if request.shared_home {
+        home::share(&mut sources, user)?;
+    }
+    if request.shared_tmp {
+        let path = termux.map_or_else(|| PathBuf::from("/tmp"), |termux| termux.prefix.join("tmp"));
+        if !sources.show(&path, Path::new("/tmp"), true) {
+            return Err(Error::not_found(format!("the host has no '{}'", path.display())));
+        }
+    }
+    let mut display = Display::default();
+    if request.shared_display {
+        let renamed = request.mode == Mode::Isolated || request.hostname.is_some();
+        display = display::share(&mut sources, &home::caller(host)?, user, renamed);
+        if request.mode == Mode::Isolated && termux.is_none() {
+            gpu = gpu::share(&mut sources, rootfs);
+        }
+    }
+    facts.binds = sources.into_added();
+    facts.binds.extend(request.binds.iter().map(Source::asked_for).collect::<Result<Vec<_>>>()?);
+    facts.shared_env = display.env;
+    facts.shared_env.extend(gpu.env.iter().map(|(key, value)| (key.into(), value.into())));
+    facts.runtime_dir = display.runtime_dir;
+    facts.files.extend(display.cookie);
+    facts.device_groups = display.groups;
+    if gpu.libraries {
+        facts.ldconfig = libraries::ldconfig(rootfs);
+    }
+    Ok(facts)
 }
 
 /// Who was asked for; root, whom an image without accounts has too.
@@ -116,15 +177,6 @@ fn shared(path: PathBuf, host: &Host) -> Option<Source> {
     Some(Source { path: source, target: path, directory, restrict: Restrict::NONE, required })
 }
 
-/// Absolute, and there.
-fn source(bind: &Bind) -> Result<Source> {
-    let attempt = || format!("bind '{}'", bind.source.display());
-    let path = std::path::absolute(&bind.source).attempt(attempt)?;
-    let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
-    let target = bind.target.clone().unwrap_or_else(|| path.clone());
-    Ok(Source { path, target, directory, restrict: bind.restrict, required: true })
-}
-
 /// `Env` of the image's config, as the Python tool saved it too.
 fn image_env(manifest: &Value) -> Vec<(OsString, OsString)> {
     let entries = manifest["image_config"]["config"]["Env"].as_array().into_iter().flatten();
@@ -136,15 +188,43 @@ fn image_env(manifest: &Value) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// The user's own shell, then the usual ones.
-fn shell(user: &User, rootfs: &Rootfs) -> Option<PathBuf> {
+/// The user's own shell, then those of a Termux, then the usual ones.
+fn shell(user: &User, rootfs: &Rootfs, prefix: Option<&Path>) -> Option<PathBuf> {
     const USUAL: [&str; 6] = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/zsh"];
     let executable = |path: &PathBuf| {
         rootfs
             .metadata(path, Follow::Yes)
             .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
     };
-    user.shell.iter().cloned().chain(USUAL.iter().map(PathBuf::from)).find(executable)
+    let termux = prefix.into_iter().flat_map(|prefix| ["bin/bash", "bin/sh"].map(|name| prefix.join(name)));
+    user.shell.iter().cloned().chain(termux).chain(USUAL.iter().map(PathBuf::from)).find(executable)
+}
+
+impl Facts {
+    /// A bare Linux host that shares nothing.
+    fn empty(user: &User) -> Facts {
+        Facts {
+            user: user.clone(),
+            shell: None,
+            image_env: Vec::new(),
+            android_env: Vec::new(),
+            term: None,
+            colorterm: None,
+            shared_env: Vec::new(),
+            termux_prefix: None,
+            guest_prefix: None,
+            android: false,
+            shared: Vec::new(),
+            dev: None,
+            binds: Vec::new(),
+            runtime_dir: None,
+            files: Vec::new(),
+            ldconfig: None,
+            device_groups: Vec::new(),
+            namespaces: Namespaces::default(),
+            emulator: None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,19 +232,6 @@ impl Default for Facts {
     /// A bare Linux host, and root without an account.
     fn default() -> Facts {
         let home = "/root".into();
-        Facts {
-            user: User { name: "root".into(), uid: 0, gid: 0, groups: Vec::new(), home, shell: None },
-            shell: None,
-            image_env: Vec::new(),
-            android_env: Vec::new(),
-            term: None,
-            colorterm: None,
-            termux_prefix: None,
-            android: false,
-            shared: Vec::new(),
-            binds: Vec::new(),
-            namespaces: Namespaces::default(),
-            emulator: None,
-        }
+        Facts::empty(&User { name: "root".into(), uid: 0, gid: 0, groups: Vec::new(), home, shell: None })
     }
 }

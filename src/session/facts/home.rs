@@ -1,0 +1,48 @@
+//! `--shared-home`: the caller's home on the host, at the user's in the guest. What is in it stays whose it is.
+
+use std::path::{Path, PathBuf};
+
+use super::source::Sources;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::rootfs::accounts::{self, User};
+
+/// The caller as the host's /etc/passwd has them. A number that it does not list (a directory service may) has no
+/// home there: `/`.
+pub fn caller(host: &Host) -> Result<User> {
+    let passwd = std::fs::read(host.file("/etc/passwd")).unwrap_or_default();
+    let mut user = accounts::find(&passwd, b"", &host.caller())?;
+    if let Some(home) = host.caller_home() {
+        user.home = home;
+    }
+    Ok(user)
+}
+
+/// Adds it. Errors when either has no home.
+pub fn share(sources: &mut Sources<'_>, user: &User) -> Result<()> {
+    let home = match sources.host.termux() {
+        Some(termux) => termux.home.clone(),
+        None => caller(sources.host)?.home,
+    };
+    let root = Path::new("/");
+    if home == root {
+        return Err(Error::not_found(format!("the host's user {} has no home there", sources.host.caller()))
+            .hint("name it with --bind HOME:/root instead"));
+    }
+    let target = match user.uid {
+        0 if user.home == root => PathBuf::from("/root"),
+        _ if user.home == root => {
+            let name = user.name.display();
+            return Err(Error::not_found(format!(
+                "the container's user {name} has no home to show yours at"
+            ))
+            .hint("name a place with --bind HOME:PATH instead"));
+        }
+        _ => user.home.clone(),
+    };
+    if !sources.host.file(&home).is_dir() {
+        return Err(Error::not_found(format!("your home directory '{}' is not there", home.display())));
+    }
+    sources.show(&home, &target, true);
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Host paths to show in the guest, each once.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Attempt, Result};
+use crate::host::Host;
+use crate::session::bind::{Bind, Restrict};
+
+/// A host path to bind, known to exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Source {
+    /// On the host, absolute.
+    pub path: PathBuf,
+    /// In the guest, absolute.
+    pub target: PathBuf,
+    pub directory: bool,
+    pub restrict: Restrict,
+    /// There is no session without it.
+    pub required: bool,
+}
+
+impl Source {
+    /// The user's own bind: absolute, and there.
+    pub fn asked_for(bind: &Bind) -> Result<Source> {
+        let attempt = || format!("bind '{}'", bind.source.display());
+        let path = std::path::absolute(&bind.source).attempt(attempt)?;
+        let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
+        let target = bind.target.clone().unwrap_or_else(|| path.clone());
+        Ok(Source { path, target, directory, restrict: bind.restrict, required: true })
+    }
+
+    fn shows(&self, path: &Path, target: &Path) -> bool {
+        match (path.strip_prefix(&self.path), target.strip_prefix(&self.target)) {
+            (Ok(below), Ok(same)) => below == same,
+            _ => false,
+        }
+    }
+}
+
+/// Sources on top of those that the session's mode shares.
+pub struct Sources<'a> {
+    /// Whose paths they are.
+    pub host: &'a Host,
+    shared: &'a [Source],
+    added: Vec<Source>,
+}
+
+impl<'a> Sources<'a> {
+    /// None yet.
+    pub fn new(host: &'a Host, shared: &'a [Source]) -> Sources<'a> {
+        Sources { host, shared, added: Vec::new() }
+    }
+
+    /// Shows the host's `path` at `target`, unless it is seen there already or another one is. Whether the host has it.
+    pub fn show(&mut self, path: &Path, target: &Path, required: bool) -> bool {
+        let source = self.host.file(path);
+        let Ok(found) = std::fs::metadata(&source) else { return false };
+        let taken = self.added.iter().any(|other| other.target == target);
+        if !taken && !self.is_seen(path, target) {
+            self.added.push(Source {
+                path: source,
+                target: target.to_owned(),
+                directory: found.is_dir(),
+                restrict: Restrict::NONE,
+                required,
+            });
+        }
+        true
+    }
+
+    /// Shows the host's `path` at its own place, or does without.
+    pub fn show_there(&mut self, path: impl AsRef<Path>) -> bool {
+        self.show(path.as_ref(), path.as_ref(), false)
+    }
+
+    /// Whether the host's `path` is seen at `target`.
+    pub fn is_seen(&self, path: &Path, target: &Path) -> bool {
+        let source = self.host.file(path);
+        self.shared.iter().chain(&self.added).any(|other| other.shows(&source, target))
+    }
+
+    /// The names in a directory of the host's, sorted; none where there is none.
+    pub fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
+        let entries = std::fs::read_dir(self.host.file(directory)).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// All that were added, in order.
+    pub fn into_added(self) -> Vec<Source> {
+        self.added
+    }
+}
