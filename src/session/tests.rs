@@ -41,6 +41,8 @@ impl Scene {
     /// What the login process does up to the mounts, and then `inside`, in a thread of its own.
     fn enter<T: Send>(&self, steps: &[Step], inside: impl FnOnce() -> T + Send) -> Result<T> {
         let login = || {
+            // A login process has its working directory to itself; threads share one until then.
+            unshare(Namespaces::NEWNS).unwrap();
             let rootfs = Rootfs::new(self.root.open());
             apply::make_mount_points(&rootfs, steps)?;
             let root = unshare_root(&rootfs, Namespaces::empty())?;
