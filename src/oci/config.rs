@@ -67,6 +67,11 @@ impl ImageConfig {
         self.text("User")
     }
 
+    /// `config.StopSignal`, when not empty: a signal's name or number.
+    pub fn stop_signal(&self) -> Option<&str> {
+        self.text("StopSignal")
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         self.json["config"][key].as_str().filter(|text| !text.is_empty())
     }

@@ -1,4 +1,4 @@
-//! An installed container: what is known of it, who is inside, and its end.
+//! An installed container: what is known of it, and its end.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,9 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::lock::{Lock, Mode};
-use super::processes::Snapshot;
 use super::scratch::{self, Scratch};
-use super::{Layout, Name, Process, Registration, Session, files, logs, mounts, processes, sessions};
+use super::{GRACE, Layout, Name, files, logs, mounts};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
 
@@ -24,23 +23,12 @@ pub(super) const INDEX: &str = ".index";
 /// How long the Python tool's parent of a session may take to notice that it ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Who uses a container.
-#[derive(Debug)]
-pub struct Usage {
-    /// Its live sessions, oldest first.
-    pub sessions: Vec<Session>,
-    /// The processes inside, those of the sessions too. Without root, only the caller's own.
-    pub processes: Vec<Process>,
-    /// `PID command` of whoever holds it for itself.
-    pub holder: Option<String>,
-}
-
 /// An installed container.
 #[derive(Debug, Clone)]
 pub struct Container {
-    layout: Layout,
-    name: Name,
-    path: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) name: Name,
+    pub(super) path: PathBuf,
 }
 
 impl Container {
@@ -119,7 +107,7 @@ impl Container {
         Lock::wait(&self.layout.setup_lock(&self.name)).attempt(|| format!("container '{}'", self.name))
     }
 
-    fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+    pub(super) fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
         let lock = Lock::take(&self.layout.lock(&self.name), mode, command, patience)
             .attempt(|| format!("container '{}'", self.name))?;
         match Container::find(&self.layout, &self.name) {
@@ -133,20 +121,6 @@ impl Container {
         Lock::holder(&self.layout.lock(&self.name))
     }
 
-    /// Its live sessions, oldest first.
-    pub fn sessions(&self) -> Result<Vec<Session>> {
-        let mut live = sessions::live(&self.layout.sessions())?;
-        live.retain(|session| session.container == self.name);
-        Ok(live)
-    }
-
-    /// Records a session of this container and forgets the remembered size. The record goes when it is dropped;
-    /// a process that executes the guest leaves it to stand for it.
-    pub fn register_session(&self, session: &Session) -> Result<Registration> {
-        self.touch()?;
-        sessions::register(&self.layout.sessions(), session)
-    }
-
     /// Where its detached sessions' output goes. The file is there once one has begun.
     pub fn log_path(&self) -> PathBuf {
         logs::path(&self.layout.logs(), &self.name)
@@ -155,32 +129,6 @@ impl Container {
     /// An empty log for a new detached session; the one before is kept beside it as `.log.1`.
     pub fn open_log(&self) -> Result<File> {
         logs::create(&self.layout.logs(), &self.name)
-    }
-
-    /// The processes inside, with or without a record. Without root, only the caller's own are seen.
-    pub fn processes(&self) -> Result<Vec<Process>> {
-        self.processes_of(&Snapshot::take()?, &self.sessions()?)
-    }
-
-    /// Those of the processes that are inside; `sessions` are this container's.
-    fn processes_of(&self, snapshot: &Snapshot, sessions: &[Session]) -> Result<Vec<Process>> {
-        let path = self.path.join("rootfs");
-        let root = fs::metadata(&path).attempt(|| format!("look at '{}'", path.display()))?;
-        let namespaces: Vec<u64> = sessions.iter().filter_map(|session| session.mount_namespace).collect();
-        Ok(snapshot.inside((root.dev(), root.ino()), &namespaces))
-    }
-
-    /// Who uses it; `live` are the sessions of all containers.
-    pub(super) fn usage(&self, snapshot: &Snapshot, live: &[Session]) -> Result<Usage> {
-        let sessions: Vec<Session> =
-            live.iter().filter(|session| session.container == self.name).cloned().collect();
-        let processes = self.processes_of(snapshot, &sessions)?;
-        Ok(Usage { sessions, processes, holder: self.holder() })
-    }
-
-    /// Ends every process inside: SIGTERM, two seconds, SIGKILL. `Busy` names who survived.
-    pub fn end_processes(&self) -> Result<()> {
-        processes::end(&|| self.processes()).attempt(|| format!("end what runs in '{}'", self.name))
     }
 
     /// Undoes what is mounted below its root in our mount namespace, by the Python tool: ours never are there.
@@ -200,12 +148,7 @@ impl Container {
         if self.holder().is_some() {
             self.lock(Mode::Exclusive, "remove", Duration::ZERO)?;
         }
-        self.end_processes()?;
-        let _lock = self.lock(Mode::Exclusive, "remove", PATIENCE)?;
-        // Who had the shared lock may have started something since; from now on nobody can.
-        self.end_processes()?;
-        self.unmount()?;
-        mounts::refuse(&self.real_path()?)?;
+        let _lock = self.seize("remove")?;
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
@@ -216,6 +159,23 @@ impl Container {
         files::remove(&self.layout.lock(&self.name))?;
         let prefix = self.name.as_str();
         scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
+    }
+
+    /// Takes it for `command`, to be moved or deleted as a whole: ends what runs inside, takes the exclusive lock,
+    /// undoes the Python tool's mounts, and refuses while any mount remains in any namespace.
+    pub(super) fn seize(&self, command: &str) -> Result<Lock> {
+        self.end(GRACE)?;
+        let lock = self.lock(Mode::Exclusive, command, PATIENCE)?;
+        // Who had the shared lock may have started something since; from now on nobody can.
+        self.end(GRACE)?;
+        self.clear_of_mounts()?;
+        Ok(lock)
+    }
+
+    /// Undoes the Python tool's mounts; refuses while any other remains, in any namespace.
+    pub(super) fn clear_of_mounts(&self) -> Result<()> {
+        self.unmount()?;
+        mounts::refuse(&self.real_path()?)
     }
 
     /// Free of links.

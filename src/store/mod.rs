@@ -7,9 +7,11 @@
 mod blobs;
 mod cache;
 mod container;
+mod ending;
 mod files;
 mod flush;
 mod images;
+mod inside;
 mod layout;
 mod lock;
 mod logs;
@@ -21,8 +23,10 @@ mod sessions;
 mod staged;
 
 pub use blobs::{Fetch, Partial};
-pub use container::{Container, Usage};
+pub use container::Container;
+pub use ending::GRACE;
 pub use images::CachedImage;
+pub use inside::Usage;
 pub use lock::Lock;
 pub use name::Name;
 pub use processes::{Process, mount_namespace};

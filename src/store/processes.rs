@@ -1,4 +1,4 @@
-//! The processes inside a container, and how to end them.
+//! The processes inside a container.
 //!
 //! No list of ours is believed for this: a process is inside when its root is the container's, or when it is in
 //! the mount namespace of one of its sessions. That also finds what a session left running in the background.
@@ -7,18 +7,19 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::param::clock_ticks_per_second;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, geteuid, kill_process, pidfd_open, pidfd_send_signal, test_kill_process,
+};
+use rustix::time::{ClockId, clock_gettime};
 
-use crate::error::{Attempt, Error, Kind, Result};
+use crate::error::{Attempt, Result};
 
-/// How long SIGTERM is given before SIGKILL: documented, two seconds.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long SIGKILL is given: only a process stuck in the kernel outlives it.
-const LAST_GRACE: Duration = Duration::from_secs(5);
+/// The longest line of descent believed in: a number that passes to another process could make a ring.
+const GENERATIONS: usize = 4096;
 
 /// One process, told apart from a later one with the same number by when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +33,7 @@ pub struct Process {
 impl Process {
     /// The process that has this number now.
     pub fn of(pid: u32) -> Option<Process> {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        Some(Process { pid, started: start_ticks(&stat)? })
+        Some(Process { pid, started: stat(pid)?.started })
     }
 
     /// Whether it still runs. One that waits to be reaped does not.
@@ -41,8 +41,58 @@ impl Process {
         Process::of(self.pid) == Some(*self)
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    /// For how long it has run.
+    pub fn uptime(&self) -> Duration {
+        let now = clock_gettime(ClockId::Boottime);
+        let since_boot = Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32);
+        let ticks = clock_ticks_per_second().max(1);
+        let part = self.started % ticks * 1000 / ticks;
+        since_boot.saturating_sub(Duration::from_millis(self.started / ticks * 1000 + part))
+    }
+
+    /// Its effective user.
+    pub fn uid(&self) -> Option<u32> {
+        Some(fs::metadata(format!("/proc/{}", self.pid)).ok()?.uid())
+    }
+
+    /// Its command line; its name where it has none.
+    pub fn command(&self) -> Vec<String> {
+        let read = |file: &str| fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
+        let text = |word: &[u8]| String::from_utf8_lossy(word).trim_end_matches('\n').to_owned();
+        let line = read("cmdline");
+        match line.strip_suffix(b"\0").unwrap_or(&line) {
+            [] => vec![text(&read("comm"))],
+            words => words.split(|&byte| byte == 0).map(text).collect(),
+        }
+    }
+
+    /// Whether it is, or comes from, one of these.
+    pub(super) fn descends_from(&self, ancestors: &[u32]) -> bool {
+        let mut pid = self.pid;
+        for _ in 0..GENERATIONS {
+            if ancestors.contains(&pid) {
+                return true;
+            }
+            match stat(pid) {
+                Some(found) if found.parent != 0 => pid = found.parent,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether it runs this program: PID 1 of an isolated container, or a session that is not yet its guest's.
+    pub(super) fn runs_us(&self) -> bool {
+        let program = |pid: &str| {
+            let found = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+            Some((found.dev(), found.ino()))
+        };
+        program(&self.pid.to_string()).is_some_and(|found| Some(found) == program("self"))
+    }
+
+    /// Sends it a signal; that it has ended is no error.
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        let Some(pid) = pid_of(self.pid) else { return Ok(()) };
         // Opened before it is looked at, so that the number cannot pass to another in between.
         let pidfd = handle(pid);
         if !self.alive() {
@@ -72,16 +122,38 @@ fn handle(pid: Pid) -> Option<OwnedFd> {
     opened.ok()
 }
 
-/// Field 22 of proc_pid_stat(5); the second is a name in parentheses with anything in it. `None` for a zombie.
-fn start_ticks(stat: &[u8]) -> Option<u64> {
-    let after = stat.iter().rposition(|&byte| byte == b')')? + 1;
-    let text = std::str::from_utf8(&stat[after..]).ok()?;
-    let mut fields = text.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
+fn pid_of(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+/// Whether the process may run although `/proc` does not show it to us, as Android's `hidepid` has it. Root sees all.
+pub(super) fn may_be_hidden(pid: u32) -> bool {
+    !geteuid().is_root()
+        && fs::read(format!("/proc/{pid}/stat")).is_err()
+        && pid_of(pid).is_some_and(|pid| test_kill_process(pid) == Err(Errno::PERM))
+}
+
+/// What is asked of proc_pid_stat(5).
+struct Stat {
+    parent: u32,
+    started: u64,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+impl Stat {
+    /// Fields 4 and 22; the second is a name in parentheses with anything in it. `None` for a zombie.
+    fn parse(stat: &[u8]) -> Option<Stat> {
+        let after = stat.iter().rposition(|&byte| byte == b')')? + 1;
+        let text = std::str::from_utf8(stat.get(after..)?).ok()?;
+        let mut fields = text.split_ascii_whitespace();
+        if matches!(fields.next()?, "Z" | "X") {
+            return None;
+        }
+        Some(Stat { parent: fields.next()?.parse().ok()?, started: fields.nth(17)?.parse().ok()? })
     }
-    fields.nth(18)?.parse().ok()
 }
 
 /// The mount namespace of a process, as an inode number of nsfs.
@@ -96,7 +168,15 @@ fn all() -> Result<Vec<u32>> {
 }
 
 /// Every process that we may look at, where it stands: one look at `/proc` for any number of questions.
-pub(super) struct Snapshot(Vec<(u32, (u64, u64), Option<u64>)>);
+pub(super) struct Snapshot(Vec<Place>);
+
+/// Where a process stands.
+struct Place {
+    pid: u32,
+    /// Device and inode.
+    root: (u64, u64),
+    namespace: Option<u64>,
+}
 
 impl Snapshot {
     /// Looks, leaving out ourselves.
@@ -104,91 +184,86 @@ impl Snapshot {
         let own = std::process::id();
         let look = |pid: u32| {
             let root = fs::metadata(format!("/proc/{pid}/root")).ok()?;
-            Some((pid, (root.dev(), root.ino()), mount_namespace(pid)))
+            Some(Place { pid, root: (root.dev(), root.ino()), namespace: mount_namespace(pid) })
         };
         Ok(Snapshot(all()?.into_iter().filter(|&pid| pid != own).filter_map(look).collect()))
     }
 
-    /// The processes whose root is the directory `root` (device, inode) or whose mount namespace is in
-    /// `namespaces`, our own namespace excepted.
-    pub(super) fn inside(&self, root: (u64, u64), namespaces: &[u64]) -> Vec<Process> {
-        let own = mount_namespace(std::process::id());
-        let is_inside = |at: (u64, u64), namespace: Option<u64>| {
-            at == root || (namespace != own && namespace.is_some_and(|found| namespaces.contains(&found)))
+    /// The processes whose root is the directory `root` (device, inode) or that are in the mount namespace of a
+    /// session, given as the session's process and the namespace it began in.
+    ///
+    /// Such a namespace counts only while its process still is in it: its number may pass to another one. That of the
+    /// host and our own never count.
+    pub(super) fn inside(&self, root: (u64, u64), sessions: &[(u32, u64)]) -> Vec<Process> {
+        let hosts = [mount_namespace(std::process::id()), mount_namespace(1)];
+        let is_in = |pid: u32, namespace: u64| {
+            self.0.iter().any(|place| place.pid == pid && place.namespace == Some(namespace))
         };
-        let inside = self.0.iter().filter(|(_, at, namespace)| is_inside(*at, *namespace));
-        inside.filter_map(|(pid, ..)| Process::of(*pid)).collect()
-    }
-}
-
-/// Ends what `find` finds, again and again until it finds nothing: SIGTERM, two seconds, SIGKILL.
-/// `Busy` names who survived.
-pub(super) fn end(find: &dyn Fn() -> Result<Vec<Process>>) -> Result<()> {
-    let begun = Instant::now();
-    let mut asked: Vec<Process> = Vec::new();
-    loop {
-        let found = find()?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        if begun.elapsed() > GRACE + LAST_GRACE {
-            let pids: Vec<_> = found.iter().map(|process| process.pid.to_string()).collect();
-            return Err(Error::new(Kind::Busy, format!("processes do not end: {}", pids.join(", ")))
-                .hint("they wait for the kernel, perhaps for a disk or a network filesystem"));
-        }
-        let kill = begun.elapsed() > GRACE;
-        for process in found {
-            if kill {
-                process.signal(Signal::KILL)?;
-            } else if !asked.contains(&process) {
-                process.signal(Signal::TERM)?;
-                asked.push(process);
-            }
-        }
-        thread::sleep(Duration::from_millis(20));
+        let theirs: Vec<u64> = sessions
+            .iter()
+            .filter(|(pid, began)| !hosts.contains(&Some(*began)) && is_in(*pid, *began))
+            .map(|(_, began)| *began)
+            .collect();
+        let is_inside = |place: &&Place| {
+            place.root == root || place.namespace.is_some_and(|namespace| theirs.contains(&namespace))
+        };
+        self.0.iter().filter(is_inside).filter_map(|place| Process::of(place.pid)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Command, Stdio};
+    use std::process::{Child, Command};
 
     use super::*;
 
     #[test]
     fn a_name_cannot_forge_the_start_time() {
         let stat = b"7 (a) Z 1 (b)) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1";
-        assert_eq!(start_ticks(stat), Some(4242));
-        assert_eq!(start_ticks(b"7 (a) Z 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242"), None);
-        assert_eq!(start_ticks(b"7 (a"), None);
+        let found = Stat::parse(stat).unwrap();
+        assert_eq!((found.parent, found.started), (1, 4242));
+        assert!(Stat::parse(b"7 (a) Z 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242").is_none());
+        assert!(Stat::parse(b"7 (a").is_none());
     }
 
-    fn sleeper(script: &str) -> Child {
-        Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap()
-    }
-
-    #[test]
-    fn ends_the_polite_and_the_stubborn() {
-        for script in ["sleep 60", "trap '' TERM; echo; while :; do sleep 1; done"] {
-            let mut child = sleeper(script);
-            let process = Process::of(child.id()).unwrap();
-            end(&|| Ok(Some(process).filter(Process::alive).into_iter().collect())).unwrap();
-            assert!(!process.alive());
-            child.wait().unwrap();
-        }
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
     }
 
     #[test]
     fn sees_a_process_by_its_root_but_never_itself() {
         let root = fs::metadata("/").unwrap();
         let root = (root.dev(), root.ino());
-        let mut child = sleeper("sleep 60");
+        let mut child = sleeper();
         let snapshot = Snapshot::take().unwrap();
         let found = snapshot.inside(root, &[]);
         assert!(found.iter().any(|process| process.pid == child.id()));
         assert!(found.iter().all(|process| process.pid != std::process::id()));
         assert!(snapshot.inside((0, 0), &[]).is_empty());
+        // The host's mount namespace is nobody's session, whatever a record says.
+        let host = mount_namespace(child.id()).unwrap();
+        assert!(snapshot.inside((0, 0), &[(child.id(), host)]).is_empty());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn tells_of_a_process_what_ps_shows() {
+        let mut child = sleeper();
+        let process = Process::of(child.id()).unwrap();
+        // Between fork and exec it still has our command line.
+        while process.runs_us() {
+            std::thread::yield_now();
+        }
+        assert_eq!(process.command(), ["sleep", "60"]);
+        assert_eq!(process.uid(), Some(geteuid().as_raw()));
+        assert!(process.uptime() < Duration::from_secs(60));
+        let own = std::process::id();
+        assert!(process.descends_from(&[own]) && process.descends_from(&[child.id()]));
+        assert!(!Process::of(own).unwrap().descends_from(&[child.id()]));
+        assert!(Process::of(own).unwrap().runs_us());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!may_be_hidden(child.id()));
     }
 }

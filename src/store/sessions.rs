@@ -1,18 +1,23 @@
-//! Records of live sessions: `sessions/<container>.<pid>.session`, small JSON files.
+//! Records of live sessions: `sessions/<container>.<pid>.<start>.session`, small JSON files.
 //!
 //! A record whose process is gone is not a session. The number alone proves nothing, so a record also holds
-//! when the process started and in which boot; both stay what they are when the process executes the guest.
+//! when the process started, in which boot, and in which PID namespace; all stay what they are when the process
+//! executes the guest. The start is part of the name too: whoever deletes a stale record cannot meet the record of
+//! a later process with the same number.
+//!
 //! The Python tool deletes a `<pid>.json` that it does not hold locked: hence the other name. Its own records
 //! are understood here, alive while it holds their lock.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use serde_json::{Value, json};
 
-use super::{Name, Process, files};
+use super::{Name, Process, files, processes};
 use crate::error::{Error, Result};
 
 const OURS: &str = ".session";
@@ -82,7 +87,7 @@ pub(super) fn register(directory: &Path, session: &Session) -> Result<Registrati
     let process = Process::of(session.pid)
         .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
     files::make_dir(directory)?;
-    let path = directory.join(format!("{}.{}{OURS}", session.container, session.pid));
+    let path = directory.join(format!("{}.{}.{}{OURS}", session.container, session.pid, process.started));
     let record = json!({
         "pid": session.pid,
         "container": session.container.as_str(),
@@ -97,15 +102,16 @@ pub(super) fn register(directory: &Path, session: &Session) -> Result<Registrati
         "first_process": session.first_process,
         "start_ticks": process.started,
         "boot_id": boot_id(),
+        "pid_namespace": pid_namespace(),
     });
     files::write_transient(&path, record.to_string().as_bytes(), 0o644)?;
     Ok(Registration(path))
 }
 
-/// The live sessions, oldest first. Stale records of ours are deleted where that is allowed.
+/// The live sessions, oldest first. Root deletes stale records of ours on the way.
 pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
     let mut live = Vec::new();
-    let boot_id = boot_id();
+    let here = Here { boot_id: boot_id(), pid_namespace: pid_namespace() };
     for name in files::names(directory)? {
         let path = directory.join(&name);
         if name.starts_with('.') {
@@ -115,9 +121,10 @@ pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
         let record: Value = serde_json::from_slice(&text).unwrap_or_default();
         let session = parse(&record);
         if name.ends_with(OURS) {
-            match session {
-                Some(session) if runs(&session, &record, &boot_id) => live.push(session),
-                _ => drop(fs::remove_file(&path)),
+            match here.judge(session.as_ref(), &record) {
+                Verdict::Live => live.extend(session),
+                Verdict::Stale if geteuid().is_root() => drop(fs::remove_file(&path)),
+                Verdict::Stale | Verdict::Elsewhere => {}
             }
         } else if name.ends_with(PYTHONS) && held(&path) {
             live.extend(session);
@@ -127,9 +134,34 @@ pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
     Ok(live)
 }
 
-fn runs(session: &Session, record: &Value, boot_id: &str) -> bool {
-    record["boot_id"] == *boot_id
-        && record["start_ticks"].as_u64().is_some_and(|started| Process { pid: session.pid, started }.alive())
+/// What a record says to us.
+enum Verdict {
+    Live,
+    Stale,
+    /// Its numbers are those of a PID namespace that is not ours.
+    Elsewhere,
+}
+
+/// Where we read records.
+struct Here {
+    boot_id: String,
+    pid_namespace: Option<u64>,
+}
+
+impl Here {
+    fn judge(&self, session: Option<&Session>, record: &Value) -> Verdict {
+        let Some(session) = session.filter(|_| record["boot_id"] == *self.boot_id) else {
+            return Verdict::Stale;
+        };
+        if record["pid_namespace"].as_u64() != self.pid_namespace {
+            return Verdict::Elsewhere;
+        }
+        let runs = match Process::of(session.pid) {
+            Some(process) => record["start_ticks"].as_u64() == Some(process.started),
+            None => processes::may_be_hidden(session.pid),
+        };
+        if runs { Verdict::Live } else { Verdict::Stale }
+    }
 }
 
 /// Whether somebody has the file locked. Asked for a shared lock, which disturbs nobody who waits for none.
@@ -161,6 +193,11 @@ fn parse(record: &Value) -> Option<Session> {
 /// This boot's name; empty where the kernel does not tell.
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// Ours, as an inode number of nsfs; `None` where the kernel has no such namespaces.
+fn pid_namespace() -> Option<u64> {
+    Some(fs::metadata("/proc/self/ns/pid").ok()?.ino())
 }
 
 #[cfg(test)]
@@ -202,10 +239,32 @@ mod tests {
         record["pid"] = std::process::id().into();
         fs::write(&path, record.to_string()).unwrap();
         assert!(live(scene.root()).unwrap().is_empty());
+        assert!(!path.exists());
         assert!(register(scene.root(), &session(child.id())).is_err());
         let registration = register(scene.root(), &session(std::process::id())).unwrap();
         drop(registration);
         assert!(files::names(scene.root()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
+        let scene = Scene::new();
+        let registration = register(scene.root(), &session(std::process::id())).unwrap();
+        let path = registration.0.clone();
+        let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for (key, value, stays) in [
+            ("pid_namespace", json!(1), true),
+            ("boot_id", json!("another"), false),
+            ("pid", json!("x"), false),
+        ] {
+            let mut other = record.clone();
+            other[key] = value;
+            fs::write(&path, other.to_string()).unwrap();
+            assert!(live(scene.root()).unwrap().is_empty(), "{key}");
+            assert_eq!(path.exists(), stays, "{key}");
+        }
+        fs::write(&path, record.to_string()).unwrap();
+        assert_eq!(live(scene.root()).unwrap().len(), 1);
     }
 
     #[test]

@@ -66,9 +66,61 @@ pub fn wait(signals: &[Signal]) -> io::Result<Received> {
     }
 }
 
+/// The generic numbers of signal(7), which all our architectures have, from 1 on.
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+/// The first and last real-time signals, as programs linked with glibc count them.
+const REAL_TIME: (i32, i32) = (34, 64);
+
+/// The signal that an image names: `SIGTERM`, `TERM`, `15`, `SIGRTMIN+3`.
+pub fn named(text: &str) -> Option<Signal> {
+    let upper = text.trim().to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let offset = |text: &str, sign| match text {
+        "" => Some(0),
+        _ => text.strip_prefix(sign)?.parse::<u8>().ok().map(i32::from),
+    };
+    let number = if let Ok(number) = name.parse() {
+        number
+    } else if let Some(up) = name.strip_prefix("RTMIN") {
+        REAL_TIME.0 + offset(up, '+')?
+    } else if let Some(down) = name.strip_prefix("RTMAX") {
+        REAL_TIME.1 - offset(down, '-')?
+    } else {
+        i32::try_from(NAMES.iter().position(|known| *known == name)?).ok()? + 1
+    };
+    // SAFETY: the number is one of the kernel's 64 signals; nothing here handles it.
+    (1..=REAL_TIME.1).contains(&number).then(|| unsafe { Signal::from_raw_unchecked(number) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_name_signals_in_many_ways() {
+        let number = |text| named(text).map(Signal::as_raw);
+        for (text, expected) in [
+            ("SIGTERM", 15),
+            ("quit", 3),
+            ("SIGWINCH", 28),
+            ("SYS", 31),
+            (" 9 ", 9),
+            ("SIGRTMIN+3", 37),
+            ("RTMIN", 34),
+            ("RTMAX-1", 63),
+        ] {
+            assert_eq!(number(text), Some(expected), "{text}");
+        }
+        for bad in
+            ["", "SIG", "0", "65", "-1", "SIGFOO", "RTMIN+31", "RTMIN-1", "RTMIN+2147483647", "99999999999"]
+        {
+            assert_eq!(number(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_blocked_signal_waits() {
