@@ -9,11 +9,19 @@ use crate::support::command::program;
 use crate::support::prelude::*;
 
 /// Every command that a user sees, with its aliases.
-const COMMANDS: [(&str, &[&str]); 9] = [
+const COMMANDS: [(&str, &[&str]); 17] = [
     ("install", &["add", "i", "in", "ins"]),
     ("login", &["sh"]),
+    ("run", &[]),
     ("list", &["li", "ls"]),
+    ("ps", &[]),
+    ("logs", &[]),
+    ("unmount", &["umount", "um"]),
+    ("kill", &["k", "stop"]),
+    ("rename", &[]),
+    ("reset", &[]),
     ("remove", &["rm"]),
+    ("search", &["find", "se"]),
     ("clear-cache", &["clear", "cl"]),
     ("selftest", &[]),
     ("completions", &[]),

@@ -30,9 +30,9 @@ fn furnish(s: &Sandbox) {
 
 /// What is offered where the cursor stands behind each of these lines: exactly that, or that among others (`..`).
 const OFFERED: [(&str, &str); 16] = [
-    ("chroot-distro log", "login"),
+    ("chroot-distro logi", "login"),
     ("chroot-distro sh", "sh"),
-    ("chroot-distro --no-elevate log", "login"),
+    ("chroot-distro --no-elevate logi", "login"),
     ("chroot-distro login ", "box web"),
     ("chroot-distro login b", "box"),
     ("cd-login b", "box"),
@@ -136,8 +136,8 @@ fn in_zsh() {
         let script = s.cd(["completions", "zsh"]).run().ok().out();
         fs::write(s.path("home/_chroot-distro"), script).unwrap();
         let expected = [
-            ("chroot-distro log", "chroot-distro login "),
-            ("chroot-distro --no-elevate log", "chroot-distro --no-elevate login "),
+            ("chroot-distro logi", "chroot-distro login "),
+            ("chroot-distro --no-elevate logi", "chroot-distro --no-elevate login "),
             ("chroot-distro login b", "chroot-distro login box "),
             ("cd-login b", "cd-login box "),
             ("chroot-distro login box --shared-t", "chroot-distro login box --shared-tmp "),

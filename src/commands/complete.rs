@@ -132,7 +132,7 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
     let words = |words: Vec<Candidate>| Offer { own: "words", words };
     let plain = |all: &[&str]| words(all.iter().map(|text| Candidate::new(*text, "")).collect());
     let name = name.trim_end_matches(|letter: char| !letter.is_ascii_uppercase());
-    match name.split(['[', '=', ':', ' ']).next().unwrap_or_default() {
+    match name.split(['[', '=', ':', ' ', '|']).next().unwrap_or_default() {
         "CONTAINER" | "CONTAINERS" => words(containers(app, "")),
         "IMAGE" => Offer { own: "files", words: images(app) },
         "USER" => words(users(app, positionals)),

@@ -10,14 +10,21 @@ pub mod completions;
 pub mod global;
 pub mod help;
 pub mod install;
+pub mod kill;
 pub mod list;
 pub mod login;
+pub mod logs;
 pub mod man;
 pub mod probe;
+pub mod ps;
 pub mod remove;
+pub mod rename;
+pub mod reset;
 pub mod run;
+pub mod search;
 pub mod selftest;
 mod session;
+pub mod unmount;
 
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Result};
@@ -105,7 +112,14 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<login::Login>(),
     Command::of::<run::RunImage>(),
     Command::of::<list::List>(),
+    Command::of::<ps::Ps>(),
+    Command::of::<logs::Logs>(),
+    Command::of::<unmount::Unmount>(),
+    Command::of::<kill::Kill>(),
+    Command::of::<rename::Rename>(),
+    Command::of::<reset::Reset>(),
     Command::of::<remove::Remove>(),
+    Command::of::<search::Search>(),
     Command::of::<clear_cache::ClearCache>(),
     Command::of::<selftest::SelfTest>(),
     Command::of::<completions::Completions>(),

@@ -8,6 +8,7 @@ mod archive;
 mod assemble;
 mod import;
 mod layout;
+mod recorded;
 mod resolve;
 mod slot;
 mod source;
@@ -30,6 +31,7 @@ use crate::rootfs::provision::provision;
 use crate::store::{Container, Fetch, Name, Partial, Staged, Store};
 use assemble::{Assembly, Origin};
 use layout::LayoutDirectory;
+use recorded::Recorded;
 use resolve::Pull;
 
 /// The largest config or manifest blob believed in, in bytes.
@@ -91,48 +93,77 @@ impl Image {
 
 /// Makes the container, or nothing.
 pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Container> {
-    install_inner(store, request, host, report).attempt(|| format!("install '{}'", request.name))
+    let make = || {
+        // First, so that a name that is taken costs no download.
+        let mut staged = store.stage(&request.name, "install")?;
+        report.info(&format!("Installing {} as '{}'", request.source, request.name));
+        let document = fill(store, request, &mut staged, report)?;
+        finish(staged, document.as_ref(), host, report)
+    };
+    make().attempt(|| format!("install '{}'", request.name))
 }
 
-fn install_inner(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Container> {
-    // First, so that a name that is taken costs no download.
-    let mut staged = store.stage(&request.name, "install")?;
-    report.info(&format!("Installing {} as '{}'", request.source, request.name));
-    let document = match &request.source {
+/// Makes the container anew from the image that it was installed from, or leaves it as it is. It is there, and can be
+/// used, until the new one is whole; then what runs inside is ended.
+pub fn reset(
+    store: &Store,
+    container: &Container,
+    settings: Settings,
+    host: &Host,
+    report: &dyn Report,
+) -> Result<Container> {
+    let name = container.name();
+    let make = || {
+        let recorded = Recorded::of(container)?;
+        let mut staged = store.stage_again(container, "reset")?;
+        report.info(&format!("Installing {} anew as '{name}'", recorded.image_ref));
+        let document = recorded.fill(store, name, settings, &mut staged, report)?;
+        finish(staged, document.as_ref(), host, report)
+    };
+    make().attempt(|| format!("reset '{name}'"))
+}
+
+/// Fills the empty root; what is to be remembered of the image, where there is one.
+fn fill(store: &Store, request: &Request, staged: &mut Staged, report: &dyn Report) -> Result<Option<Value>> {
+    let workers = request.settings.workers;
+    match &request.source {
         Source::Registry(reference) => {
             let pull = Pull::new(store, reference, &request.platform, request.settings.clone(), report)?;
             let image = pull.resolve()?;
-            Some(assemble(store, &pull, image, request, &mut staged, report)?)
+            assemble(store, &pull, image, workers, staged, report).map(Some)
         }
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);
             let image = directory.image(&request.platform, report)?;
-            Some(assemble(store, &directory, image, request, &mut staged, report)?)
+            assemble(store, &directory, image, workers, staged, report).map(recorded::local).map(Some)
         }
         Source::Archive(path) => {
             let file = open_archive(store, path)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            from_archive(store, file, name, request, &mut staged, report)?
+            from_archive(store, file, name, request, staged, report)
         }
         Source::Url(url) => {
             let file = download(store, url, request, report)?;
-            from_archive(store, file, request.source.to_string(), request, &mut staged, report)?
+            from_archive(store, file, request.source.to_string(), request, staged, report)
         }
-    };
+    }
+}
+
+fn finish(staged: Staged, document: Option<&Value>, host: &Host, report: &dyn Report) -> Result<Container> {
     provision(staged.rootfs(), host, report)?;
     systemd::warn(staged.rootfs(), report);
-    staged.commit(document.as_ref())
+    staged.commit(document)
 }
 
 fn assemble(
     store: &Store,
     origin: &dyn Origin,
     image: Image,
-    request: &Request,
+    workers: usize,
     staged: &mut Staged,
     report: &dyn Report,
 ) -> Result<Value> {
-    Assembly { store, origin, image: &image, workers: request.settings.workers, report }.apply(staged)?;
+    Assembly { store, origin, image: &image, workers, report }.apply(staged)?;
     Ok(image.document())
 }
 
@@ -154,7 +185,8 @@ fn from_archive(
         survey::Kind::Image(contents) => {
             let image = import::image(&contents, archive.name(), &request.platform, report)?;
             archive.import(store, &image, &contents)?;
-            assemble(store, &import::Imported, image, request, staged, report).map(Some)
+            let workers = request.settings.workers;
+            assemble(store, &import::Imported, image, workers, staged, report).map(recorded::local).map(Some)
         }
     }
 }

@@ -145,18 +145,13 @@ impl Container {
     }
 
     fn remove_inner(&self, each: &mut dyn FnMut(&Path)) -> Result<()> {
-        if self.holder().is_some() {
-            self.lock(Mode::Exclusive, "remove", Duration::ZERO)?;
-        }
         let _lock = self.seize("remove")?;
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
-        // Nobody sets a session up now; whoever waits for the container finds that its lock has no name any more.
-        files::remove(&self.layout.setup_lock(&self.name))?;
-        files::remove(&self.layout.lock(&self.name))?;
+        self.remove_locks()?;
         let prefix = self.name.as_str();
         scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
     }
@@ -164,6 +159,10 @@ impl Container {
     /// Takes it for `command`, to be moved or deleted as a whole: ends what runs inside, takes the exclusive lock,
     /// undoes the Python tool's mounts, and refuses while any mount remains in any namespace.
     pub(super) fn seize(&self, command: &str) -> Result<Lock> {
+        if self.holder().is_some() {
+            // Nobody's sessions end for what is refused at once.
+            self.lock(Mode::Exclusive, command, Duration::ZERO)?;
+        }
         self.end(GRACE)?;
         let lock = self.lock(Mode::Exclusive, command, PATIENCE)?;
         // Who had the shared lock may have started something since; from now on nobody can.
@@ -178,6 +177,61 @@ impl Container {
         mounts::refuse(&self.real_path()?)
     }
 
+    /// Gives it another name. `Busy` while anything runs inside, `Exists` when the name is taken.
+    pub fn rename(&self, new: &Name) -> Result<Container> {
+        self.rename_inner(new).attempt(|| format!("rename '{}'", self.name))
+    }
+
+    fn rename_inner(&self, new: &Name) -> Result<Container> {
+        let ready = || match Container::find(&self.layout, new) {
+            Some(_) => Err(Error::new(Kind::Exists, format!("container '{new}' already exists"))
+                .hint("choose another name: 'chroot-distro list' shows those in use")),
+            None => self.refuse_running(),
+        };
+        ready()?;
+        let old_lock = || self.lock(Mode::Exclusive, "rename", Duration::ZERO);
+        let new_lock = || {
+            Lock::take(&self.layout.lock(new), Mode::Exclusive, "rename", Duration::ZERO)
+                .attempt(|| format!("container '{new}'"))
+        };
+        // In one order whichever way round the names are given, so that of two crossing renames one succeeds.
+        let _locks = if self.name < *new {
+            (old_lock()?, new_lock()?)
+        } else {
+            let new = new_lock()?;
+            (old_lock()?, new)
+        };
+        ready()?;
+        self.clear_of_mounts()?;
+        let scratch = Scratch::new(&self.layout.staging(), new)?;
+        let renamed = settle(&self.layout, new, &self.path, &scratch)?;
+        // From here on it has its new name; the rest is what belongs to it.
+        let state = self.layout.session_state(&self.name);
+        if state.exists() {
+            let new_state = self.layout.session_state(new);
+            scratch::delete(&new_state, &mut |_| ())?;
+            fs::rename(&state, &new_state).attempt(|| format!("rename '{}'", state.display()))?;
+        }
+        logs::rename(&self.layout.logs(), &self.name, new)?;
+        self.remove_locks()?;
+        Ok(renamed)
+    }
+
+    fn refuse_running(&self) -> Result<()> {
+        if self.sessions()?.is_empty() && self.processes()?.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Busy, "it is running")
+            .hint(format!("end what runs inside first: chroot-distro kill {}", self.name)))
+    }
+
+    /// While they are held. Nobody sets a session up now; whoever waits for the container finds that its lock has no
+    /// name any more.
+    fn remove_locks(&self) -> Result<()> {
+        files::remove(&self.layout.setup_lock(&self.name))?;
+        files::remove(&self.layout.lock(&self.name))
+    }
+
     /// Free of links.
     fn real_path(&self) -> Result<PathBuf> {
         self.path.canonicalize().attempt(|| format!("resolve '{}'", self.path.display()))
@@ -188,6 +242,19 @@ impl Container {
 fn identity(path: &Path) -> Option<(u64, i64, i64)> {
     let metadata = fs::symlink_metadata(path).ok()?;
     Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+/// Renames a container's directory to where its name says, all of it at once.
+pub(super) fn settle(layout: &Layout, name: &Name, directory: &Path, scratch: &Scratch) -> Result<Container> {
+    let target = layout.container(name);
+    files::make_dir(&layout.containers())?;
+    if target.symlink_metadata().is_ok() {
+        // Without a root, what an interrupted Python tool left: no container. It goes with the scratch.
+        fs::rename(&target, scratch.path().join("debris"))
+            .attempt(|| format!("move '{}' away", target.display()))?;
+    }
+    fs::rename(directory, &target).attempt(|| format!("rename the container to '{}'", target.display()))?;
+    Container::find(layout, name).ok_or_else(|| Error::not_found(format!("container '{name}' vanished")))
 }
 
 /// Refuses to start something that exists.

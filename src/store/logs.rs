@@ -32,6 +32,19 @@ pub(super) fn create(directory: &Path, name: &Name) -> Result<File> {
     OpenOptions::new().append(true).create_new(true).mode(MODE).open(&path).attempt(attempt)
 }
 
+/// Gives both to a container of another name, which has none.
+pub(super) fn rename(directory: &Path, old: &Name, new: &Name) -> Result<()> {
+    remove(directory, new)?;
+    for of in [path, previous] {
+        let (from, to) = (of(directory, old), of(directory, new));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed.attempt(|| format!("rename '{}'", from.display()))?,
+        }
+    }
+    Ok(())
+}
+
 /// Deletes both.
 pub(super) fn remove(directory: &Path, name: &Name) -> Result<()> {
     files::remove(&path(directory, name))?;

@@ -18,6 +18,7 @@ mod logs;
 mod mounts;
 mod name;
 mod processes;
+mod replace;
 mod scratch;
 mod sessions;
 mod staged;
@@ -58,7 +59,13 @@ impl Store {
 
     /// Installed containers (those with a `rootfs/`), sorted by name. A missing tree is an empty list.
     pub fn containers(&self) -> Result<Vec<Container>> {
-        let names = files::names(&self.layout.containers())?;
+        let list = || files::names(&self.layout.containers());
+        let mut names = list()?;
+        if names.iter().any(|name| name.starts_with('.')) {
+            // Who may not, or finds it in somebody's hands, leaves it to the next.
+            names.iter().for_each(|name| drop(replace::recover(&self.layout, name)));
+            names = list()?;
+        }
         Ok(names.iter().filter_map(|name| Container::find(&self.layout, &Name::parse(name).ok()?)).collect())
     }
 
@@ -68,6 +75,9 @@ impl Store {
             return Ok(container);
         }
         let there = self.containers()?;
+        if let Some(container) = there.iter().find(|container| container.name() == name) {
+            return Ok(container.clone());
+        }
         let error = Error::not_found(format!("there is no container '{name}'"));
         Err(match nearest(name.as_str(), there.iter().map(|container| container.name().as_str())) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
@@ -96,6 +106,11 @@ impl Store {
     /// another makes it. Sweeps what killed processes left.
     pub fn stage(&self, name: &Name, command: &str) -> Result<Staged> {
         Staged::new(&self.layout, name, command)
+    }
+
+    /// Begins a container for `command` that will take the place of `container`, which can be used until then.
+    pub fn stage_again(&self, container: &Container, command: &str) -> Result<Staged> {
+        Staged::replacing(container, command)
     }
 
     /// Deletes what killed processes left: half-made and half-deleted containers.

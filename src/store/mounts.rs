@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use crate::error::{Attempt, Error, Kind, Result};
@@ -14,9 +15,13 @@ use crate::rootfs::mounts::Mount;
 /// mounts in the host's table. `directory` is free of links.
 pub(super) fn undo(directory: &Path) -> Result<()> {
     for mount in below(directory)?.iter().rev().filter(|mount| mount.pid == 0) {
-        unmount(&mount.point, UnmountFlags::NOFOLLOW)
-            .attempt(|| format!("unmount '{}'", mount.point.display()))
-            .map_err(|error| error.hint("a process on the host may use it: see 'fuser -m'"))?;
+        match unmount(&mount.point, UnmountFlags::NOFOLLOW) {
+            // The Python tool, whose last session has ended, is at it too.
+            Err(Errno::INVAL | Errno::NOENT) => {}
+            unmounted => unmounted
+                .attempt(|| format!("unmount '{}'", mount.point.display()))
+                .map_err(|error| error.hint("a process on the host may use it: see 'fuser -m'"))?,
+        }
     }
     Ok(())
 }

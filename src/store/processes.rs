@@ -251,8 +251,8 @@ mod tests {
     fn tells_of_a_process_what_ps_shows() {
         let mut child = sleeper();
         let process = Process::of(child.id()).unwrap();
-        // Between fork and exec it still has our command line.
-        while process.runs_us() {
+        // Until it has become `sleep` it has our command line, or none.
+        while process.runs_us() || process.command().len() < 2 {
             std::thread::yield_now();
         }
         assert_eq!(process.command(), ["sleep", "60"]);

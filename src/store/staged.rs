@@ -1,20 +1,22 @@
-//! A container being made, in a private directory that nothing lists, committed by one rename.
+//! A container being made, in a private directory that nothing lists, committed by one rename: as a new one, or in the
+//! place of an old one of the same name.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, open, statfs, syncfs};
 use serde_json::Value;
 
-use super::container::{INDEX, SIZE, exists};
+use super::container::{INDEX, SIZE, exists, settle};
 use super::flush::Flusher;
 use super::lock::{self, Lock};
 use super::scratch::{self, Scratch};
-use super::{Container, Layout, Name, files};
+use super::{Container, Layout, Name, files, logs, replace};
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::Rootfs;
 
-/// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked.
+/// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked: for itself, or shared
+/// while the container that it replaces is still there and in use.
 #[derive(Debug)]
 pub struct Staged {
     layout: Layout,
@@ -22,7 +24,8 @@ pub struct Staged {
     flusher: Flusher,
     scratch: Scratch,
     rootfs: Rootfs,
-    _lock: Lock,
+    replaces: Option<Container>,
+    lock: Lock,
 }
 
 impl Staged {
@@ -32,17 +35,28 @@ impl Staged {
             None => Ok(()),
         };
         free()?;
-        let staging = layout.staging();
-        refuse_filesystem(&staging)?;
-        let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, std::time::Duration::ZERO)
+        // Before anything is made, the lock included.
+        refuse_filesystem(&layout.staging())?;
+        let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
+        Staged::begin(layout, name, lock, None)
+    }
+
+    /// To take the place of `container`, which is there and can be used until then.
+    pub(super) fn replacing(container: &Container, command: &str) -> Result<Staged> {
+        let lock = container.lock_shared(command)?;
+        Staged::begin(&container.layout, container.name(), lock, Some(container.clone()))
+    }
+
+    fn begin(layout: &Layout, name: &Name, lock: Lock, replaces: Option<Container>) -> Result<Staged> {
+        let staging = layout.staging();
         // Litter that cannot be deleted is not this container's concern.
         let _ = scratch::sweep(&staging);
         let scratch = Scratch::new(&staging, name)?;
         let rootfs = make_root(&scratch, name)?;
         let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
-        Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, _lock: lock })
+        Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, replaces, lock })
     }
 
     /// Its name.
@@ -67,7 +81,8 @@ impl Staged {
         files::write(&self.directory().join(INDEX), index, 0o644)
     }
 
-    /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in.
+    /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in. What runs in the container that
+    /// it replaces is ended then, and not before.
     pub fn commit(self, manifest: Option<&Value>) -> Result<Container> {
         let directory = self.directory();
         if let Some(manifest) = manifest {
@@ -78,17 +93,15 @@ impl Staged {
         // A name must not appear before its files are on disk: a phone loses power when it likes.
         drop(self.flusher);
         syncfs(self.scratch.as_file()).attempt(|| "write the new container to disk")?;
-        let target = self.layout.container(&self.name);
-        files::make_dir(&self.layout.containers())?;
-        if target.symlink_metadata().is_ok() {
-            // Without a root, what an interrupted Python tool left: no container. It goes with the staging.
-            fs::rename(&target, self.scratch.path().join("debris"))
-                .attempt(|| format!("move '{}' away", target.display()))?;
-        }
-        fs::rename(&directory, &target)
-            .attempt(|| format!("rename the new container to '{}'", target.display()))?;
-        Container::find(&self.layout, &self.name)
-            .ok_or_else(|| Error::not_found(format!("container '{}' vanished", self.name)))
+        let Some(old) = self.replaces else {
+            return settle(&self.layout, &self.name, &directory, &self.scratch);
+        };
+        drop(self.lock);
+        let _lock = old.seize("reset")?;
+        replace::replace(&self.layout, &self.name, &directory)?;
+        scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
+        logs::remove(&self.layout.logs(), &self.name)?;
+        Ok(old)
     }
 
     fn directory(&self) -> PathBuf {

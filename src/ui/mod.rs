@@ -12,7 +12,9 @@ pub mod text;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write, stdout};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -71,6 +73,27 @@ impl Ui {
     /// A document as result, indented.
     pub fn json(&self, document: &Value) {
         self.write(&format!("{}\n", text::json(&format!("{document:#}"))));
+    }
+
+    /// A guest's own output, byte for byte and at once; false when nobody reads it any more.
+    pub fn raw(&self, bytes: &[u8]) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_none() {
+            let mut stream = stdout();
+            *refused = stream.write_all(bytes).and_then(|()| stream.flush()).err();
+        }
+        refused.is_none()
+    }
+
+    /// Waits; false, at once, when nobody reads standard output any more.
+    pub fn pause(&self, time: Duration) -> bool {
+        let stream = stdout();
+        let mut watched = [PollFd::new(&stream, PollFlags::empty())];
+        let time = Timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos().into() };
+        match poll(&mut watched, Some(&time)) {
+            Ok(ready) => ready == 0,
+            Err(_) => true,
+        }
     }
 
     /// The width to lay out results for.

@@ -1,0 +1,76 @@
+//! `kill`: ends what runs in a container, or one session.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::unmount::grace;
+use super::{App, Run};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::store::{Container, Name, Usage};
+
+/// end a running container, or one session by its PID. Everything inside is asked to end (a program that 'run' started
+/// by its image's StopSignal), and killed after two seconds; mounts go with it. The container's data stays.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "chroot-distro kill ubuntu",
+    example = "chroot-distro kill 4711",
+    example = "chroot-distro stop --time 30 postgres",
+    note = "'chroot-distro ps' shows the PIDs. A container whose name is a number goes before a PID."
+)]
+pub struct Kill {
+    /// how long to wait before killing, in seconds (default: 2)
+    #[argh(option, short = 't', arg_name = "SECONDS")]
+    time: Option<u32>,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the container, or a session's PID
+    #[argh(positional, arg_name = "CONTAINER|PID")]
+    target: String,
+}
+
+impl Run for Kill {
+    const NAME: &'static str = "kill";
+    const ALIASES: &'static [&'static str] = &["k", "stop"];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let name = Name::parse(&self.target)?;
+        match (app.store.container(&name), name.as_str().parse()) {
+            (Ok(container), _) => self.end(app, &container),
+            (Err(_), Ok(pid)) => self.end_one(app, pid),
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+}
+
+impl Kill {
+    fn end(&self, app: &App, container: &Container) -> Result<u8> {
+        let name = container.name();
+        if container.sessions()?.is_empty() && container.processes()?.is_empty() {
+            return Err(Error::not_found(format!("container '{name}' is not running"))
+                .hint("'chroot-distro ps' shows what is"));
+        }
+        container.end(grace(self.time))?;
+        container.unmount()?;
+        app.ui.info(&format!("Ended everything in '{name}'"));
+        Ok(0)
+    }
+
+    fn end_one(&self, app: &App, pid: u32) -> Result<u8> {
+        let is_in = |usage: &Usage| {
+            usage.sessions.iter().any(|session| session.pid == pid)
+                || usage.strays.iter().any(|stray| stray.pid == pid)
+        };
+        let Some((container, _)) = app.store.usages()?.into_iter().find(|(_, usage)| is_in(usage)) else {
+            return Err(Error::not_found(format!(
+                "there is no container '{pid}', and no session with that PID"
+            ))
+            .hint("'chroot-distro ps' shows the sessions"));
+        };
+        container.end_one(pid, grace(self.time))?;
+        app.ui.info(&format!("Ended process {pid} in '{}'", container.name()));
+        Ok(0)
+    }
+}

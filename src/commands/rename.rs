@@ -1,0 +1,36 @@
+//! `rename`: another name for a container.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::report::Report;
+use crate::store::Name;
+
+/// give a container another name. Nothing may run inside.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro rename ubuntu work")]
+pub struct Rename {
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the container
+    #[argh(positional, arg_name = "CONTAINER")]
+    old: String,
+
+    /// its new name
+    #[argh(positional, arg_name = "NAME")]
+    new: String,
+}
+
+impl Run for Rename {
+    const NAME: &'static str = "rename";
+
+    fn run(self, app: &App) -> Result<u8> {
+        let (old, new) = (Name::parse(&self.old)?, Name::parse(&self.new)?);
+        app.store.container(&old)?.rename(&new)?;
+        app.ui.info(&format!("Renamed '{old}' to '{new}'"));
+        Ok(0)
+    }
+}

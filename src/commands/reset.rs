@@ -1,0 +1,42 @@
+//! `reset`: a container as it was when it was installed.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::host::Host;
+use crate::image;
+use crate::registry::Settings;
+use crate::report::Report;
+use crate::store::Name;
+
+/// install a container anew from its image; all data inside is lost. It stays as it is until the new one is there:
+/// then what runs inside is ended. Only for containers made from an image.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro reset ubuntu")]
+pub struct Reset {
+    /// do not check TLS certificates, and speak plain HTTP where a registry does
+    #[argh(switch)]
+    allow_insecure: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the container
+    #[argh(positional)]
+    container: String,
+}
+
+impl Run for Reset {
+    const NAME: &'static str = "reset";
+
+    fn run(self, app: &App) -> Result<u8> {
+        let container = app.store.container(&Name::parse(&self.container)?)?;
+        let host = Host::detect();
+        let settings = Settings::of(&host, self.allow_insecure);
+        image::reset(&app.store, &container, settings, &host, &app.ui)?;
+        app.ui.info(&format!("Reset '{}'", container.name()));
+        Ok(0)
+    }
+}

@@ -1,0 +1,153 @@
+//! `search`: images on Docker Hub.
+
+use argh::{ArgsInfo, FromArgs};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::{App, Run};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::registry::{Client, Settings, Sink};
+use crate::report::{Report, Silent};
+use crate::ui::Table;
+
+/// The search of the Docker Registry API, version 1, which `docker search` asks too: `q`, and `n` results a page.
+const HUB: &str = "https://index.docker.io/v1/search";
+/// Overrides it.
+const URL: &str = "CD_SEARCH_URL";
+const LIMIT: u32 = 25;
+const MOST: u32 = 100;
+/// Bytes; a hundred results take some 30 KiB.
+const ANSWER_MAX: usize = 4 << 20;
+
+/// search Docker Hub for images.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro search nextcloud", example = "chroot-distro search --limit 50 ubuntu")]
+pub struct Search {
+    /// show at most so many results, 1 to 100 (default: 25)
+    #[argh(option, short = 'l', arg_name = "N")]
+    limit: Option<String>,
+
+    /// print names only, one a line
+    #[argh(switch, short = 'q')]
+    quiet: bool,
+
+    /// print a JSON array
+    #[argh(switch)]
+    json: bool,
+
+    /// what to search for
+    #[argh(positional)]
+    term: String,
+}
+
+impl Run for Search {
+    const NAME: &'static str = "search";
+    const ALIASES: &'static [&'static str] = &["find", "se"];
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--json")];
+    const ROOT: bool = false;
+
+    fn run(self, app: &App) -> Result<u8> {
+        let limit = limit(self.limit.as_deref())?;
+        if self.term.trim().is_empty() {
+            return Err(Error::usage("there is nothing to search for"));
+        }
+        let found = ask(self.term.trim(), limit, &app.ui)?;
+        if self.quiet {
+            found.iter().for_each(|image| app.ui.print(&image.name));
+        } else if self.json {
+            app.ui.json(&found.iter().map(Image::json).collect());
+        } else if found.is_empty() {
+            app.ui.info(&format!("No image matches '{}'", self.term.trim()));
+        } else {
+            let mut table = Table::new(["NAME", "STARS", "OFFICIAL", "DESCRIPTION"]);
+            found.iter().for_each(|image| table.row(image.cells()));
+            app.ui.table(&table);
+        }
+        Ok(0)
+    }
+}
+
+fn limit(asked: Option<&str>) -> Result<u32> {
+    match asked.map_or(Ok(LIMIT), str::parse) {
+        Ok(limit @ 1..=MOST) => Ok(limit),
+        _ => Err(Error::usage(format!(
+            "--limit '{}' is not a number from 1 to {MOST}",
+            asked.unwrap_or_default()
+        ))),
+    }
+}
+
+fn ask(term: &str, limit: u32, report: &dyn Report) -> Result<Vec<Image>> {
+    let host = Host::detect();
+    let base = host.var(URL).and_then(|url| url.to_str()).unwrap_or(HUB);
+    let separator = if base.contains('?') { '&' } else { '?' };
+    let term = utf8_percent_encode(term, NON_ALPHANUMERIC);
+    let url = format!("{base}{separator}q={term}&n={limit}");
+    let mut answer = Answer(Vec::new());
+    Client::on(host.clone(), Settings::of(&host, false), report).download(&url, &mut answer, &Silent)?;
+    let answer: Value = serde_json::from_slice(&answer.0)
+        .map_err(|error| Error::network(format!("the search's answer is not JSON: {error}")))?;
+    let results = answer["results"]
+        .as_array()
+        .ok_or_else(|| Error::network("the search's answer has no results, not even an empty list"))?;
+    Ok(results.iter().filter_map(Image::of).take(limit as usize).collect())
+}
+
+/// An answer of bounded size, in memory.
+struct Answer(Vec<u8>);
+
+impl Sink for Answer {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.0.len() + bytes.len() > ANSWER_MAX {
+            return Err(Error::invalid("the search's answer is too long to be believed"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.0.clear();
+        Ok(())
+    }
+}
+
+/// One result.
+struct Image {
+    name: String,
+    stars: u64,
+    official: bool,
+    description: String,
+}
+
+impl Image {
+    /// Reads the names of both the registry's and the Hub's own API; one without a name is none.
+    fn of(result: &Value) -> Option<Image> {
+        let text = |keys: [&str; 2]| keys.iter().find_map(|key| result[key].as_str());
+        Some(Image {
+            name: text(["name", "repo_name"]).filter(|name| !name.is_empty())?.to_owned(),
+            stars: result["star_count"].as_u64().unwrap_or(0),
+            official: result["is_official"].as_bool().unwrap_or(false),
+            description: text(["description", "short_description"]).unwrap_or_default().trim().to_owned(),
+        })
+    }
+
+    fn cells(&self) -> [String; 4] {
+        let official = if self.official { "yes" } else { "" };
+        let line = self.description.split_whitespace().collect::<Vec<_>>().join(" ");
+        [self.name.clone(), self.stars.to_string(), official.to_owned(), line]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "stars": self.stars,
+            "official": self.official,
+            "description": self.description,
+        })
+    }
+}

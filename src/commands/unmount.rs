@@ -1,0 +1,49 @@
+//! `unmount`: ends a container's sessions and takes its mounts away.
+
+use std::time::Duration;
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::Result;
+use crate::report::Report;
+use crate::store::{GRACE, Name};
+
+/// end everything inside a container and take its mounts away, also those that the Python tool left on the host.
+/// Processes are asked to end, and killed after two seconds.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "chroot-distro unmount ubuntu",
+    note = "That nothing runs and nothing is mounted is no error: see 'chroot-distro kill' for that."
+)]
+pub struct Unmount {
+    /// how long to wait before killing, in seconds (default: 2)
+    #[argh(option, short = 't', arg_name = "SECONDS")]
+    time: Option<u32>,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the container
+    #[argh(positional)]
+    container: String,
+}
+
+impl Run for Unmount {
+    const NAME: &'static str = "unmount";
+    const ALIASES: &'static [&'static str] = &["umount", "um"];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let container = app.store.container(&Name::parse(&self.container)?)?;
+        container.end(grace(self.time))?;
+        container.unmount()?;
+        app.ui.info(&format!("Nothing is running or mounted in '{}'", container.name()));
+        Ok(0)
+    }
+}
+
+/// What `--time` says.
+pub(super) fn grace(seconds: Option<u32>) -> Duration {
+    seconds.map_or(GRACE, |seconds| Duration::from_secs(seconds.into()))
+}
