@@ -12,6 +12,7 @@
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
+//! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `foreign` | guests for another CPU |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
@@ -38,6 +39,7 @@ mod container;
 mod elevation;
 mod faults;
 mod foreign;
+mod guest;
 mod hostile;
 mod layer;
 mod layout;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::Rootfs;
 use crate::error::{Attempt, Error, Result};
+use crate::suggest::nearest;
 
 /// Far beyond any real file: 64 KiB holds a thousand accounts.
 const LIMIT: u64 = 4 << 20;
@@ -75,8 +76,12 @@ fn find_user(passwd: &[u8], user: &str) -> Result<User> {
         return Ok(entry);
     }
     let Some(uid) = number else {
-        return Err(Error::not_found(format!("the container has no user '{user}'"))
-            .hint("its users stand in its /etc/passwd; a number needs no entry there"));
+        let names: Vec<_> = entries().map(|entry| entry.name.to_string_lossy().into_owned()).collect();
+        return Err(Error::not_found(format!("the container has no user '{user}'")).hint(advice(
+            user,
+            &names,
+            "users stand in its /etc/passwd",
+        )));
     };
     Ok(User { name: user.into(), uid, gid: 0, groups: Vec::new(), home: "/".into(), shell: None })
 }
@@ -85,9 +90,24 @@ fn find_group(group: &[u8], name: &str) -> Result<u32> {
     let entry = lines(group).filter_map(parse_group).find(|entry| entry.name == name.as_bytes());
     match entry.map(|entry| entry.gid).or_else(|| id(name.as_bytes())) {
         Some(gid) => Ok(gid),
-        None => Err(Error::not_found(format!("the container has no group '{name}'"))
-            .hint("its groups stand in its /etc/group; a number needs no entry there")),
+        None => {
+            let names: Vec<_> = lines(group)
+                .filter_map(parse_group)
+                .map(|entry| String::from_utf8_lossy(entry.name).into_owned())
+                .collect();
+            Err(Error::not_found(format!("the container has no group '{name}'")).hint(advice(
+                name,
+                &names,
+                "groups stand in its /etc/group",
+            )))
+        }
     }
+}
+
+fn advice(name: &str, names: &[String], place: &str) -> String {
+    let meant = nearest(name, names.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("did you mean '{meant}'? ")).unwrap_or_default();
+    format!("{meant}its {place}; a number needs no entry there")
 }
 
 /// As initgroups(3) finds them.
@@ -102,14 +122,14 @@ fn memberships(group: &[u8], user: &User) -> Vec<u32> {
     groups
 }
 
-struct Group<'a> {
-    name: &'a [u8],
-    gid: u32,
+pub(super) struct Group<'a> {
+    pub name: &'a [u8],
+    pub gid: u32,
     members: &'a [u8],
 }
 
 /// `name:password:uid:gid:comment:home:shell`
-fn parse_user(line: &[u8]) -> Option<User> {
+pub(super) fn parse_user(line: &[u8]) -> Option<User> {
     let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
     let [name, _, uid, gid, rest @ ..] = &fields[..] else { return None };
     let path = |at: usize| rest.get(at).filter(|path| !path.is_empty()).map(|path| OsStr::from_bytes(path));
@@ -124,7 +144,7 @@ fn parse_user(line: &[u8]) -> Option<User> {
 }
 
 /// `name:password:gid:members`
-fn parse_group(line: &[u8]) -> Option<Group<'_>> {
+pub(super) fn parse_group(line: &[u8]) -> Option<Group<'_>> {
     let mut fields = line.split(|&byte| byte == b':');
     let name = fields.next().filter(|name| !name.is_empty())?;
     let gid = id(fields.nth(1)?)?;
@@ -203,6 +223,10 @@ mod tests {
             assert_eq!(error.kind(), kind, "{spec}");
             assert!(error.to_string().contains(text), "{error}");
         }
+        let hint = |spec| find(PASSWD, GROUP, spec).unwrap_err().hint_text().unwrap_or_default().to_owned();
+        assert!(hint("rooot").starts_with("did you mean 'root'? its users"), "{}", hint("rooot"));
+        assert!(hint("me:weel").starts_with("did you mean 'wheel'? its groups"), "{}", hint("me:weel"));
+        assert!(hint("nothing-like-it").starts_with("its users"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! and acts there. Links are followed inside the root, never out of it.
 
 pub mod accounts;
+mod align;
 mod attributes;
 mod descent;
 mod dir;
@@ -15,9 +16,12 @@ pub mod mounts;
 pub mod provision;
 mod regular;
 mod remove;
+mod rewrite;
 mod root;
+pub mod terminfo;
 mod usage;
 
+pub use align::align;
 pub use attributes::{chmod, chown, set_mtime, set_xattr};
 pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};

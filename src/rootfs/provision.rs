@@ -5,9 +5,11 @@
 
 mod android;
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::ffi::OsStrExt;
 
 use super::{FileType, Follow, Rootfs};
 use crate::error::{Attempt, Result};
@@ -56,6 +58,42 @@ pub fn refresh(root: &Rootfs, host: &Host) -> Result<()> {
     }
     root.write(RESOLV_CONF, wanted.as_bytes(), 0o644)
         .attempt(|| format!("write the container's '{RESOLV_CONF}'"))
+}
+
+/// Has the guest find its own name: one line of /etc/hosts is ours, and says so. `None`: the host's name.
+///
+/// A file that has the name, that is missing or that is a link is left as it is.
+pub fn hostname(root: &Rootfs, name: Option<&OsStr>) -> Result<()> {
+    let uname = rustix::system::uname();
+    let name = name.map_or(uname.nodename().to_bytes(), OsStr::as_bytes);
+    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte)) || name.is_empty() {
+        return Ok(());
+    }
+    match root.rewrite(HOSTS, |text| Ok(with_name(text, name))) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        rewritten => rewritten.map(drop).attempt(|| format!("write the container's '{HOSTS}'")),
+    }
+}
+
+/// How our line ends.
+const NAME_IS_OURS: &[u8] = b"# chroot-distro";
+
+fn with_name(text: &[u8], name: &[u8]) -> Vec<u8> {
+    let lines = || text.split_inclusive(|&byte| byte == b'\n');
+    let is_ours = |line: &[u8]| line.trim_ascii_end().ends_with(NAME_IS_OURS);
+    let mut kept: Vec<u8> = lines().filter(|line| !is_ours(line)).flatten().copied().collect();
+    let named = kept.split(|&byte| byte == b'\n').any(|line| {
+        let words = line.split(|&byte| byte == b'#').next().unwrap_or_default();
+        words.split(u8::is_ascii_whitespace).skip(1).any(|word| word == name)
+    });
+    if !named {
+        if !kept.is_empty() && !kept.ends_with(b"\n") {
+            kept.push(b'\n');
+        }
+        // As Debian has it: the name is this machine's, whatever its addresses are.
+        kept.extend([b"127.0.1.1 ", name, b" ", NAME_IS_OURS, b"\n"].concat());
+    }
+    kept
 }
 
 fn resolv_conf(host: &Host) -> String {
@@ -148,6 +186,17 @@ mod tests {
             refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
             assert_eq!(read(&tree, "resolv.conf").contains("8.8.8.8"), after);
         }
+    }
+
+    #[test]
+    fn one_line_has_the_name() {
+        let once = with_name(b"127.0.0.1 localhost", b"box");
+        assert_eq!(once, b"127.0.0.1 localhost\n127.0.1.1 box # chroot-distro\n");
+        assert_eq!(with_name(&once, b"box"), once);
+        assert_eq!(with_name(&once, b"other"), b"127.0.0.1 localhost\n127.0.1.1 other # chroot-distro\n");
+        assert_eq!(with_name(&once, b"localhost"), b"127.0.0.1 localhost\n");
+        assert_eq!(with_name(b"::1 a box b # box\n", b"box"), b"::1 a box b # box\n");
+        assert_ne!(with_name(b"::1 a # box\n", b"box"), b"::1 a # box\n");
     }
 
     #[test]

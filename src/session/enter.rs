@@ -9,17 +9,18 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{Pid, getpid, umask};
 use rustix::system::sethostname;
 
+use super::environment::environment;
 use super::facts::{Facts, gather};
 use super::holder::Holder;
 use super::live::Live;
 use super::plan::{Plan, plan};
 use super::relay::Relay;
 use super::steps::Step;
-use super::{Request, apply, ldconfig, print, program, root};
+use super::{Request, alignment, apply, ldconfig, print, profile, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
-use crate::rootfs::{Rootfs, provision};
+use crate::rootfs::{self, Rootfs, provision};
 use crate::store::{Container, Lock, Registration, Session, mount_namespace};
 use crate::sys::namespace::Namespaces;
 use crate::sys::process::Fork;
@@ -70,10 +71,11 @@ impl<'a> Entry<'a> {
         Ok(Entry { container, request, host, report, rootfs, facts, plan })
     }
 
-    fn enter(self) -> Result<u8> {
+    fn enter(mut self) -> Result<u8> {
         // Released when the guest's program is executed or runs, or with this process.
         let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
         umask(Mode::from_raw_mode(0o022));
+        self.align()?;
         for file in &self.plan.files {
             if let Err(error) = file.write(&self.rootfs) {
                 self.report.warn(&error.to_string());
@@ -87,6 +89,28 @@ impl<'a> Entry<'a> {
             Some(live) => self.later(&live)?,
         };
         match never {}
+    }
+
+    /// Gives the guest's user the number of whoever shares a home or a display with them, while nobody is inside.
+    fn align(&mut self) -> Result<()> {
+        let user = &self.facts.user;
+        let Some(uid) = alignment::wanted(self.request, user, self.host) else { return Ok(()) };
+        let aligned = match self.running()? {
+            Some(_) => Err(Error::new(Kind::Busy, "somebody is in the container")),
+            None => rootfs::align(&self.rootfs, user, uid),
+        };
+        let name = user.name.display();
+        match aligned {
+            Ok(()) => {
+                self.report.info(&format!("'{name}' in the container has your user id now: {uid}"));
+                *self = Entry::new(self.container, self.request, self.host, self.report)?;
+            }
+            Err(error) => self.report.warn(&format!(
+                "'{name}' keeps the user id {} instead of yours, {uid}: what you share may be closed to them: {error}",
+                user.uid
+            )),
+        }
+        Ok(())
     }
 
     /// Where the container's other sessions are, or what they left running. Refuses to mix isolated and not.
@@ -143,8 +167,14 @@ impl<'a> Entry<'a> {
         for name in &self.plan.missing {
             self.report.warn(&format!("this kernel has no {name} namespaces: the session goes without"));
         }
-        if let Err(error) = provision::refresh(&self.rootfs, self.host) {
-            self.report.warn(&error.to_string());
+        for refreshed in [
+            provision::refresh(&self.rootfs, self.host),
+            provision::hostname(&self.rootfs, self.plan.hostname.as_deref()),
+            self.refresh_profile(),
+        ] {
+            if let Err(error) = refreshed {
+                self.report.warn(&error.to_string());
+            }
         }
         apply::make_mount_points(&self.rootfs, steps())?;
         let mut namespaces = Namespaces::empty();
@@ -166,6 +196,13 @@ impl<'a> Entry<'a> {
             }
             None => Ok(()),
         }
+    }
+
+    fn refresh_profile(&self) -> Result<()> {
+        let prefix = self.facts.termux_prefix.as_ref().filter(|_| self.request.mode == super::Mode::Default);
+        let shared =
+            prefix.map(|prefix| (environment(&self.facts, self.request.mode, &[]), prefix.join("bin")));
+        profile::refresh(&self.rootfs, shared.as_ref().map(|(shared, bin)| (shared, bin.as_os_str())))
     }
 
     /// Runs the program as a child in the container's PID namespace, and waits for it.

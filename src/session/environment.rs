@@ -17,7 +17,7 @@ pub const DEFAULT_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
 
 /// When the host tells no terminal type.
-const DEFAULT_TERM: &str = "xterm-256color";
+pub const DEFAULT_TERM: &str = "xterm-256color";
 
 /// Detected on the host, never taken from an image: a display, a sound server or a GPU of the builder's.
 const NOT_FROM_IMAGE: [&str; 14] = [

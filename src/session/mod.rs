@@ -8,6 +8,7 @@
 //! kernel's own, and no process of ours is left whose death could leave something behind. Only a PID namespace, which
 //! cannot be entered but by a child, needs two: PID 1 ([`holder`]) and the login process that waits.
 
+mod alignment;
 pub mod apply;
 pub mod bind;
 pub mod emulator;
@@ -20,6 +21,7 @@ mod ldconfig;
 mod live;
 pub mod plan;
 mod print;
+mod profile;
 mod program;
 mod relay;
 mod root;

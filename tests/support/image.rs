@@ -231,6 +231,6 @@ pub fn userland() -> Vec<u8> {
 
 const APPLETS: &[&str] = &[
     "sh", "cat", "chmod", "cp", "dd", "echo", "env", "false", "grep", "hostname", "id", "kill", "ls",
-    "mkdir", "mknod", "mount", "ps", "pwd", "readlink", "rm", "sed", "seq", "sleep", "stat", "touch", "true",
-    "tty", "umount", "wc",
+    "mkdir", "mknod", "mount", "ps", "pwd", "readlink", "rm", "sed", "seq", "sleep", "stat", "touch", "tr",
+    "true", "tty", "umount", "wc",
 ];

@@ -5,11 +5,11 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use super::{LIMIT, tolerate};
+use super::tolerate;
 use crate::error::Result;
 use crate::host::Host;
 use crate::report::Report;
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::Rootfs;
 
 /// android_filesystem_config.h; the kernel's "paranoid network" asks for them.
 const NETWORK: [(&str, u32); 3] = [("aid_inet", 3003), ("aid_net_raw", 3004), ("aid_net_admin", 3005)];
@@ -34,8 +34,11 @@ pub fn accounts(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> {
     }
     let files = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
     for (path, entries) in files.into_iter().zip(&entries) {
-        let edit = |text: String| downloader(append(text, entries), path);
-        tolerate(rewrite(root, path, edit), path, report)?;
+        let edit = |text: &[u8]| {
+            let text = std::str::from_utf8(text).map_err(|_| io::ErrorKind::InvalidInput)?;
+            Ok(downloader(append(text.to_owned(), entries), path).into_bytes())
+        };
+        tolerate(root.rewrite(path, edit).map(drop), path, report)?;
     }
     Ok(())
 }
@@ -75,25 +78,6 @@ fn downloader(text: String, path: &str) -> String {
         _ => format!("{line}\n"),
     };
     text.lines().map(line).collect()
-}
-
-/// Edits a file that the image has, keeping mode and owner.
-fn rewrite(root: &Rootfs, path: &str, edit: impl FnOnce(String) -> String) -> io::Result<()> {
-    let found = match root.metadata(path, Follow::No) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    if found.file_type != FileType::Regular {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let text = String::from_utf8(root.read(path, LIMIT)?).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let edited = edit(text.clone());
-    if edited == text {
-        return Ok(());
-    }
-    root.write(path, edited.as_bytes(), found.mode)?;
-    let (dir, name) = root.parent(path)?;
-    dir.chown(&name, found.uid, found.gid)
 }
 
 #[cfg(test)]

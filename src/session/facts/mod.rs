@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::bind::Restrict;
 use super::emulator;
+use super::environment::DEFAULT_TERM;
 use super::guest_file::GuestFile;
 use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
@@ -25,10 +26,11 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
 use dev::DevEntry;
 use display::Display;
 use gpu::Gpu;
+pub use home::caller;
 use source::{Source, Sources};
 
 /// All of it.
@@ -42,7 +44,7 @@ pub struct Facts {
     pub image_env: Vec<(OsString, OsString)>,
     /// Android's variables, on Termux.
     pub android_env: Vec<(OsString, OsString)>,
-    /// `TERM` of the host.
+    /// `TERM` of the host, or the nearest that the guest knows.
     pub term: Option<OsString>,
     /// `COLORTERM` of the host.
     pub colorterm: Option<OsString>,
@@ -90,7 +92,7 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         user,
         image_env: manifest.map(image_env).unwrap_or_default(),
         android_env: termux::android_env(host),
-        term: own("TERM"),
+        term: Some(terminfo::nearest(rootfs, own("TERM").unwrap_or_else(|| DEFAULT_TERM.into()))),
         colorterm: own("COLORTERM"),
         termux_prefix: termux.map(|termux| termux.prefix.clone()),
         guest_prefix,
@@ -151,7 +153,8 @@ fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed:
 /// Who was asked for; root, whom an image without accounts has too.
 fn account(request: &Request, rootfs: &Rootfs) -> Result<User> {
     let Some(spec) = &request.user else {
-        let root = accounts::lookup(rootfs, "0")?;
+        // Root gets in to mend an /etc/passwd that cannot be read.
+        let root = accounts::lookup(rootfs, "0").or_else(|_| accounts::find(b"", b"", "0"))?;
         return Ok(if root.name == "0" { User { name: "root".into(), ..root } } else { root });
     };
     let spec =
