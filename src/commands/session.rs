@@ -7,7 +7,7 @@ use super::App;
 use crate::cli::os_string;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
-use crate::session::{self, Bind, Mode, Network, Request, Terminal};
+use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
 use crate::store::Name;
 
 /// What env(1) and chroot(1) exit with when they themselves fail.
@@ -51,6 +51,10 @@ macro_rules! session_command {
             /// the network: host, or none for a loopback interface only (default: host)
             #[argh(option, arg_name = "NETWORK")]
             network: Option<String>,
+
+            /// give an isolated guest a capability back, such as NET_ADMIN; ALL is every one
+            #[argh(option, arg_name = "NAME")]
+            cap_add: Vec<String>,
 
             /// the hostname inside; the host keeps its own
             #[argh(option, arg_name = "NAME")]
@@ -98,6 +102,7 @@ macro_rules! session_command {
                     shared_display: self.shared_display,
                     bind: &self.bind,
                     network: self.network.as_deref(),
+                    cap_add: &self.cap_add,
                     hostname: self.hostname.as_deref(),
                     work_dir: self.work_dir.as_deref(),
                     env: &self.env,
@@ -128,6 +133,7 @@ pub(super) struct Options<'a> {
     pub shared_display: bool,
     pub bind: &'a [String],
     pub network: Option<&'a str>,
+    pub cap_add: &'a [String],
     pub hostname: Option<&'a str>,
     pub work_dir: Option<&'a str>,
     pub env: &'a [String],
@@ -161,11 +167,16 @@ impl Options<'_> {
             namespaces: set("CD_USE_NS"),
             strict: self.strict,
             network: match self.network {
-                None | Some("host") => Network::Host,
-                Some("none") => Network::None,
+                None => None,
+                Some("host") => Some(Network::Host),
+                Some("none") => Some(Network::None),
                 Some(other) => {
                     return Err(Error::usage(format!("--network '{other}': it is host or none")));
                 }
+            },
+            cap_add: match self.cap_add {
+                [] => None,
+                names => Some(names.iter().map(|name| confine::capability(name)).collect::<Result<_>>()?),
             },
             shared_home: self.shared_home,
             shared_tmp: self.shared_tmp,

@@ -8,6 +8,7 @@ mod handover;
 mod tool;
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -84,6 +85,15 @@ pub fn inherit(ticket: &str) -> Result<()> {
         );
     }
     handover::take(ticket)
+}
+
+/// The command line of this process, to be executed once more: without the ticket, which is used up.
+pub fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|word| word.as_bytes().starts_with(b"--elevated=")) {
+        arguments.remove(1);
+    }
+    arguments
 }
 
 fn denied(message: impl Into<String>) -> Error {

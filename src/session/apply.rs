@@ -8,17 +8,17 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType as Kind, Mode, OFlags, fstat, openat};
+use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, statat, statfs};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_bind_recursive, mount_remount,
-    move_mount, open_tree,
+    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_bind_recursive, mount_move,
+    mount_remount, move_mount, open_tree,
 };
 
 use super::bind::Restrict;
 use super::root::{mount_flags, same_file, through};
 use super::steps::Step;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
 
@@ -57,8 +57,9 @@ fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()>
 
 /// Runs the steps in order. All or nothing, but for those that the plan calls optional.
 pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report: &dyn Report) -> Result<()> {
+    let mut view = View { root, fresh: Vec::new(), null: None, empty: None };
     for step in steps {
-        match one(root, step) {
+        match view.take(step) {
             Err(error) if step.is_required() => return Err(error),
             Err(error) => report.warn(&format!("{error}; the session goes without it")),
             Ok(()) => {}
@@ -67,23 +68,161 @@ pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report:
     Ok(())
 }
 
-fn one(root: &Rootfs, step: &Step) -> Result<()> {
-    let made = |path: &Path, result: io::Result<()>| {
-        result.attempt(|| format!("make '{}' in the session", path.display()))
-    };
-    match step {
-        Step::Directory { path } => made(path, make_directory(root, path)),
-        Step::File { path } => made(path, make_file(root, path)),
-        Step::Symlink { path, to } => {
-            made(path, root.parent(path).and_then(|(dir, name)| dir.symlink(&name, to.as_ref())))
-        }
-        Step::Device { path, major, minor } => device(root, path, (*major, *minor)),
-        Step::Bind { source, target, directory, restrict, .. } => {
-            let source = Source::open(source)?;
-            source.bind(root, target, *directory, *restrict)
-        }
-        Step::Mount { kind, target, restrict, options, .. } => fresh(root, kind, target, *restrict, options),
+/// The guest's root, and the fresh filesystems in it, each held by its own root: what belongs into one of them is made
+/// there, wherever a path leads by then.
+struct View<'a> {
+    root: &'a Rootfs,
+    fresh: Vec<(PathBuf, Rootfs)>,
+    /// What masks a file, and what masks a directory.
+    null: Option<OwnedFd>,
+    empty: Option<OwnedFd>,
+}
+
+impl View<'_> {
+    /// The filesystem of ours that `path` is in, else the guest's root, and where in it.
+    fn place<'p>(&self, path: &'p Path) -> (&Rootfs, &'p Path) {
+        let mut innermost_first = self.fresh.iter().rev();
+        let inside = innermost_first.find_map(|(target, fresh)| {
+            let below = path.strip_prefix(target).ok().filter(|below| !below.as_os_str().is_empty())?;
+            Some((fresh, below))
+        });
+        inside.unwrap_or((self.root, path))
     }
+
+    fn take(&mut self, step: &Step) -> Result<()> {
+        let made = |path: &Path, result: io::Result<()>| {
+            result.attempt(|| format!("make '{}' in the session", path.display()))
+        };
+        match step {
+            Step::Directory { path } => {
+                let (root, below) = self.place(path);
+                made(path, make_directory(root, below))
+            }
+            Step::File { path } => {
+                let (root, below) = self.place(path);
+                made(path, make_file(root, below))
+            }
+            Step::Symlink { path, to } => {
+                let (root, below) = self.place(path);
+                made(path, root.parent(below).and_then(|(dir, name)| dir.symlink(&name, to.as_ref())))
+            }
+            Step::Device { path, major, minor } => self.device(path, (*major, *minor)),
+            Step::Bind { source, target, directory, restrict, .. } => {
+                let source = Source::open(source)?;
+                let (root, below) = self.place(target);
+                source.bind(root, below, target, *directory, *restrict)
+            }
+            Step::Mount { kind, target, restrict, options, .. } => {
+                self.mount(kind, target, *restrict, options)
+            }
+            Step::Mask { path } => self.mask(path),
+            Step::ReadOnly { path } => self.make_read_only(path),
+        }
+    }
+
+    /// The node itself, or where mknod is refused (a user namespace, SELinux) the host's own.
+    fn device(&self, path: &Path, rdev: (u32, u32)) -> Result<()> {
+        let attempt = || format!("make the device '{}' in the session", path.display());
+        let (root, below) = self.place(path);
+        let (dir, name) = root.parent(below).attempt(attempt)?;
+        match dir.mknod(&name, FileType::Character, 0o666, rdev) {
+            Ok(()) => dir.chmod(&name, 0o666).attempt(attempt),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                drop(dir.create_file(&name, 0o666).attempt(attempt)?);
+                Source::open(path)?.bind(root, below, path, false, Restrict::NONE)
+            }
+            Err(error) => Err(Error::io(attempt(), error)),
+        }
+    }
+
+    fn mount(&mut self, kind: &str, target: &Path, restrict: Restrict, options: &[String]) -> Result<()> {
+        let attempt = || format!("mount a {kind} on '{}' in the session", target.display());
+        let (root, below) = self.place(target);
+        let point = point(root, below, target, true)?;
+        let mut refused = Errno::INVAL;
+        let mut options = options.iter();
+        loop {
+            let Some(options) = options.next() else { return Err(refused).attempt(attempt) };
+            let data =
+                CString::new(options.as_str()).map_err(|_| Error::invalid("a NUL in mount options"))?;
+            match mount(kind, through(&point), kind, restriction(restrict), data.as_c_str()) {
+                Ok(()) => break,
+                Err(error) => refused = error,
+            }
+        }
+        let mounted = root.open_path(below, Follow::Yes).attempt(attempt)?;
+        if !self.is_new(kind, &mounted).attempt(attempt)? {
+            return Err(replaced(target));
+        }
+        self.fresh.push((target.to_owned(), Rootfs::new(mounted)));
+        Ok(())
+    }
+
+    /// Whether it is the root of a filesystem of that kind that was not there before.
+    fn is_new(&self, kind: &str, mounted: &OwnedFd) -> rustix::io::Result<bool> {
+        let device = fstat(mounted)?.st_dev;
+        let above = statat(mounted, "..", AtFlags::empty())?.st_dev;
+        for (_, fresh) in &self.fresh {
+            if fstat(fresh.as_fd())?.st_dev == device {
+                return Ok(false);
+            }
+        }
+        let found = statfs(through(mounted))?.f_type;
+        Ok(device != above && MAGIC.iter().any(|(name, magic)| *name == kind && *magic == found as u64))
+    }
+
+    fn mask(&mut self, path: &Path) -> Result<()> {
+        let attempt = || format!("mask '{}' in the session", path.display());
+        let (root, below) = self.place(path);
+        let Some(point) = there(root.open_path(below, Follow::No)).attempt(attempt)? else { return Ok(()) };
+        let directory = Kind::from_raw_mode(fstat(&point).attempt(attempt)?.st_mode) == Kind::Directory;
+        let known = if directory { &self.empty } else { &self.null };
+        if let Some(mask) = known {
+            return mount_bind(through(mask), through(&point)).attempt(attempt);
+        }
+        if !directory {
+            let (dev, null) = self.place(Path::new("/dev/null"));
+            let null = dev.open_path(null, Follow::No).attempt(attempt)?;
+            mount_bind(through(&null), through(&point)).attempt(attempt)?;
+            self.null = Some(null);
+            return Ok(());
+        }
+        let flags = restriction(Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true });
+        mount("tmpfs", through(&point), "tmpfs", flags, c"mode=555,size=0,nr_inodes=1").attempt(attempt)?;
+        self.empty = Some(root.open_path(below, Follow::No).attempt(attempt)?);
+        Ok(())
+    }
+
+    fn make_read_only(&self, path: &Path) -> Result<()> {
+        let attempt = || format!("make '{}' read-only in the session", path.display());
+        let (root, below) = self.place(path);
+        let Some(point) = there(root.open_path(below, Follow::No)).attempt(attempt)? else { return Ok(()) };
+        let flags = mount_flags(through(&point)).attempt(attempt)?;
+        mount_bind_recursive(through(&point), through(&point)).attempt(attempt)?;
+        let mounted = root.open_path(below, Follow::No).attempt(attempt)?;
+        mount_remount(through(&mounted), flags | MountFlags::RDONLY | MountFlags::BIND, c"").attempt(attempt)
+    }
+}
+
+/// What statfs(2) calls the filesystems that are made for a session (linux/magic.h, ipc/mqueue.c).
+const MAGIC: [(&str, u64); 5] = [
+    ("proc", 0x9fa0),
+    ("sysfs", 0x6265_6572),
+    ("tmpfs", 0x0102_1994),
+    ("devpts", 0x1cd1),
+    ("mqueue", 0x1980_0202),
+];
+
+/// Nothing, when nothing is there.
+fn there(opened: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+fn replaced(target: &Path) -> Error {
+    Error::new(ErrorKind::Busy, format!("'{}' in the container was replaced meanwhile", target.display()))
 }
 
 fn make_directory(root: &Rootfs, path: &Path) -> io::Result<()> {
@@ -94,20 +233,6 @@ fn make_file(root: &Rootfs, path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     root.create_dir_all(parent, 0o755)?.create_file(name, 0o644).map(drop)
-}
-
-/// The node itself, or where mknod is refused (a user namespace, SELinux) the host's own.
-fn device(root: &Rootfs, path: &Path, rdev: (u32, u32)) -> Result<()> {
-    let attempt = || format!("make the device '{}' in the session", path.display());
-    let (dir, name) = root.parent(path).attempt(attempt)?;
-    match dir.mknod(&name, FileType::Character, 0o666, rdev) {
-        Ok(()) => dir.chmod(&name, 0o666).attempt(attempt),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            drop(dir.create_file(&name, 0o666).attempt(attempt)?);
-            Source::open(path)?.bind(root, path, false, Restrict::NONE)
-        }
-        Err(error) => Err(Error::io(attempt(), error)),
-    }
 }
 
 /// What is to be seen in the guest: opened, so that it stays what was looked at.
@@ -123,8 +248,16 @@ impl Source {
         Ok(Source { fd, path: path.to_owned() })
     }
 
-    fn bind(&self, root: &Rootfs, target: &Path, directory: bool, restrict: Restrict) -> Result<()> {
-        let point = point(root, target, directory)?;
+    /// `path` is where `target`, as the user knows it, is in `root`.
+    fn bind(
+        &self,
+        root: &Rootfs,
+        path: &Path,
+        target: &Path,
+        directory: bool,
+        restrict: Restrict,
+    ) -> Result<()> {
+        let point = point(root, path, target, directory)?;
         let attempt = |flags: &str| {
             format!("bind '{}' on '{}' in the session ({flags})", self.path.display(), target.display())
         };
@@ -132,24 +265,21 @@ impl Source {
             return mount_bind_recursive(through(&self.fd), through(&point))
                 .attempt(|| attempt("MS_BIND|MS_REC"));
         }
-        // The flags are of one mount: what is mounted below the source would come in without them.
-        mount_bind(through(&self.fd), through(&point)).attempt(|| attempt("MS_BIND"))?;
-        restrict_mount(root, target, &self.fd, restrict)
+        // The flags are of one mount: what is mounted below the source would come in without them. The mount gets
+        // them on the host's side, in this namespace alone, where no guest can put another in its place.
+        let attempt = || attempt("MS_BIND, MS_REMOUNT, MS_MOVE");
+        mount_bind(through(&self.fd), through(&self.fd)).attempt(attempt)?;
+        let mounted = Source::open(&self.path)?.fd;
+        if !same_file(&fstat(&mounted).attempt(attempt)?, &fstat(&self.fd).attempt(attempt)?) {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("'{}' was replaced meanwhile", self.path.display()),
+            ));
+        }
+        let flags = mount_flags(through(&mounted)).attempt(attempt)? | restriction(restrict);
+        mount_remount(through(&mounted), flags | MountFlags::BIND, c"").attempt(attempt)?;
+        mount_move(through(&mounted), through(&point)).attempt(attempt)
     }
-}
-
-/// Adds flags to the mount of `source` that was just put on `target`. Refuses when something else is seen there.
-fn restrict_mount(root: &Rootfs, target: &Path, source: &OwnedFd, restrict: Restrict) -> Result<()> {
-    let attempt = || format!("restrict '{}' in the session (MS_REMOUNT|MS_BIND)", target.display());
-    let mounted = root.open_path(target, Follow::Yes).attempt(attempt)?;
-    if !same_file(&fstat(&mounted).attempt(attempt)?, &fstat(source).attempt(attempt)?) {
-        return Err(Error::invalid(format!(
-            "'{}' in the container was replaced meanwhile",
-            target.display()
-        )));
-    }
-    let flags = mount_flags(&mounted)? | restriction(restrict) | MountFlags::BIND;
-    mount_remount(through(&mounted), flags, c"").attempt(attempt)
 }
 
 fn restriction(restrict: Restrict) -> MountFlags {
@@ -161,24 +291,11 @@ fn restriction(restrict: Restrict) -> MountFlags {
     flags
 }
 
-fn fresh(root: &Rootfs, kind: &str, target: &Path, restrict: Restrict, options: &[String]) -> Result<()> {
-    let point = point(root, target, true)?;
-    let mut refused = Errno::INVAL;
-    for options in options {
-        let data = CString::new(options.as_str()).map_err(|_| Error::invalid("a NUL in mount options"))?;
-        match mount(kind, through(&point), kind, restriction(restrict), data.as_c_str()) {
-            Ok(()) => return Ok(()),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused).attempt(|| format!("mount a {kind} on '{}' in the session", target.display()))
-}
-
-/// The mount point, resolved inside the root, of the type that is to be mounted on it.
-fn point(root: &Rootfs, target: &Path, directory: bool) -> Result<OwnedFd> {
+/// The mount point, `path` resolved inside `root`, of the type that is to be mounted on it. Messages call it `target`.
+fn point(root: &Rootfs, path: &Path, target: &Path, directory: bool) -> Result<OwnedFd> {
     let shown = target.display();
     let attempt = || format!("find '{shown}' in the session");
-    let point = root.open_path(target, Follow::Yes).map_err(|error| match error.kind() {
+    let point = root.open_path(path, Follow::Yes).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::io(attempt(), error)
             .hint("it lies in a directory that the host shares: make it on the host first"),
         _ => Error::io(attempt(), error),
@@ -224,14 +341,16 @@ pub fn attach(root: &Rootfs, detached: &[Detached<'_>]) -> Result<()> {
     for Detached { tree, step } in detached {
         let Step::Bind { target, directory, restrict, .. } = step else { continue };
         let attempt = || format!("bind on '{}' in the running container", target.display());
-        let point = point(root, target, *directory)?;
+        let point = point(root, target, target, *directory)?;
         if same_file(&fstat(&point).attempt(attempt)?, &fstat(tree).attempt(attempt)?) {
             continue;
         }
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         move_mount(tree, c"", &point, c"", flags).attempt(attempt)?;
         if *restrict != Restrict::NONE {
-            restrict_mount(root, target, tree, *restrict)?;
+            // The descriptor is of the mount, wherever that is by now.
+            let flags = mount_flags(through(tree)).attempt(attempt)? | restriction(*restrict);
+            mount_remount(through(tree), flags | MountFlags::BIND, c"").attempt(attempt)?;
         }
     }
     Ok(())

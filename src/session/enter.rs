@@ -1,11 +1,11 @@
 //! From a request to the guest's program: the container's locks and records, the first session and the later ones.
 
-use std::convert::Infallible;
 use std::os::unix::ffi::OsStrExt;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode as FileMode, OFlags, openat};
+use rustix::mount::MountFlags;
 use rustix::process::{Pid, getpid, umask};
 use rustix::system::sethostname;
 
@@ -15,14 +15,16 @@ use super::holder::Holder;
 use super::live::Live;
 use super::plan::{Plan, plan};
 use super::relay::Relay;
+use super::shield::shield;
 use super::steps::Step;
-use super::{Request, alignment, apply, ldconfig, print, profile, program, root};
+use super::{Mode, Network, Request, alignment, apply, ldconfig, print, profile, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::{self, Rootfs, provision};
 use crate::store::{Container, Lock, Registration, Session, mount_namespace};
 use crate::sys::namespace::Namespaces;
+use crate::sys::network::loopback_up;
 use crate::sys::process::Fork;
 
 /// Enters the container and runs what the request says. Only while single-threaded.
@@ -31,6 +33,9 @@ use crate::sys::process::Fork;
 /// program's exit code, 128+N when signal N ended it. An error exits with 126 or 127 when the program cannot be executed
 /// or found.
 pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn Report) -> Result<u8> {
+    if request.mode == Mode::Isolated {
+        shield()?;
+    }
     Entry::new(container, request, host, report)?.enter()
 }
 
@@ -46,6 +51,16 @@ pub fn describe(container: &Container, request: &Request, host: &Host) -> Result
 /// How long a container may take to end before a new session begins: that many pauses.
 const PATIENCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// What came of forking.
+enum Child {
+    /// This is it.
+    Inside,
+    /// It ended with this exit code.
+    Ended(u8),
+    /// The kernel refuses a PID namespace; nothing was done.
+    Refused,
+}
 
 /// A session on its way in.
 struct Entry<'a> {
@@ -73,22 +88,60 @@ impl<'a> Entry<'a> {
 
     fn enter(mut self) -> Result<u8> {
         // Released when the guest's program is executed or runs, or with this process.
-        let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
-        umask(Mode::from_raw_mode(0o022));
+        let mut locks = Some((self.container.lock_shared("login")?, self.container.lock_setup()?));
+        umask(FileMode::from_raw_mode(0o022));
         self.align()?;
         for file in &self.plan.files {
             if let Err(error) = file.write(&self.rootfs) {
                 self.report.warn(&error.to_string());
             }
         }
+        let mut running = self.running()?;
+        self.go_along_with(running.as_ref())?;
+        let mut inside = false;
         if self.plan.namespaces.pid {
-            return self.as_child(locks);
+            match self.as_child(&mut locks)? {
+                Child::Ended(code) => return Ok(code),
+                Child::Inside => inside = true,
+                Child::Refused => {
+                    self.go_without(Namespaces::NEWPID)?;
+                    running = self.running()?;
+                }
+            }
         }
-        let never = match self.running()? {
+        match &running {
+            _ if inside => {}
             None => self.first()?,
-            Some(live) => self.later(&live)?,
-        };
-        match never {}
+            Some(live) => self.later(live)?,
+        }
+        // What is of the host must not be open any more when paths of the guest's are followed.
+        drop((running, locks, self.rootfs));
+        match program::execute(&self.plan, self.report)? {}
+    }
+
+    /// Plans anew without namespaces that the kernel turned out to refuse.
+    fn go_without(&mut self, namespaces: Namespaces) -> Result<()> {
+        self.facts.namespaces = self.facts.namespaces.without(namespaces);
+        self.plan = plan(self.request, &self.facts)?;
+        Ok(())
+    }
+
+    /// A running container has the namespaces that it has.
+    fn go_along_with(&mut self, running: Option<&Live>) -> Result<()> {
+        let Some(live) = running else { return Ok(()) };
+        let name = self.container.name();
+        let own = live.has_own_network();
+        if self.request.network.is_some_and(|network| (network == Network::None) != own) {
+            let network = if own { "a network of its own" } else { "the host's network" };
+            return Err(Error::new(Kind::Busy, format!("'{name}' is running with {network}"))
+                .hint("leave out '--network' to join it, or leave its other sessions first"));
+        }
+        if self.request.namespaces && !live.has_own_pids() {
+            self.report
+                .warn(&format!("'{name}' is running without namespaces of its own: so is this session"));
+        }
+        self.plan.namespaces.pid = live.has_own_pids();
+        Ok(())
     }
 
     /// Gives the guest's user the number of whoever shares a home or a display with them, while nobody is inside.
@@ -125,14 +178,14 @@ impl<'a> Entry<'a> {
                 return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation"))
                     .hint("join it the same way, or leave its other sessions first"));
             }
-            if self.plan.namespaces.pid && session.first_process.is_none() {
+            if live.has_own_pids() && session.first_process.is_none() {
                 // The Python tool's: it keeps its namespaces alive in its own way.
                 continue;
             }
             return Ok(Some(live));
         }
-        if self.plan.namespaces.pid {
-            // A PID namespace is ours to join only through a session's record.
+        if self.plan.isolated && self.plan.namespaces.pid {
+            // What others left running is not isolated; and a PID namespace is joined through a session's record.
             return Ok(None);
         }
         for process in self.container.processes()? {
@@ -144,29 +197,23 @@ impl<'a> Entry<'a> {
         Ok(None)
     }
 
-    /// Makes the namespace and becomes its first program.
-    fn first(&self) -> Result<Infallible> {
+    /// Makes the namespace.
+    fn first(&self) -> Result<()> {
         self.make()?;
         // It stands for what this process becomes. Should that fail, the record is stale at once.
         std::mem::forget(self.register(getpid(), mount_namespace(std::process::id()), None)?);
-        root::switch_root()?;
-        program::execute(&self.plan, self.report)
+        root::switch_root()
     }
 
-    /// Joins the others and becomes one more program.
-    fn later(&self, live: &Live) -> Result<Infallible> {
+    /// Joins the others.
+    fn later(&self, live: &Live) -> Result<()> {
         apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
         std::mem::forget(self.register(getpid(), live.mount_namespace(), None)?);
-        join(live, &self.plan.binds)?;
-        program::execute(&self.plan, self.report)
+        join(live, &self.plan.binds)
     }
 
     /// Makes the mounts, in new namespaces.
     fn make(&self) -> Result<()> {
-        let steps = || self.plan.steps.iter().chain(&self.plan.binds);
-        for name in &self.plan.missing {
-            self.report.warn(&format!("this kernel has no {name} namespaces: the session goes without"));
-        }
         for refreshed in [
             provision::refresh(&self.rootfs, self.host),
             provision::hostname(&self.rootfs, self.plan.hostname.as_deref()),
@@ -176,21 +223,36 @@ impl<'a> Entry<'a> {
                 self.report.warn(&error.to_string());
             }
         }
-        apply::make_mount_points(&self.rootfs, steps())?;
-        let mut namespaces = Namespaces::empty();
-        namespaces.set(Namespaces::NEWUTS, self.plan.namespaces.uts);
-        namespaces.set(Namespaces::NEWIPC, self.plan.namespaces.ipc);
-        let root = root::unshare_root(&self.rootfs, namespaces)?;
+        apply::make_mount_points(&self.rootfs, self.plan.steps.iter().chain(&self.plan.binds))?;
+        let types = self.plan.namespaces.types().difference(Namespaces::NEWPID);
+        let keep = if self.plan.isolated { MountFlags::NODEV } else { MountFlags::empty() };
+        let (root, refused) = root::unshare_root(&self.rootfs, types, keep)?;
+        if refused.is_empty() {
+            return self.furnish(&root, &self.plan);
+        }
+        let facts = Facts { namespaces: self.facts.namespaces.without(refused), ..self.facts.clone() };
+        self.furnish(&root, &plan(self.request, &facts)?)
+    }
+
+    /// In the namespaces that `plan` is for.
+    fn furnish(&self, root: &Rootfs, plan: &Plan) -> Result<()> {
+        if !plan.missing.is_empty() {
+            let missing = plan.missing.join(", ");
+            self.report.warn(&format!("this kernel has no {missing}: the session goes without"));
+        }
         if let Some(emulator) = &self.facts.emulator {
             emulator.register(self.host)?;
         }
-        apply::run(&root, steps(), self.report)?;
+        apply::run(root, plan.steps.iter().chain(&plan.binds), self.report)?;
         if let Some(program) = &self.plan.ldconfig
-            && let Err(error) = ldconfig::run(program, &root)
+            && let Err(error) = ldconfig::run(program, root)
         {
             self.report.warn(&error.to_string());
         }
-        match &self.plan.hostname {
+        if plan.namespaces.net {
+            loopback_up().attempt(|| "bring the loopback interface up")?;
+        }
+        match &plan.hostname {
             Some(name) => {
                 sethostname(name.as_bytes()).attempt(|| format!("set the hostname '{}'", name.display()))
             }
@@ -199,28 +261,31 @@ impl<'a> Entry<'a> {
     }
 
     fn refresh_profile(&self) -> Result<()> {
-        let prefix = self.facts.termux_prefix.as_ref().filter(|_| self.request.mode == super::Mode::Default);
+        let prefix = self.facts.termux_prefix.as_ref().filter(|_| self.request.mode == Mode::Default);
         let shared =
             prefix.map(|prefix| (environment(&self.facts, self.request.mode, &[]), prefix.join("bin")));
         profile::refresh(&self.rootfs, shared.as_ref().map(|(shared, bin)| (shared, bin.as_os_str())))
     }
 
-    /// Runs the program as a child in the container's PID namespace, and waits for it.
-    fn as_child(&self, locks: (Lock, Lock)) -> Result<u8> {
+    /// Forks a child into the container's PID namespace, and waits for it.
+    fn as_child(&self, locks: &mut Option<(Lock, Lock)>) -> Result<Child> {
         let relay = Relay::prepare()?;
-        let (holder, live, fork) = self.child()?;
+        let Some((holder, live, fork)) = self.child()? else {
+            relay.undo()?;
+            return Ok(Child::Refused);
+        };
         match fork {
             Fork::Child => {
                 relay.undo()?;
                 // The first session's are there already.
                 let binds = if holder.is_ours() { &[][..] } else { &self.plan.binds };
                 join(&live, binds)?;
-                match program::execute(&self.plan, self.report)? {}
+                Ok(Child::Inside)
             }
             Fork::Parent(pid) => {
                 // Without a record it is a session all the same; it may have ended already.
                 let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
-                drop(locks);
+                *locks = None;
                 let code = relay.run(pid)?;
                 drop(record);
                 // Nobody joins while it is decided whether anybody is left.
@@ -228,16 +293,20 @@ impl<'a> Entry<'a> {
                 if self.container.sessions()?.is_empty() {
                     holder.end();
                 }
-                Ok(code)
+                Ok(Child::Ended(code))
             }
         }
     }
 
     /// Forks under the running PID 1, or a new one. The one that is found may be about to end: then once more.
-    fn child(&self) -> Result<(Holder, Live, Fork)> {
+    /// `None` where the kernel refuses a PID namespace.
+    fn child(&self) -> Result<Option<(Holder, Live, Fork)>> {
         for _ in 0..PATIENCE {
             let (holder, live) = match self.running()? {
-                None => self.first_process()?,
+                None => match self.first_process()? {
+                    Some(first) => first,
+                    None => return Ok(None),
+                },
                 Some(live) => match Holder::share(&live)? {
                     Some(holder) => (holder, live),
                     None => {
@@ -250,7 +319,7 @@ impl<'a> Entry<'a> {
                 apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
             }
             match live.fork()? {
-                Some(fork) => return Ok((holder, live, fork)),
+                Some(fork) => return Ok(Some((holder, live, fork))),
                 None => sleep(PAUSE),
             }
         }
@@ -259,13 +328,14 @@ impl<'a> Entry<'a> {
     }
 
     /// Starts PID 1, which makes the mounts.
-    fn first_process(&self) -> Result<(Holder, Live)> {
-        let holder = Holder::start(|| {
+    fn first_process(&self) -> Result<Option<(Holder, Live)>> {
+        let holder = Holder::start(self.plan.confinement, || {
             self.make()?;
             root::switch_root()
         })?;
+        let Some(holder) = holder else { return Ok(None) };
         match Live::of(holder.pid, &self.rootfs)? {
-            Some(live) => Ok((holder, live)),
+            Some(live) => Ok(Some((holder, live))),
             None => Err(Error::new(Kind::System, "the container's first process has ended at once")),
         }
     }
@@ -288,7 +358,7 @@ impl<'a> Entry<'a> {
             started,
             mount_namespace,
             isolated: self.plan.isolated,
-            minimal: self.request.mode == super::Mode::Minimal,
+            minimal: self.request.mode == Mode::Minimal,
             detached: self.request.detach,
             first_process,
         })
@@ -302,7 +372,7 @@ fn join(live: &Live, binds: &[Step]) -> Result<()> {
     if detached.is_empty() {
         return Ok(());
     }
-    let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
         .attempt(|| "open the container's root")?;
     apply::attach(&Rootfs::new(root), &detached)
 }

@@ -14,6 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, setsid, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use super::confine::Confinement;
 use super::live::Live;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::sys::namespace::{Namespaces, unshare};
@@ -35,22 +36,27 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Starts PID 1, which calls `prepare` and then only waits. The caller's later children are born in the same PID
-    /// namespace. Only while single-threaded.
-    pub fn start(prepare: impl FnOnce() -> Result<()>) -> Result<Holder> {
+    /// Starts PID 1, which calls `prepare`, takes on `confinement` and then only waits. The caller's later children are
+    /// born in the same PID namespace. `None` where the kernel refuses one. Only while single-threaded.
+    pub fn start(
+        confinement: Option<Confinement>,
+        prepare: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<Holder>> {
         let attempt = || "start the container's first process";
         let (held, lifeline) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (outcome, report) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
-        unshare(Namespaces::NEWPID).attempt(|| "make a PID namespace")?;
+        if unshare(Namespaces::NEWPID).is_err() {
+            return Ok(None);
+        }
         match fork().attempt(attempt)? {
             Fork::Child => {
                 drop((lifeline, outcome));
-                std::process::exit(first_process(prepare, held, File::from(report)));
+                std::process::exit(first_process(prepare, confinement, held, File::from(report)));
             }
             Fork::Parent(pid) => {
                 drop((held, report));
                 outcome_of(File::from(outcome))?;
-                Ok(Holder { pid: pid.as_raw_pid().unsigned_abs(), lifeline, child: Some(pid) })
+                Ok(Some(Holder { pid: pid.as_raw_pid().unsigned_abs(), lifeline, child: Some(pid) }))
             }
         }
     }
@@ -80,8 +86,16 @@ impl Holder {
 }
 
 /// PID 1's life; its exit code, which nobody asks for.
-fn first_process(prepare: impl FnOnce() -> Result<()>, held: OwnedFd, mut report: File) -> i32 {
-    if let Err(error) = settle(held, prepare) {
+fn first_process(
+    prepare: impl FnOnce() -> Result<()>,
+    confinement: Option<Confinement>,
+    held: OwnedFd,
+    mut report: File,
+) -> i32 {
+    let prepared = settle(held, prepare)
+        // Should a guest get hold of it, there is nothing to be had.
+        .and_then(|()| confinement.map_or(Ok(()), |confinement| confinement.apply()));
+    if let Err(error) = prepared {
         let hint = error.hint_text().unwrap_or_default();
         let _ = write!(report, "{error}\0{hint}");
         return 1;

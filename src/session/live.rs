@@ -16,9 +16,11 @@ use crate::rootfs::Rootfs;
 use crate::sys::process::{Fork, fork};
 
 /// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.
-const OTHERS: [(&str, LinkNameSpaceType); 2] = [
+const OTHERS: [(&str, LinkNameSpaceType); 4] = [
     ("ns/uts", LinkNameSpaceType::HostNameAndNISDomainName),
     ("ns/ipc", LinkNameSpaceType::InterProcessCommunication),
+    ("ns/cgroup", LinkNameSpaceType::ControlGroup),
+    ("ns/net", LinkNameSpaceType::Network),
 ];
 
 /// Where a process of the container is.
@@ -63,6 +65,11 @@ impl Live {
     /// Whether it is in a PID namespace that is not ours.
     pub fn has_own_pids(&self) -> bool {
         self.pids.is_some()
+    }
+
+    /// Whether its network is not ours.
+    pub fn has_own_network(&self) -> bool {
+        self.others.iter().any(|(_, kind)| *kind == LinkNameSpaceType::Network)
     }
 
     /// Forks a process into its PID namespace; `None` when that is ending (`ENOMEM`: PID 1 has exited).

@@ -11,6 +11,8 @@
 mod alignment;
 pub mod apply;
 pub mod bind;
+pub mod confine;
+mod denylist;
 pub mod emulator;
 mod enter;
 pub mod environment;
@@ -25,12 +27,15 @@ mod profile;
 mod program;
 mod relay;
 mod root;
+mod shield;
 pub mod steps;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use rustix::thread::CapabilitySet;
 
 pub use bind::Bind;
 pub use enter::{describe, enter};
@@ -63,10 +68,9 @@ pub enum Terminal {
 }
 
 /// What the network namespace of a session is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     /// The host's.
-    #[default]
     Host,
     /// One of its own, with a loopback interface that is up.
     None,
@@ -83,8 +87,10 @@ pub struct Request {
     pub namespaces: bool,
     /// What the kernel lacks is an error.
     pub strict: bool,
-    /// The network.
-    pub network: Network,
+    /// The network: the running container's, or the host's, when not given.
+    pub network: Option<Network>,
+    /// What an isolated guest may do on top of [`confine::KEPT`].
+    pub cap_add: Option<CapabilitySet>,
     /// The host user's home is seen at the guest user's.
     pub shared_home: bool,
     /// The host's temporary files are seen at `/tmp`.

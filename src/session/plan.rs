@@ -3,13 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use super::confine::{Confinement, KEPT};
 use super::emulator;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::facts::Facts;
 use super::guest_file::GuestFile;
 use super::steps::{Step, extra, runtime_dir, view};
-use super::{Mode, Request};
+use super::{Mode, Network, Request};
 use crate::error::{Error, Result};
+use crate::sys::namespace::Namespaces as Types;
 
 /// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`
 /// (android_filesystem_config.h).
@@ -22,6 +24,51 @@ pub struct Namespaces {
     pub pid: bool,
     pub uts: bool,
     pub ipc: bool,
+    pub cgroup: bool,
+    pub net: bool,
+}
+
+impl Namespaces {
+    /// What a request needs, whatever the kernel has.
+    pub fn wanted(request: &Request) -> Namespaces {
+        let all = request.mode == Mode::Isolated || request.namespaces;
+        Namespaces {
+            pid: all,
+            uts: all || request.hostname.is_some(),
+            ipc: all,
+            cgroup: all,
+            net: request.network == Some(Network::None),
+        }
+    }
+
+    /// The types, and whether each is there.
+    fn each(self) -> [(&'static str, Types, bool); 5] {
+        [
+            ("PID namespaces", Types::NEWPID, self.pid),
+            ("UTS namespaces", Types::NEWUTS, self.uts),
+            ("IPC namespaces", Types::NEWIPC, self.ipc),
+            ("cgroup namespaces", Types::NEWCGROUP, self.cgroup),
+            ("network namespaces", Types::NEWNET, self.net),
+        ]
+    }
+
+    /// As unshare(2) wants them.
+    pub fn types(self) -> Types {
+        self.each().into_iter().filter(|(.., there)| *there).map(|(_, kind, _)| kind).collect()
+    }
+
+    /// These without `types`.
+    #[must_use]
+    pub fn without(self, types: Types) -> Namespaces {
+        let left = self.types().difference(types);
+        Namespaces {
+            pid: left.contains(Types::NEWPID),
+            uts: left.contains(Types::NEWUTS),
+            ipc: left.contains(Types::NEWIPC),
+            cgroup: left.contains(Types::NEWCGROUP),
+            net: left.contains(Types::NEWNET),
+        }
+    }
 }
 
 /// Who the guest process is.
@@ -41,8 +88,10 @@ pub struct Plan {
     pub isolated: bool,
     /// To be made for the first session, joined by later ones.
     pub namespaces: Namespaces,
-    /// Namespaces that were wanted and that this kernel lacks.
+    /// What was wanted and this kernel lacks.
     pub missing: Vec<&'static str>,
+    /// What the guest may do, where that is less than its user may.
+    pub confinement: Option<Confinement>,
     /// What is mounted for the first session.
     pub steps: Vec<Step>,
     /// What the user asked for on top; a later session too brings its own.
@@ -69,16 +118,34 @@ pub struct Plan {
 
 /// Decides.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
-    let wanted = match request.mode {
-        Mode::Isolated => Namespaces { pid: true, uts: true, ipc: true },
-        _ => Namespaces { uts: request.hostname.is_some(), ..Namespaces::default() },
-    };
-    let has = facts.namespaces;
-    let namespaces =
-        Namespaces { pid: wanted.pid && has.pid, uts: wanted.uts && has.uts, ipc: wanted.ipc && has.ipc };
-    let missing =
-        [("PID", wanted.pid && !has.pid), ("UTS", wanted.uts && !has.uts), ("IPC", wanted.ipc && !has.ipc)];
-    let hostname = request.hostname.clone().unwrap_or_else(|| "localhost".into());
+    let wanted = Namespaces::wanted(request);
+    let lacking = wanted.without(facts.namespaces.types());
+    let namespaces = wanted.without(lacking.types());
+    let isolated = request.mode == Mode::Isolated;
+    let wants_seccomp = isolated && !request.no_seccomp;
+    let mut missing: Vec<&str> =
+        lacking.each().into_iter().filter(|(.., is)| *is).map(|(name, ..)| name).collect();
+    if wants_seccomp && !facts.seccomp {
+        missing.push("seccomp filters");
+    }
+    if (request.strict && !missing.is_empty()) || lacking.net {
+        let error = Error::unsupported(format!("this kernel has no {}", missing.join(", ")));
+        return Err(if lacking.net {
+            error.hint("leave out '--network none': the session then has the host's network")
+        } else {
+            error.hint("without '--strict' the session goes without")
+        });
+    }
+    if !isolated && request.cap_add.is_some() {
+        return Err(Error::usage(
+            "--cap-add gives back what --isolated takes, and this session is not isolated",
+        ));
+    }
+    let confinement = isolated.then_some(Confinement {
+        capabilities: request.cap_add.map_or(KEPT, |more| KEPT | more),
+        seccomp: wants_seccomp && facts.seccomp,
+    });
+    let hostname = request.hostname.clone().or(isolated.then(|| "localhost".into()));
     let environment = environment(facts, request.mode, &request.env);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
     let mut view = view(request.mode, namespaces, &facts.shared, facts.dev.as_deref());
@@ -91,9 +158,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let fresh: Vec<Step> = view.iter().chain(&binds).cloned().collect();
     binds.extend(extra(&fresh, &facts.binds));
     Ok(Plan {
-        isolated: request.mode == Mode::Isolated,
+        isolated,
         namespaces,
-        missing: missing.into_iter().filter_map(|(name, missing)| missing.then_some(name)).collect(),
+        missing,
+        confinement,
         steps: view,
         binds,
         files: facts.files.clone(),
@@ -102,7 +170,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
             .ldconfig
             .clone()
             .filter(|_| request.mode == Mode::Default && !request.namespaces && !request.no_new_privs),
-        hostname: namespaces.uts.then_some(hostname),
+        hostname: hostname.filter(|_| namespaces.uts),
         identity: identity(facts),
         environment,
         working_dir: request.work_dir.clone().unwrap_or_else(|| facts.user.home.clone()),
@@ -140,6 +208,8 @@ fn argv(request: &Request, facts: &Facts) -> Result<Vec<OsString>> {
 mod tests {
     use std::path::Path;
 
+    use rustix::thread::CapabilitySet;
+
     use super::*;
     use crate::rootfs::accounts::User;
     use crate::session::bind::Restrict;
@@ -159,7 +229,7 @@ mod tests {
         Request { mode, command: vec!["id".into()], ..Request::default() }
     }
 
-    const ALL: Namespaces = Namespaces { pid: true, uts: true, ipc: true };
+    const ALL: Namespaces = Namespaces { pid: true, uts: true, ipc: true, cgroup: true, net: true };
 
     #[test]
     fn the_default_shares_what_the_host_has() {
@@ -183,7 +253,9 @@ mod tests {
         let facts = Facts { namespaces: Namespaces { ipc: false, ..ALL }, ..Facts::default() };
         let plan = plan(&command(Mode::Isolated), &facts).unwrap();
         assert!(plan.isolated && plan.namespaces.pid && !plan.namespaces.ipc);
-        assert_eq!(plan.missing, ["IPC"]);
+        assert!(plan.namespaces.cgroup && !plan.namespaces.net);
+        assert_eq!(plan.missing, ["IPC namespaces"]);
+        assert_eq!(plan.confinement, Some(Confinement { capabilities: KEPT, seccomp: true }));
         assert_eq!(plan.hostname, Some("localhost".into()));
         assert!(plan.steps.iter().all(|step| !matches!(step, Step::Bind { .. })));
         assert!(!plan.steps.iter().any(|step| matches!(step, Step::Mount { kind: "mqueue", .. })));
@@ -196,7 +268,48 @@ mod tests {
         assert_eq!(has.hostname, Some("h".into()));
         assert_eq!(has.namespaces, Namespaces { uts: true, ..Namespaces::default() });
         let lacks = plan(&request, &Facts::default()).unwrap();
-        assert_eq!((lacks.hostname, lacks.missing), (None, vec!["UTS"]));
+        assert_eq!((lacks.hostname, lacks.missing), (None, vec!["UTS namespaces"]));
+    }
+
+    #[test]
+    fn namespaces_can_be_had_with_the_host_s_paths() {
+        let request = Request { namespaces: true, ..command(Mode::Default) };
+        let shared = vec![source("/dev", "/dev"), source("/proc", "/proc"), source("/tmp", "/tmp")];
+        let facts = Facts { namespaces: ALL, shared, ..Facts::default() };
+        let made = plan(&request, &facts).unwrap();
+        assert_eq!(made.namespaces, Namespaces { net: false, ..ALL });
+        assert_eq!((made.isolated, made.confinement, made.hostname), (false, None, None));
+        assert_eq!(made.steps[0], bind("/dev", "/dev", true));
+        assert!(matches!(made.steps[1], Step::Mount { kind: "proc", .. }));
+        assert_eq!(made.steps[2], bind("/tmp", "/tmp", true));
+        // Without a PID namespace, a fresh /proc would be no other than the host's.
+        let facts = Facts { namespaces: Namespaces { pid: false, ..ALL }, ..facts };
+        assert_eq!(plan(&request, &facts).unwrap().steps[1], bind("/proc", "/proc", true));
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error_when_it_is_strict_or_a_network_that_nobody_is_to_have() {
+        let facts =
+            Facts { namespaces: Namespaces { cgroup: false, ..ALL }, seccomp: false, ..Facts::default() };
+        let request = command(Mode::Isolated);
+        assert_eq!(plan(&request, &facts).unwrap().missing, ["cgroup namespaces", "seccomp filters"]);
+        let without = Request { no_seccomp: true, ..request.clone() };
+        assert_eq!(plan(&without, &facts).unwrap().missing, ["cgroup namespaces"]);
+        let error = plan(&Request { strict: true, ..request }, &facts).unwrap_err();
+        assert!(error.to_string().contains("cgroup namespaces, seccomp filters"), "{error}");
+        let alone = Request { network: Some(Network::None), ..command(Mode::Minimal) };
+        assert!(plan(&alone, &facts).unwrap().namespaces.net);
+        assert!(plan(&alone, &Facts::default()).unwrap_err().to_string().contains("network"));
+    }
+
+    #[test]
+    fn capabilities_come_back_to_an_isolated_guest_only() {
+        let request = Request { cap_add: Some(CapabilitySet::NET_ADMIN), ..command(Mode::Isolated) };
+        let facts = Facts { namespaces: ALL, ..Facts::default() };
+        let confinement = plan(&request, &facts).unwrap().confinement.unwrap();
+        assert_eq!(confinement.capabilities, KEPT | CapabilitySet::NET_ADMIN);
+        let request = Request { mode: Mode::Default, ..request };
+        assert_eq!(plan(&request, &facts).unwrap_err().exit_code(), 2);
     }
 
     #[test]

@@ -12,15 +12,21 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use super::plan::{Identity, Plan};
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::sys::process::{Disposition, execve, on_signal};
+use crate::sys::process::{Disposition, close_from, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Takes the plan's identity, goes to its directory and executes its program, in the root that the process has
-/// already. Returns only to say why not.
+/// already. Returns only to say why not. A confined one has no descriptor but standard input, output and error: the
+/// caller has dropped all of its own.
 pub fn execute(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
+    if let Some(confinement) = &plan.confinement {
+        confinement.apply()?;
+        // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
+        close_from(3);
+    }
     assume(&plan.identity)?;
     if plan.namespaces.pid {
         // The login process outside stands for this one. (Changing the user would have cleared it.)

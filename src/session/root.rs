@@ -11,6 +11,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, mount_move,
     mount_remount, unmount,
 };
+use rustix::path::Arg;
 use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
 
 use crate::error::{Attempt, Error, Kind, Result};
@@ -21,11 +22,15 @@ use crate::sys::namespace::{Namespaces, unshare};
 /// also the working directory then. Returns it as that namespace has it.
 ///
 /// The `nosuid`, `nodev` and `noexec` of the filesystem it stands on are lifted, so that the guest's `sudo` works:
-/// those flags are per mount, and the host's mount keeps them.
-pub fn unshare_root(rootfs: &Rootfs, namespaces: Namespaces) -> Result<Rootfs> {
+/// those flags are per mount, and the host's mount keeps them. Those of `keep` are set instead. The second value is which of the namespaces the kernel refuses.
+pub fn unshare_root(
+    rootfs: &Rootfs,
+    namespaces: Namespaces,
+    keep: MountFlags,
+) -> Result<(Rootfs, Namespaces)> {
     // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
     fchdir(rootfs.as_fd()).attempt(|| "enter the container's directory")?;
-    unshare(namespaces | Namespaces::NEWNS).attempt(|| "make a mount namespace")?;
+    let refused = unshare_possible(namespaces)?;
     // What the host mounts later still arrives; nothing of ours ever goes back.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .attempt(|| "keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
@@ -39,13 +44,27 @@ pub fn unshare_root(rootfs: &Rootfs, namespaces: Namespaces) -> Result<Rootfs> {
     if !same_file(&before.attempt(|| "stat the root")?, &after.attempt(|| "stat the root")?) {
         return Err(Error::new(Kind::Busy, "the container's directory was replaced meanwhile"));
     }
-    let flags = mount_flags(&root)?;
+    let flags = mount_flags(through(&root)).attempt(|| "read the flags of the container's mount")?;
     let lifted = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    if flags.intersects(lifted) {
-        mount_remount(c".", MountFlags::BIND | flags.difference(lifted), c"")
+    let wanted = flags.difference(lifted) | keep;
+    if flags != wanted {
+        mount_remount(c".", MountFlags::BIND | wanted, c"")
             .attempt(|| "lift nosuid, nodev and noexec in the session (MS_REMOUNT|MS_BIND)")?;
     }
-    Ok(Rootfs::new(root))
+    Ok((Rootfs::new(root), refused))
+}
+
+/// Moves into those of `namespaces` that the kernel lets one have; returns the others, which are refused by name.
+///
+/// What it was built without is `EINVAL`, what an administrator has turned off `ENOSPC` (`user.max_*_namespaces`), what a
+/// seccomp filter does not let through as a rule `EPERM`.
+fn unshare_possible(namespaces: Namespaces) -> Result<Namespaces> {
+    let mount = Namespaces::NEWNS;
+    if unshare(namespaces | mount).is_ok() {
+        return Ok(Namespaces::empty());
+    }
+    unshare(mount).attempt(|| "make a mount namespace")?;
+    Ok(namespaces.iter().filter(|namespace| unshare(*namespace).is_err()).collect())
 }
 
 /// Makes the working directory the root of everything, and lets go of the host's tree.
@@ -73,9 +92,9 @@ pub(super) fn through(fd: impl AsFd) -> String {
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
-/// The flags of the mount that a descriptor is in, as mount(2) wants them back: what a remount does not repeat is
-/// cleared. By path, because before Linux 3.12 fstatfs(2) refuses an `O_PATH` descriptor.
-pub(super) fn mount_flags(fd: impl AsFd) -> Result<MountFlags> {
+/// The flags of the mount that `path` is in, as mount(2) wants them back: what a remount does not repeat is cleared.
+/// (Before Linux 3.12 fstatfs(2) refuses an `O_PATH` descriptor; a path [`through`] it serves.)
+pub(super) fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
     const SAME: [(StatVfsMountFlags, MountFlags); 8] = [
         (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
@@ -86,7 +105,7 @@ pub(super) fn mount_flags(fd: impl AsFd) -> Result<MountFlags> {
         (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
         (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
     ];
-    let found = statvfs(through(fd)).attempt(|| "read the flags of a mount")?.f_flag;
+    let found = statvfs(path)?.f_flag;
     let set = SAME.iter().filter(|(flag, _)| found.contains(*flag));
     Ok(set.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag))
 }

@@ -46,6 +46,14 @@ pub enum Step {
         options: Vec<String>,
         required: bool,
     },
+    /// What is there, if anything, reads as empty: a file as the guest's `/dev/null`, a directory as an empty one.
+    Mask {
+        path: PathBuf,
+    },
+    /// What is there, if anything, cannot be written.
+    ReadOnly {
+        path: PathBuf,
+    },
 }
 
 impl Step {
@@ -113,6 +121,10 @@ pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source], dev: Option<&
     for share in shared {
         match dev.filter(|_| share.target == Path::new("/dev")) {
             Some(entries) => steps.extend(put_together(entries)),
+            // The host's would show its processes, under numbers that mean nothing inside.
+            None if namespaces.pid && share.target == Path::new("/proc") => {
+                steps.push(mount("proc", "/proc", DATA_ONLY, &[""]));
+            }
             None => steps.push(bind(share)),
         }
     }
@@ -210,22 +222,35 @@ const LINKS: [(&str, &str); 5] = [
     ("/dev/ptmx", "pts/ptmx"),
 ];
 
+/// Docker's defaults: what tells of the host's hardware, memory, keys and timing, or works on it.
+const MASKED: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+fn mount(kind: &'static str, target: &str, restrict: Restrict, options: &[&str]) -> Step {
+    let options = options.iter().map(ToString::to_string).collect();
+    Step::Mount { kind, target: target.into(), restrict, options, required: true }
+}
+
 /// Pseudo-filesystems of the container's own.
 fn private(namespaces: Namespaces) -> Vec<Step> {
-    let no_suid = Restrict { no_suid: true, ..Restrict::NONE };
-    let data_only = Restrict { no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
-    let mount = |kind, target: &str, restrict, options: &[&str]| Step::Mount {
-        kind,
-        target: target.into(),
-        restrict,
-        options: options.iter().map(ToString::to_string).collect(),
-        required: true,
-    };
     let directory = |path: &str| Step::Directory { path: path.into() };
     let mut steps = vec![
-        mount("proc", "/proc", data_only, &[""]),
-        mount("sysfs", "/sys", Restrict { read_only: true, ..data_only }, &[""]),
-        mount("tmpfs", "/dev", no_suid, &["mode=755,size=65536k", "mode=755"]),
+        mount("proc", "/proc", DATA_ONLY, &[""]),
+        mount("sysfs", "/sys", Restrict { read_only: true, ..DATA_ONLY }, &[""]),
+        mount("tmpfs", "/dev", NO_SUID, &["mode=755,size=65536k", "mode=755"]),
     ];
     steps.extend(DEVICES.map(|(path, major, minor)| Step::Device { path: path.into(), major, minor }));
     steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to: to.into() }));
@@ -235,22 +260,24 @@ fn private(namespaces: Namespaces) -> Vec<Step> {
         mount(
             "devpts",
             "/dev/pts",
-            Restrict { no_dev: false, ..data_only },
+            Restrict { no_dev: false, ..DATA_ONLY },
             &["newinstance,ptmxmode=0666,mode=620,gid=5", "newinstance,ptmxmode=0666,mode=620", "mode=620"],
         ),
         directory("/dev/shm"),
-        mount("tmpfs", "/dev/shm", data_only, &["mode=1777"]),
+        mount("tmpfs", "/dev/shm", DATA_ONLY, &["mode=1777"]),
     ]);
     if namespaces.ipc {
         steps.push(directory("/dev/mqueue"));
         steps.push(Step::Mount {
             kind: "mqueue",
             target: "/dev/mqueue".into(),
-            restrict: data_only,
+            restrict: DATA_ONLY,
             options: vec![String::new()],
             required: false,
         });
     }
+    steps.extend(MASKED.map(|path| Step::Mask { path: path.into() }));
+    steps.extend(READ_ONLY.map(|path| Step::ReadOnly { path: path.into() }));
     steps
 }
 

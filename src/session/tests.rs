@@ -45,7 +45,7 @@ impl Scene {
             unshare(Namespaces::NEWNS).unwrap();
             let rootfs = Rootfs::new(self.root.open());
             apply::make_mount_points(&rootfs, steps)?;
-            let root = unshare_root(&rootfs, Namespaces::empty())?;
+            let (root, _) = unshare_root(&rootfs, Namespaces::empty(), MountFlags::empty())?;
             apply::run(&root, steps, &Silent)?;
             Ok(inside())
         };

@@ -7,9 +7,12 @@ pub mod chmod;
 pub mod environment;
 pub mod identity;
 mod modern;
+pub mod mount;
 pub mod namespace;
+pub mod network;
 pub mod process;
 pub mod resolve;
+pub mod seccomp;
 pub mod signal;
 
 pub use modern::Modern;

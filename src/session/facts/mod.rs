@@ -27,6 +27,7 @@ use crate::host::Host;
 use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
+use crate::sys::seccomp;
 use dev::DevEntry;
 use display::Display;
 use gpu::Gpu;
@@ -74,6 +75,8 @@ pub struct Facts {
     pub namespaces: Namespaces,
     /// What is to run the guest's programs, where neither the CPU nor a registered one does.
     pub emulator: Option<Emulator>,
+    /// Whether the kernel has seccomp filters.
+    pub seccomp: bool,
 }
 
 /// Looks.
@@ -99,6 +102,7 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         android: host.is_android(),
         namespaces: namespaces(request),
         emulator: emulator::needed(request, rootfs, manifest, host)?,
+        seccomp: request.mode == Mode::Isolated && seccomp::is_supported(),
         ..sharing
     })
 }
@@ -164,11 +168,11 @@ fn account(request: &Request, rootfs: &Rootfs) -> Result<User> {
 
 /// A namespace type that the kernel was built without has no file there (namespaces(7)).
 fn namespaces(request: &Request) -> Namespaces {
-    if request.mode != Mode::Isolated && request.hostname.is_none() {
+    if Namespaces::wanted(request) == Namespaces::default() {
         return Namespaces::default();
     }
     let has = |name: &str| access(Path::new("/proc/self/ns").join(name), Access::EXISTS).is_ok();
-    Namespaces { pid: has("pid"), uts: has("uts"), ipc: has("ipc") }
+    Namespaces { pid: has("pid"), uts: has("uts"), ipc: has("ipc"), cgroup: has("cgroup"), net: has("net") }
 }
 
 /// The host's `path` at the same place in the guest, if it is there and readable.
@@ -225,6 +229,7 @@ impl Facts {
             ldconfig: None,
             device_groups: Vec::new(),
             namespaces: Namespaces::default(),
+            seccomp: true,
             emulator: None,
         }
     }

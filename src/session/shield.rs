@@ -1,0 +1,91 @@
+//! The program's own file, out of an isolated guest's reach.
+//!
+//! A guest can have this program executed inside (its shell a script with `#!/proc/self/exe`) and then finds the host's
+//! file as `/proc/PID/exe`, open to be written by root: the way of CVE-2019-5736. So the program goes on from a
+//! read-only mount of itself. And what a process on its way in still has open is hidden: it is not "dumpable".
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, StatVfsMountFlags, stat, statvfs};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, OpenTreeFlags, mount_bind, mount_change, mount_remount, open_tree,
+};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::thread::set_name;
+
+use super::root::{mount_flags, same_file, through};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::privilege;
+use crate::sys::Modern;
+use crate::sys::mount::make_read_only;
+use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::process::execve;
+
+static TREE: Modern = Modern::new();
+
+const SELF: &str = "/proc/self/exe";
+
+/// Returns in a process that runs from a read-only mount, which may be this one executed again. Only while
+/// single-threaded, and before anything is done that cannot be done twice.
+pub fn shield() -> Result<()> {
+    let attempt = || "protect this program's own file from the guest";
+    if !is_read_only(SELF.as_ref()).attempt(attempt)? {
+        match again()? {}
+    }
+    // Executed by a descriptor's number, it is named after that.
+    set_name(c"chroot-distro").attempt(attempt)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt(attempt)
+}
+
+/// Executes this program from a read-only mount of its file.
+fn again() -> Result<Infallible> {
+    let attempt = || "run this program from a read-only mount of itself";
+    let own = stat(SELF).attempt(attempt)?;
+    let tree = TREE.or(|| detached().map(Some), || Ok(None)).attempt(attempt)?;
+    let path = match &tree {
+        Some(tree) => through(tree).into(),
+        None => in_a_namespace().attempt(attempt)?,
+    };
+    // Else it would go on for ever.
+    if !same_file(&own, &stat(&path).attempt(attempt)?) || !is_read_only(&path).attempt(attempt)? {
+        return Err(
+            Error::new(Kind::Busy, "this program's own file was replaced meanwhile").hint("start it again")
+        );
+    }
+    let string = |word: &OsStr| CString::new(word.as_bytes()).unwrap_or_default();
+    let words: Vec<CString> = privilege::arguments().iter().map(|word| string(word)).collect();
+    let variable = |(key, value): (_, _)| string(&[key, value].join(OsStr::new("=")));
+    let environment: Vec<CString> = std::env::vars_os().map(variable).collect();
+    Err(execve(&string(path.as_os_str()), &words, &environment)).attempt(attempt)
+}
+
+fn is_read_only(path: &Path) -> rustix::io::Result<bool> {
+    Ok(statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// A mount that is in no tree; since Linux 5.12.
+fn detached() -> rustix::io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, SELF, flags).map_err(|error| match error {
+        // Started in another mount namespace than it is in now.
+        Errno::INVAL => Errno::NOSYS,
+        error => error,
+    })?;
+    make_read_only(tree.as_fd())?;
+    Ok(tree)
+}
+
+/// One in a mount namespace of this process's own; where it is.
+fn in_a_namespace() -> std::io::Result<std::path::PathBuf> {
+    let path = std::fs::read_link(SELF)?;
+    unshare(Namespaces::NEWNS)?;
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+    mount_bind(&path, &path)?;
+    mount_remount(&path, mount_flags(&path)? | MountFlags::BIND | MountFlags::RDONLY, c"")?;
+    Ok(path)
+}
