@@ -255,11 +255,11 @@ fn nosuid_below_does_not_reach_the_guest() {
     });
 }
 
-/// Waits until a guest's script has made `file`.
+/// Waits until a guest's script has written `file`.
 fn appears(s: &Sandbox, file: &str) {
     let path = s.rootfs("c").join(file);
     for _ in 0..3000 {
-        if path.exists() {
+        if fs::metadata(&path).is_ok_and(|found| found.len() > 0) {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
