@@ -177,9 +177,10 @@ fn another_user_gets_a_copy_of_the_cookie() {
         fs::set_permissions(m.path("/run/user/1000"), fs::Permissions::from_mode(0o700)).unwrap();
         let passwd = "root:x:0:0::/root:/bin/sh\nother:x:1234:1235::/:/bin/sh\n";
         fs::write(m.rootfs().join("etc/passwd"), passwd).unwrap();
+        // Who is asked for by number keeps it, so is not given the caller's.
         let script = "id -u; stat -c '%u:%g %a' $XAUTHORITY; cat $XAUTHORITY > /dev/null; echo $XAUTHORITY";
         for mode in MODES {
-            let options = with(mode, &["--shared-x11", "-u", "other"]);
+            let options = with(mode, &["--shared-x11", "-u", "1234"]);
             m.login(&options, script)
                 .env("SUDO_UID", "1000")
                 .run()
@@ -191,7 +192,7 @@ fn another_user_gets_a_copy_of_the_cookie() {
         // A link that waits in its place is replaced, and what it leads to is left alone.
         fs::remove_file(&copy).unwrap();
         std::os::unix::fs::symlink("../../../../../../../../tmp/canary/secret", &copy).unwrap();
-        m.login(&["--shared-display", "-u", "other"], "true").env("SUDO_UID", "1000").run().ok();
+        m.login(&["--shared-display", "-u", "1234"], "true").env("SUDO_UID", "1000").run().ok();
         assert!(fs::symlink_metadata(&copy).unwrap().is_file());
         s.assert_canaries();
     });
