@@ -101,6 +101,7 @@ fn first_process(
         return 1;
     }
     let _ = report.write_all(READY);
+    drop(report);
     // The locks of the login process among them: forking shared them.
     close_from(3);
     let _ = std::io::stdin().read(&mut [0]);
