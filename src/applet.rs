@@ -13,11 +13,14 @@ use crate::error::{Attempt, Result};
 use crate::host::{Host, Paths};
 use crate::privilege::{self, Wishes};
 use crate::store::Store;
+use crate::sys;
 use crate::ui::{self, Ui, Verbosity};
 
 /// Runs the program with these arguments, the first of them its name; its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     ui::report_panics();
+    // Not even a kernel without seccomp(2) refuses it; if one does, there is no filter to be saved from.
+    let _ = sys::trap::answer_enosys();
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.map(|argument| cli::text(&argument)).collect();

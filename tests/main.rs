@@ -9,12 +9,11 @@
 //! | `layer` | what a layer's entries mean, one feature an image |
 //! | `hostile` | archives that mean harm |
 //! | `archive` | archives, layouts and addresses in place of a registry |
+//! | `kernel` | old kernels and the sandbox of Android apps |
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
-//! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
-//! | `termux` | sessions on a phone, a made-up one |
 //! | `foreign` | guests for another CPU |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
@@ -43,11 +42,10 @@ mod faults;
 mod foreign;
 mod guest;
 mod hostile;
+mod kernel;
 mod layer;
 mod layout;
 mod ranks;
 mod registry;
 mod session;
-mod sharing;
-mod termux;
 mod tls;

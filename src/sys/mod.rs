@@ -14,5 +14,6 @@ pub mod process;
 pub mod resolve;
 pub mod seccomp;
 pub mod signal;
+pub mod trap;
 
 pub use modern::Modern;

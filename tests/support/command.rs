@@ -67,6 +67,12 @@ impl Cd {
         sys::on_an_old_kernel(&mut self.command);
         self
     }
+    /// As an ordinary user in the sandbox of an Android app, which kills.
+    pub fn in_an_app_sandbox(mut self) -> Cd {
+        let glibc = cfg!(target_env = "gnu") && std::env::var_os("CD_PROGRAM").is_none();
+        sys::in_an_app_sandbox(&mut self.command, glibc);
+        self.uid(10_123)
+    }
     /// As a root that must respect permission bits.
     pub fn without_dac_override(mut self) -> Cd {
         sys::without_dac_override(&mut self.command);

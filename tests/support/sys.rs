@@ -5,61 +5,98 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Calls newer than Linux 3.10 by which this program may be tempted.
-#[cfg(target_pointer_width = "64")]
-const AFTER_3_10: &[libc::c_long] = &[
-    libc::SYS_renameat2,
-    libc::SYS_getrandom,
-    libc::SYS_memfd_create,
-    libc::SYS_execveat,
-    libc::SYS_copy_file_range,
-    libc::SYS_statx,
-    libc::SYS_pidfd_send_signal,
-    libc::SYS_open_tree,
-    libc::SYS_move_mount,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_pidfd_open,
-    libc::SYS_clone3,
-    libc::SYS_close_range,
-    libc::SYS_openat2,
-    libc::SYS_faccessat2,
-    libc::SYS_mount_setattr,
+/// The first system call that Linux 3.10 did not have: all tables have grown at their ends since.
+pub const FIRST_AFTER_3_10: u32 = if cfg!(target_arch = "x86_64") {
+    314
+} else if cfg!(target_arch = "x86") {
+    351
+} else if cfg!(target_arch = "arm") {
+    380
+} else {
+    274
+};
+
+/// ARM's own calls, set_tls among them, are as old as they stand high.
+const ARM_PRIVATE: u32 = 0x000f_0000;
+
+/// What Android's policy for apps (bionic's SECCOMP_*.TXT) has blocked in one release or another: whatever changes
+/// identities, mounts or the machine, and calls that its C library did not use yet.
+#[rustfmt::skip]
+const NOT_FOR_APPS: &[libc::c_long] = &[
+    libc::SYS_acct, libc::SYS_chroot, libc::SYS_delete_module, libc::SYS_init_module, libc::SYS_mount,
+    libc::SYS_reboot, libc::SYS_setdomainname, libc::SYS_setfsgid, libc::SYS_setfsuid, libc::SYS_setgid,
+    libc::SYS_setgroups, libc::SYS_sethostname, libc::SYS_setregid, libc::SYS_setresgid, libc::SYS_setreuid,
+    libc::SYS_settimeofday, libc::SYS_setuid, libc::SYS_swapon, libc::SYS_syslog, libc::SYS_umount2,
+    libc::SYS_add_key, libc::SYS_bpf, libc::SYS_clone3, libc::SYS_close_range, libc::SYS_copy_file_range,
+    libc::SYS_epoll_pwait2, libc::SYS_faccessat2, libc::SYS_fchmodat2, libc::SYS_fsconfig, libc::SYS_fsmount,
+    libc::SYS_fsopen, libc::SYS_futex_waitv, libc::SYS_io_uring_setup, libc::SYS_kcmp, libc::SYS_keyctl,
+    libc::SYS_landlock_create_ruleset, libc::SYS_mount_setattr, libc::SYS_move_mount, libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree, libc::SYS_openat2, libc::SYS_pidfd_getfd, libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal, libc::SYS_pkey_alloc, libc::SYS_preadv2, libc::SYS_renameat2, libc::SYS_statx,
 ];
-#[cfg(not(target_pointer_width = "64"))]
-const AFTER_3_10: &[libc::c_long] = &[libc::SYS_openat2, libc::SYS_statx, libc::SYS_close_range];
+
+/// More of it, which glibc makes before `main`: none of its programs runs there.
+const NOT_FOR_APPS_NOR_GLIBC: &[libc::c_long] = &[libc::SYS_rseq, libc::SYS_set_robust_list];
 
 /// `command`, and all that it starts, will find `ENOSYS` where Linux 3.10 had nothing.
 pub fn on_an_old_kernel(command: &mut Command) {
-    let filter = refuse(AFTER_3_10);
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    // Root needs no NO_NEW_PRIVS for it, and setuid programs in the guest must go on working.
+    filter(
+        command,
+        vec![
+            step(LOAD_NUMBER, 0, 0, 0),
+            step(AT_LEAST, 0, 2, FIRST_AFTER_3_10),
+            step(AT_LEAST, 1, 0, ARM_PRIVATE),
+            step(RETURN, 0, 0, ENOSYS),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ],
+    );
+}
+
+/// `command` is killed with SIGSYS for what Android kills an app for. `glibc`: it is linked with that.
+pub fn in_an_app_sandbox(command: &mut Command, glibc: bool) {
+    let more = if glibc { &[] } else { NOT_FOR_APPS_NOR_GLIBC };
+    let calls: Vec<_> = NOT_FOR_APPS.iter().chain(more).collect();
+    let mut program = vec![step(LOAD_NUMBER, 0, 0, 0)];
+    for (index, call) in calls.iter().enumerate() {
+        program.push(step(EQUALS, (calls.len() - index) as u8, 0, **call as u32));
+    }
+    program.push(step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
+    program.push(step(RETURN, 0, 0, libc::SECCOMP_RET_TRAP));
+    // SAFETY: prctl with plain numbers, in the child: an ordinary user's filter must not bind setuid programs.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        });
+    }
+    filter(command, program);
+}
+
+const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// An instruction of classic BPF; if it compares, how many to skip when it holds and when not.
+fn step(code: u16, holds: u8, fails: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code, jt: holds, jf: fails, k }
+}
+
+/// `command`, and all that it starts, runs under this filter (seccomp(2)).
+fn filter(command: &mut Command, program: Vec<libc::sock_filter>) {
     // SAFETY: after the fork only prctl is called, on memory allocated before it.
     unsafe {
         command.pre_exec(move || {
             let program =
-                libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut().cast() };
-            // Root needs no NO_NEW_PRIVS for it, and setuid programs in the guest must go on working.
+                libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut().cast() };
             match libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) {
                 0 => Ok(()),
                 _ => Err(io::Error::last_os_error()),
             }
         });
     }
-}
-
-/// A classic BPF program (seccomp(2)) that answers `calls` with ENOSYS.
-fn refuse(calls: &[libc::c_long]) -> Vec<libc::sock_filter> {
-    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
-    let mut program = vec![step(LOAD_NUMBER, 0, 0)];
-    for (index, call) in calls.iter().enumerate() {
-        program.push(step(EQUALS, (calls.len() - index) as u8, *call as u32));
-    }
-    program.push(step(RETURN, 0, libc::SECCOMP_RET_ALLOW));
-    program.push(step(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32));
-    program
 }
 
 /// `command` runs without the capabilities by which root passes over permission bits.
