@@ -1,4 +1,6 @@
-//! The built-in image: an OCI layout with one layer, made of this very program. Nothing is downloaded.
+//! The built-in image: an OCI layout whose first layer is made of this very program. Nothing is downloaded.
+//!
+//! The further ones are one and the same layer as other programs compress it, so that every decompressor runs.
 
 use std::fs;
 use std::io::Write;
@@ -18,8 +20,19 @@ pub const HELP: &str = "/bin/cd-help";
 /// A third, a symlink.
 pub const LINK: &str = "/usr/bin/cd-probe";
 
+/// Of all layers: how one is compressed shows in its bytes.
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
 const PASSWD: &[u8] = b"root:x:0:0::/root:/bin/cd-probe\ntester:x:1000:1000::/home/tester:/bin/cd-probe\n";
 const GROUP: &[u8] = b"root:x:0:\ntester:x:1000:\nextra:x:2000:tester\n";
+
+/// A layer of [`small`], compressed by bzip2, xz and zstd (`-9`), and by xz with `--format=lzma`.
+const COMPRESSED: [&[u8]; 4] = [
+    include_bytes!("layer/tar.bz2"),
+    include_bytes!("layer/tar.lzma"),
+    include_bytes!("layer/tar.xz"),
+    include_bytes!("layer/tar.zst"),
+];
 
 /// Writes the layout into `directory`, which must be empty.
 pub fn write(directory: &Path) -> Result<()> {
@@ -32,20 +45,26 @@ pub fn write(directory: &Path) -> Result<()> {
         .and_then(|()| gzip.finish())
         .attempt(|| "compress the built-in image's layer")?;
     fs::create_dir_all(directory.join("blobs/sha256")).attempt(|| "make the built-in image")?;
+    let mut layers = vec![blob(directory, &gzip, LAYER)?];
+    let mut diff_ids = vec![diff_id.to_string()];
+    let diff_id = Digest::of(&small()?).to_string();
+    for compressed in COMPRESSED {
+        layers.push(blob(directory, compressed, LAYER)?);
+        diff_ids.push(diff_id.clone());
+    }
     let arch = Arch::HOST.oci();
     let config = json!({
         "architecture": arch,
         "os": "linux",
         "config": {"Env": ["SELFTEST=image"], "Cmd": [PROBE], "WorkingDir": "/"},
-        "rootfs": {"type": "layers", "diff_ids": [diff_id.to_string()]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
     });
     let config = blob(directory, config.to_string().as_bytes(), "application/vnd.oci.image.config.v1+json")?;
-    let layer = blob(directory, &gzip, "application/vnd.oci.image.layer.v1.tar+gzip")?;
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_MANIFEST,
         "config": config,
-        "layers": [layer],
+        "layers": layers,
     });
     let mut manifest = blob(directory, manifest.to_string().as_bytes(), media_type::OCI_MANIFEST)?;
     manifest["platform"] = json!({"architecture": arch, "os": "linux"});
@@ -88,4 +107,31 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
         tar.append(entry, *contents)?;
     }
     tar.finish()
+}
+
+/// The layer that stands here in four forms, uncompressed.
+fn small() -> Result<Vec<u8>> {
+    let text = b"bzip2 lzma xz zstd\n".repeat(40);
+    let mut tar = Writer::new(Vec::new());
+    let file = Entry::new("etc/compressed", Kind::File { size: text.len() as u64 })?;
+    tar.append(&file.mode(0o644), &text[..])?;
+    tar.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::layer::decompress;
+
+    #[test]
+    fn the_four_forms_are_of_one_layer() {
+        let small = small().unwrap();
+        for compressed in COMPRESSED {
+            let mut tar = Vec::new();
+            decompress(compressed).unwrap().read_to_end(&mut tar).unwrap();
+            assert_eq!(tar, small);
+        }
+    }
 }
