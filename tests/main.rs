@@ -14,6 +14,8 @@
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
+//! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
+//! | `termux` | sessions on a phone, a made-up one |
 //! | `foreign` | guests for another CPU |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
@@ -48,4 +50,6 @@ mod layout;
 mod ranks;
 mod registry;
 mod session;
+mod sharing;
+mod termux;
 mod tls;

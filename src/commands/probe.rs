@@ -2,6 +2,7 @@
 //! image it is the only program.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
@@ -18,6 +19,10 @@ pub struct Probe {
     /// the code to exit with
     #[argh(option, default = "0")]
     exit: u8,
+
+    /// also tell whether a server listens on this Unix socket
+    #[argh(option)]
+    socket: Vec<String>,
 }
 
 impl Run for Probe {
@@ -26,14 +31,14 @@ impl Run for Probe {
     const HIDDEN: bool = true;
 
     fn run(self, app: &App) -> Result<u8> {
-        app.ui.json(&seen()?);
+        app.ui.json(&seen(&self.socket)?);
         Ok(self.exit)
     }
 }
 
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
-fn seen() -> Result<Value> {
+fn seen(sockets: &[String]) -> Result<Value> {
     let groups = getgroups().attempt(|| "read the supplementary groups")?;
     let env: Vec<_> = std::env::vars_os().map(|(key, _)| key.to_string_lossy().into_owned()).collect();
     Ok(json!({
@@ -51,6 +56,7 @@ fn seen() -> Result<Value> {
         "root": names("/"),
         "dev": names("/dev"),
         "interfaces": names("/sys/class/net"),
+        "sockets": sockets.iter().map(|path| (path.clone(), json!(UnixStream::connect(path).is_ok()))).collect::<Value>(),
         "loopback": std::net::TcpListener::bind("127.0.0.1:0").is_ok(),
     }))
 }

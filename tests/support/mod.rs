@@ -4,6 +4,7 @@ pub mod command;
 pub mod http;
 pub mod image;
 pub mod layer;
+pub mod machine;
 pub mod need;
 pub mod proxy;
 pub mod registry;
@@ -29,6 +30,7 @@ pub mod prelude {
     pub(crate) use super::http::Answer;
     pub(crate) use super::image::{Image, push_index};
     pub(crate) use super::layer::{Encoding, Entry, tar};
+    pub(crate) use super::machine::Machine;
     pub(crate) use super::need::need;
     pub(crate) use super::proxy::{Fault, Proxy};
     pub(crate) use super::registry::{Authority, Guise, Registry, Tokens};

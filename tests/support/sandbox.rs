@@ -112,6 +112,10 @@ impl Sandbox {
         }
     }
 
+    /// What tells its mounts from others: the source of its scratch.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
     /// A path in the scratch, outside the store.
     pub fn path(&self, name: &str) -> PathBuf {
         Path::new("/tmp").join(name)

@@ -1,0 +1,440 @@
+//! What a session shares of the host when asked to, or by itself: home, temporary files, display, GPU drivers.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+use serde_json::{Value, json};
+
+use crate::support::prelude::*;
+
+const MODES: [&[&str]; 3] = [&[], &["--isolated"], &["--minimal"]];
+
+fn with<'a>(mode: &[&'a str], options: &[&'a str]) -> Vec<&'a str> {
+    mode.iter().chain(options).copied().collect()
+}
+
+/// Owner, group and mode.
+fn owner(machine: &Machine, path: &str) -> (u32, u32, u32) {
+    let found = fs::metadata(machine.path(path)).unwrap();
+    (found.uid(), found.gid(), found.mode() & 0o7777)
+}
+
+/// What the guest's probe sees, as `user`, with options.
+fn probe(machine: &Machine, options: &[&str], args: &[&str]) -> Value {
+    let args = ["login"].iter().chain(options).chain(&["c", "--", "/bin/cd-probe"]).chain(args);
+    serde_json::from_slice(&machine.cd(args).env("SUDO_UID", "1000").run().ok().stdout).unwrap()
+}
+
+#[test]
+fn the_callers_home_is_shown_at_the_users() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        m.file("/home/me/note", "mine\n");
+        m.file("/root/note", "root's\n");
+        let before = owner(&m, "/home/me");
+        for mode in MODES {
+            let shared = with(mode, &["--shared-home"]);
+            let me = |options: &[&str], script: &str| m.login(options, script).env("SUDO_UID", "1000").run();
+            me(&shared, "cat /root/note").ok().prints("mine\n");
+            me(&with(&shared, &["-u", "user"]), "cat /home/user/note; echo x > /home/user/new; pwd")
+                .ok()
+                .prints("mine\n/home/user\n");
+            assert_eq!(owner(&m, "/home/me/new"), (1000, 1001, 0o644), "{mode:?}");
+            fs::remove_file(m.path("/home/me/new")).unwrap();
+            m.login(&shared, "cat /root/note").run().ok().prints("root's\n");
+            // Our own elevation and sudo pass on where the caller's home is.
+            m.login(&shared, "cat /root/note")
+                .env("SUDO_UID", "77")
+                .env("SUDO_HOME", "/home/me")
+                .run()
+                .ok()
+                .prints("mine\n");
+            m.login(&shared, "true").env("SUDO_UID", "77").run().code(125).says(&["77", "no home"]);
+            m.login(&shared, "true")
+                .env("SUDO_UID", "77")
+                .env("SUDO_HOME", "/home/gone")
+                .run()
+                .code(125)
+                .says(&["'/home/gone' is not there"]);
+            me(&with(&shared, &["-u", "4242"]), "true").code(125).says(&["4242", "--bind"]);
+            me(mode, "test -e /root/note").code(1);
+        }
+        assert_eq!(owner(&m, "/home/me"), before);
+    });
+}
+
+#[test]
+fn temporary_files_are_shared_where_asked_for() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        m.file("/tmp/on-host", "seen\n");
+        for mode in MODES {
+            m.login(&with(mode, &["--shared-tmp"]), "cat /tmp/on-host; echo x > /tmp/new")
+                .run()
+                .ok()
+                .prints("seen\n");
+            assert_eq!(fs::read_to_string(m.path("/tmp/new")).unwrap(), "x\n", "{mode:?}");
+            fs::remove_file(m.path("/tmp/new")).unwrap();
+        }
+        m.login(&[], "cat /tmp/on-host").run().ok().prints("seen\n");
+        for mode in ["--isolated", "--minimal"] {
+            m.login(&[mode], "test -e /tmp/on-host").run().code(1);
+        }
+    });
+}
+
+/// A record of an X authority file for this machine's display 0.
+fn cookie(family: u16, hostname: &[u8]) -> Vec<u8> {
+    let mut record = family.to_be_bytes().to_vec();
+    for string in [hostname, b"0", b"MIT-MAGIC-COOKIE-1", b"0123456789abcdef"] {
+        record.extend_from_slice(&u16::try_from(string.len()).unwrap().to_be_bytes());
+        record.extend_from_slice(string);
+    }
+    record
+}
+
+fn hostname() -> Vec<u8> {
+    rustix::system::uname().nodename().to_bytes().to_vec()
+}
+
+#[test]
+fn the_desktop_is_found_and_reached() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        let runtime = "/run/user/1000";
+        let sockets = ["/tmp/.X11-unix/X0", "bus", "pipewire-0", "pulse/native", "wayland-0"]
+            .map(|name| if name.starts_with('/') { name.to_owned() } else { format!("{runtime}/{name}") });
+        let _listening = sockets.each_ref().map(|path| m.socket(path, 1000));
+        fs::set_permissions(m.path(runtime), fs::Permissions::from_mode(0o700)).unwrap();
+        chown(m.path(runtime), Some(1000), Some(1000)).unwrap();
+        m.file("/run/user/1000/secret", "");
+        m.file("/home/me/.Xauthority", cookie(256, &hostname()));
+        fs::set_permissions(m.path("/home/me/.Xauthority"), fs::Permissions::from_mode(0o600)).unwrap();
+        chown(m.path("/home/me/.Xauthority"), Some(1000), Some(1000)).unwrap();
+        for mode in MODES {
+            let shared = with(mode, &["--shared-display"]);
+            let get = m.env_of(m.login(&shared, "env").env("SUDO_UID", "1000"));
+            let want = [
+                ("DISPLAY", Some(":0")),
+                ("WAYLAND_DISPLAY", Some("wayland-0")),
+                ("XDG_RUNTIME_DIR", Some(runtime)),
+                ("PULSE_SERVER", Some("unix:/run/user/1000/pulse/native")),
+                ("DBUS_SESSION_BUS_ADDRESS", Some("unix:path=/run/user/1000/bus")),
+                ("XDG_SESSION_TYPE", None),
+            ];
+            for (key, value) in want {
+                assert_eq!(get(key).as_deref(), value, "{mode:?} {key}");
+            }
+            let args: Vec<&str> = sockets.iter().flat_map(|path| ["--socket", path]).collect();
+            // Their uid in the guest is the same as on the host: then nothing is in the way.
+            for user in ["root", "user"] {
+                let seen = probe(&m, &with(&shared, &["-u", user]), &args);
+                for path in &sockets {
+                    assert_eq!(seen["sockets"][path], true, "{mode:?} {user} {path}");
+                }
+            }
+            let path = if mode == ["--isolated"] {
+                "/var/tmp/.chroot-distro-xauthority"
+            } else {
+                "/home/me/.Xauthority"
+            };
+            assert_eq!(get("XAUTHORITY").as_deref(), Some(path), "{mode:?}");
+            let read = m
+                .login(&with(&shared, &["-u", "user"]), "cat $XAUTHORITY")
+                .env("SUDO_UID", "1000")
+                .run()
+                .ok();
+            let family = if mode == ["--isolated"] { 0xffff } else { 256 };
+            assert_eq!(read.stdout, cookie(family, &hostname()), "{mode:?}");
+        }
+        // Nothing else of the host's comes along, and the directory is the user's own.
+        let isolated = ["--isolated", "--shared-display", "-u", "user"];
+        m.login(
+            &isolated,
+            "test ! -e $XDG_RUNTIME_DIR/secret && stat -c %u:%a $XDG_RUNTIME_DIR && touch $XDG_RUNTIME_DIR/x",
+        )
+        .env("SUDO_UID", "1000")
+        .run()
+        .ok()
+        .prints("1000:700\n");
+        assert!(!m.path("/run/user/1000/x").exists());
+        // Not asked for, not told.
+        let get = m.env_of(m.login(&[], "env").env("SUDO_UID", "1000").env("DISPLAY", ":7"));
+        assert_eq!((get("DISPLAY"), get("XDG_RUNTIME_DIR"), get("XAUTHORITY")), (None, None, None));
+    });
+}
+
+#[test]
+fn another_user_gets_a_copy_of_the_cookie() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        m.socket("/tmp/.X11-unix/X0", 1000);
+        m.file("/run/user/1000/.mutter-Xwaylandauth.ABC", cookie(256, &hostname()));
+        fs::set_permissions(m.path("/run/user/1000"), fs::Permissions::from_mode(0o700)).unwrap();
+        let passwd = "root:x:0:0::/root:/bin/sh\nother:x:1234:1235::/:/bin/sh\n";
+        fs::write(m.rootfs().join("etc/passwd"), passwd).unwrap();
+        // Who is asked for by number keeps it, so is not given the caller's.
+        let script = "id -u; stat -c '%u:%g %a' $XAUTHORITY; cat $XAUTHORITY > /dev/null; echo $XAUTHORITY";
+        for mode in MODES {
+            let options = with(mode, &["--shared-x11", "-u", "1234"]);
+            m.login(&options, script)
+                .env("SUDO_UID", "1000")
+                .run()
+                .ok()
+                .prints("1234\n1234:1235 600\n/var/tmp/.chroot-distro-xauthority\n");
+        }
+        let copy = m.rootfs().join("var/tmp/.chroot-distro-xauthority");
+        assert_eq!(fs::read(&copy).unwrap(), cookie(0xffff, &hostname()));
+        // A link that waits in its place is replaced, and what it leads to is left alone.
+        fs::remove_file(&copy).unwrap();
+        std::os::unix::fs::symlink("../../../../../../../../tmp/canary/secret", &copy).unwrap();
+        m.login(&["--shared-display", "-u", "1234"], "true").env("SUDO_UID", "1000").run().ok();
+        assert!(fs::symlink_metadata(&copy).unwrap().is_file());
+        s.assert_canaries();
+    });
+}
+
+#[test]
+fn the_desktops_own_variables_win_over_what_is_found_and_the_users_over_all() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let m = Machine::linux(s);
+        m.dir("/run/user/1000");
+        let elsewhere = m.socket("/srv/wl", 0);
+        let login = |options: &[&str]| {
+            m.login(options, "env")
+                .env("SUDO_UID", "1000")
+                .env("DISPLAY", "host:1.0")
+                .env("WAYLAND_DISPLAY", "/srv/wl")
+                .env("XDG_SESSION_TYPE", "wayland")
+                .env("XDG_CURRENT_DESKTOP", "GNOME")
+                .env("DESKTOP_SESSION", "gnome")
+                .env("PULSE_SERVER", "tcp:host:4713")
+        };
+        let get = m.env_of(login(&["--shared-display", "-e", "PULSE_SERVER=none"]));
+        assert_eq!(get("DISPLAY").as_deref(), Some("host:1.0"));
+        assert_eq!(get("WAYLAND_DISPLAY").as_deref(), Some("/srv/wl"));
+        assert_eq!(get("XDG_CURRENT_DESKTOP").as_deref(), Some("GNOME"));
+        assert_eq!(get("XDG_SESSION_TYPE").as_deref(), Some("wayland"));
+        assert_eq!(get("DESKTOP_SESSION").as_deref(), Some("gnome"));
+        assert_eq!(get("PULSE_SERVER").as_deref(), Some("none"));
+        assert_eq!((get("XAUTHORITY"), get("DBUS_SESSION_BUS_ADDRESS")), (None, None));
+        // A socket out of the usual places is bound where it is.
+        login(&["--shared-display"]).run().ok();
+        let args = ["login", "--shared-display", "c", "--", "/bin/cd-probe", "--socket", "/srv/wl"];
+        let ran = m.cd(args).env("SUDO_UID", "1000").env("WAYLAND_DISPLAY", "/srv/wl").run().ok();
+        let seen: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!(seen["sockets"]["/srv/wl"], true);
+        drop(elsewhere);
+    });
+}
+
+/// The first 20 bytes of a library for a machine, and a text.
+fn library(machine: u16, text: &str) -> Vec<u8> {
+    let class = if matches!(machine, 62 | 183) { 2 } else { 1 };
+    let mut bytes = vec![0x7f, b'E', b'L', b'F', class, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0];
+    bytes.extend(machine.to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+/// As NVIDIA's installer leaves a Fedora-like host.
+fn nvidia(m: &Machine) {
+    for (minor, name) in [(0, "nvidia0"), (255, "nvidiactl")] {
+        m.node(&format!("/dev/{name}"), 195, minor);
+    }
+    m.node("/dev/nvidia-caps/nvidia-cap1", 234, 1);
+    m.node("/dev/dri/renderD128", 226, 128);
+    m.file("/usr/lib64/libcuda.so.535.1", library(62, "cuda64"));
+    m.link("/usr/lib64/libcuda.so.1", "libcuda.so.535.1");
+    m.file("/usr/lib64/libGLX_nvidia.so.0", library(62, "glx64"));
+    m.file("/usr/lib64/libnvidia-container.so.1", library(62, "not the driver"));
+    m.file("/usr/lib64/libc.so.6", library(62, "the host's own"));
+    m.file("/usr/lib64/libnvidia-script.so", "GROUP ( libnvidia-ml.so.1 )");
+    m.file("/usr/lib64/gbm/nvidia-drm_gbm.so", library(62, "gbm"));
+    m.file("/usr/lib/libcuda.so.1", library(3, "cuda32"));
+    m.file("/usr/share/vulkan/icd.d/nvidia_icd.json", "{vulkan}");
+    m.file("/usr/share/vulkan/icd.d/radeon_icd.json", "{}");
+    m.file("/usr/share/glvnd/egl_vendor.d/10_nvidia.json", "{egl}");
+    m.file("/etc/OpenCL/vendors/nvidia.icd", "libnvidia-opencl.so.1");
+    m.file("/usr/share/nvidia/rules", "rules");
+    m.file("/usr/bin/nvidia-smi", "#!/bin/sh\necho smi\n");
+    fs::set_permissions(m.path("/usr/bin/nvidia-smi"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Gives the guest library directories, and an `ldconfig` that leaves word of what it saw.
+fn distribution(m: &Machine, directories: &[&str]) {
+    for directory in directories {
+        fs::create_dir_all(m.rootfs().join(directory)).unwrap();
+    }
+    let sbin = m.rootfs().join("sbin");
+    fs::create_dir_all(&sbin).unwrap();
+    let script =
+        "#!/bin/sh\necho \"$@ $(id -u) $(ls /usr/lib/x86_64-linux-gnu | grep -c cuda)\" > /etc/ld.so.cache\n";
+    fs::write(sbin.join("ldconfig"), script).unwrap();
+    fs::set_permissions(sbin.join("ldconfig"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn an_nvidia_driver_comes_along() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        nvidia(&m);
+        distribution(&m, &["usr/lib/x86_64-linux-gnu", "usr/lib/i386-linux-gnu"]);
+        let triplet = "/usr/lib/x86_64-linux-gnu";
+        let read = |mode: &[&str], path: &str| {
+            let ran = m.login(mode, &format!("tail -c +21 {path}")).run();
+            (ran.code == Some(0)).then(|| ran.out())
+        };
+        let isolated: &[&str] = &["--isolated", "--shared-display"];
+        for mode in [&[][..], isolated] {
+            let get = m.env_of(m.login(mode, "env"));
+            assert_eq!(get("__NV_PRIME_RENDER_OFFLOAD").as_deref(), Some("1"), "{mode:?}");
+            assert_eq!(get("__GLX_VENDOR_LIBRARY_NAME").as_deref(), Some("nvidia"), "{mode:?}");
+            let text = |path: &str| read(mode, &format!("{triplet}/{path}"));
+            assert_eq!(text("libcuda.so.1").as_deref(), Some("cuda64"), "{mode:?}");
+            assert_eq!(text("libcuda.so.535.1").as_deref(), Some("cuda64"));
+            assert_eq!(text("libGLX_nvidia.so.0").as_deref(), Some("glx64"));
+            assert_eq!(text("gbm/nvidia-drm_gbm.so").as_deref(), Some("gbm"));
+            assert_eq!(read(mode, "/usr/lib/i386-linux-gnu/libcuda.so.1").as_deref(), Some("cuda32"));
+            for foreign in ["libc.so.6", "libnvidia-container.so.1", "libnvidia-script.so"] {
+                assert_eq!(text(foreign), None, "{foreign}");
+            }
+            let script = "cat /usr/share/vulkan/icd.d/* /usr/share/glvnd/egl_vendor.d/10_nvidia.json \
+                /etc/OpenCL/vendors/nvidia.icd /usr/share/nvidia/rules; nvidia-smi; \
+                for node in nvidia0 nvidiactl nvidia-caps/nvidia-cap1 dri/renderD128; do test -c /dev/$node || echo no $node; done";
+            m.login(mode, script).run().ok().prints("{vulkan}{egl}libnvidia-opencl.so.1rulessmi\n");
+            // The list is renewed when the libraries are there; an isolated guest's programs never run as the host's root.
+            let list = fs::read_to_string(m.rootfs().join("etc/ld.so.cache")).ok();
+            let renewed = list.as_deref() == Some("-X 0 2\n");
+            assert_eq!(renewed, mode.is_empty(), "{list:?}");
+            let _ = fs::remove_file(m.rootfs().join("etc/ld.so.cache"));
+            assert!(s.settles());
+        }
+        for mode in [&["--isolated"][..], &["--minimal"]] {
+            let get = m.env_of(m.login(mode, "env"));
+            assert_eq!(get("__GLX_VENDOR_LIBRARY_NAME"), None, "{mode:?}");
+            assert_eq!(read(mode, &format!("{triplet}/libcuda.so.1")).as_deref(), Some(""), "{mode:?}");
+        }
+        let get = m.env_of(m.login(&["-e", "__GLX_VENDOR_LIBRARY_NAME=mesa"], "env"));
+        assert_eq!(get("__GLX_VENDOR_LIBRARY_NAME").as_deref(), Some("mesa"));
+        // The guest's own program may fail; the session does not.
+        fs::write(m.rootfs().join("sbin/ldconfig"), "#!/bin/sh\nexit 3\n").unwrap();
+        m.login(&[], "echo in").run().ok().prints("in\n").says(&["warning", "ldconfig"]);
+        assert_eq!(fs::read(m.path("/usr/lib64/libcuda.so.1")).unwrap(), library(62, "cuda64"));
+    });
+}
+
+#[test]
+fn libraries_go_where_the_guests_distribution_has_them() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        for (wide, narrow, directories) in [
+            ("/usr/lib64", Some("/usr/lib"), &["usr/lib64", "usr/lib"][..]),
+            ("/usr/lib", Some("/usr/lib32"), &["usr/lib", "usr/lib32"]),
+            ("/usr/lib", None, &["usr/lib"]),
+        ] {
+            let m = Machine::linux(s);
+            nvidia(&m);
+            distribution(&m, directories);
+            fs::remove_file(m.rootfs().join("sbin/ldconfig")).unwrap();
+            let narrow =
+                narrow.map(|narrow| format!("tail -c +21 {narrow}/libcuda.so.1")).unwrap_or_default();
+            let ran = m.login(&[], &format!("tail -c +21 {wide}/libcuda.so.1; {narrow}")).run().ok();
+            assert_eq!(
+                ran.out(),
+                if narrow.is_empty() { "cuda64" } else { "cuda64cuda32" },
+                "{directories:?}"
+            );
+            assert_eq!(ran.err(), "");
+        }
+    });
+}
+
+#[test]
+fn wsl_has_a_gpu_of_its_own() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let m = Machine::linux(s);
+        m.node("/dev/dxg", 10, 125);
+        m.file("/usr/lib/wsl/lib/libd3d12.so", library(62, "d3d"));
+        m.file("/usr/lib/wsl/drivers/x", "driver");
+        distribution(&m, &["usr/lib/x86_64-linux-gnu"]);
+        for mode in [&[][..], &["--isolated", "--shared-display"]] {
+            let get = m.env_of(m.login(mode, "env"));
+            assert_eq!(get("GALLIUM_DRIVER").as_deref(), Some("d3d12"), "{mode:?}");
+            assert_eq!(get("MESA_D3D12_DEFAULT_DEVICE_TYPE").as_deref(), Some("GPU"));
+            assert_eq!(get("LIBGL_ALWAYS_SOFTWARE").as_deref(), Some("0"));
+            let script = "tail -c +21 /usr/lib/x86_64-linux-gnu/libd3d12.so; cat /usr/lib/wsl/drivers/x; test -c /dev/dxg";
+            m.login(mode, script).run().ok().prints("d3ddriver");
+        }
+    });
+}
+
+#[test]
+fn a_later_session_brings_what_it_shares() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let m = Machine::linux(s);
+        m.file("/home/me/note", "mine\n");
+        m.file("/tmp/on-host", "seen\n");
+        for mode in ["--isolated", "--minimal"] {
+            let first = m.login(&[mode], "echo > /root/in; exec sleep 100").spawn();
+            while !m.rootfs().join("root/in").exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            m.login(&[mode, "--shared-home", "--shared-tmp"], "cat /root/note /tmp/on-host")
+                .env("SUDO_UID", "1000")
+                .run()
+                .ok()
+                .prints("mine\nseen\n");
+            first.signal(rustix::process::Signal::KILL);
+            first.wait();
+            assert!(s.settles());
+            fs::remove_file(m.rootfs().join("root/in")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_image_says_nothing_of_displays() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let env = json!([
+            "PATH=/bin",
+            "DISPLAY=:9",
+            "PULSE_SERVER=x",
+            "GALLIUM_DRIVER=x",
+            "__NV_PRIME_RENDER_OFFLOAD=0"
+        ]);
+        Image::busybox().with("Env", env).write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+        let out = s.cd(["login", "c", "--", "/bin/env"]).run().ok().out();
+        for key in ["DISPLAY=", "PULSE_SERVER=", "GALLIUM_DRIVER=", "__NV_PRIME_RENDER_OFFLOAD="] {
+            assert!(!out.contains(key), "{out}");
+        }
+        // The user's own word is the last, also on who they are.
+        s.cd([
+            "login",
+            "-e",
+            "HOME=/h",
+            "-e",
+            "USER=u",
+            "-e",
+            "TERM=t",
+            "c",
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo $HOME $USER $TERM",
+        ])
+        .run()
+        .ok()
+        .prints("/h u t\n");
+    });
+}
