@@ -9,7 +9,7 @@ use crate::support::command::program;
 use crate::support::prelude::*;
 
 /// Every command that a user sees, with its aliases.
-const COMMANDS: [(&str, &[&str]); 17] = [
+const COMMANDS: [(&str, &[&str]); 19] = [
     ("install", &["add", "i", "in", "ins"]),
     ("login", &["sh"]),
     ("run", &[]),
@@ -23,6 +23,8 @@ const COMMANDS: [(&str, &[&str]); 17] = [
     ("remove", &["rm"]),
     ("search", &["find", "se"]),
     ("clear-cache", &["clear", "cl"]),
+    ("autostart", &[]),
+    ("setup", &[]),
     ("selftest", &[]),
     ("completions", &[]),
     ("man", &[]),

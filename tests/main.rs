@@ -22,6 +22,7 @@
 //! | `completions` | what bash, zsh and fish complete; the manual page |
 //! | `elevation` | root by sudo, doas, pkexec and su |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
+//! | `setup` | root without a password by real sudo and doas; what starts with the machine |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
 //! `support` holds what they stand on. Every test that needs root runs in [`support::sandbox`]: its own mount
@@ -52,4 +53,5 @@ mod registry;
 mod session;
 mod sharing;
 mod termux;
+mod setup;
 mod tls;

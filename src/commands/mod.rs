@@ -4,6 +4,7 @@
 //! line and in the help is [`crate::cli`]'s business, how they are chosen and run [`crate::applet`]'s.
 
 pub mod applets;
+pub mod autostart;
 pub mod clear_cache;
 pub mod complete;
 pub mod completions;
@@ -24,6 +25,7 @@ pub mod run;
 pub mod search;
 pub mod selftest;
 mod session;
+pub mod setup;
 pub mod unmount;
 
 use crate::cli::{self, Line, Syntax};
@@ -121,6 +123,8 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<remove::Remove>(),
     Command::of::<search::Search>(),
     Command::of::<clear_cache::ClearCache>(),
+    Command::of::<autostart::Autostart>(),
+    Command::of::<setup::Setup>(),
     Command::of::<selftest::SelfTest>(),
     Command::of::<completions::Completions>(),
     Command::of::<man::Man>(),

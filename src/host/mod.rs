@@ -4,9 +4,12 @@
 //! looked up below one root, so that a faked Android tree can stand in for a phone.
 
 pub mod binfmt;
+pub mod boot;
 mod caller;
 pub mod elf;
+pub mod files;
 pub mod probe;
+pub mod program;
 mod resolvers;
 
 use std::collections::BTreeMap;
@@ -16,6 +19,8 @@ use std::path::{Path, PathBuf};
 /// Where Termux keeps its files when nothing says otherwise.
 const TERMUX_PREFIX: &str = "/data/data/com.termux/files/usr";
 const TERMUX_HOME: &str = "/data/data/com.termux/files/home";
+/// Where we keep ours on Android without Termux: encrypted for the device, so there from the start.
+const ANDROID_DATA: &str = "/data/local/chroot-distro";
 const TERMUX_PACKAGE: &str = "com.termux";
 
 /// Either file is there on every Android, also in the mount namespace of an app.
@@ -134,6 +139,11 @@ impl Host {
             let data = termux.prefix.join("var/lib/chroot-distro");
             return Paths { cache: data.join("cache"), data };
         }
+        if self.android && self.var("XDG_DATA_HOME").is_none() {
+            // Root's home is the read-only root directory there.
+            let data = PathBuf::from(ANDROID_DATA);
+            return Paths { cache: data.join("cache"), data };
+        }
         Paths {
             data: self.xdg("XDG_DATA_HOME", ".local/share").join("chroot-distro"),
             cache: self.xdg("XDG_CACHE_HOME", ".cache").join("chroot-distro"),
@@ -180,6 +190,7 @@ mod tests {
         let android = ("ANDROID_ROOT", "/system");
         assert!(linux(&[app]).termux().is_none());
         assert!(linux(&[android]).termux().is_none());
+        assert_eq!(linux(&[android]).paths().data, Path::new("/data/local/chroot-distro"));
         let host = linux(&[app, android, ("TERMUX__PREFIX", "/p")]);
         assert_eq!(host.paths().data, Path::new("/p/var/lib/chroot-distro"));
         assert_eq!(host.paths().cache, Path::new("/p/var/lib/chroot-distro/cache"));

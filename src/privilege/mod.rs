@@ -2,14 +2,18 @@
 //!
 //! The elevated process gets the caller's working directory and the variables that matter through a pipe
 //! ([`handover`]): those tools clear the environment, and a secret in `argv` is everybody's. This process waits and
-//! passes the exit code on. It never elevates twice, and never changes who is allowed what.
+//! passes the exit code on. It never elevates twice, and changes who is allowed what only when told to ([`rule`]).
 
+pub mod group;
 mod handover;
+pub mod rule;
 mod tool;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use rustix::process::{Signal, getpid};
@@ -100,12 +104,21 @@ fn denied(message: impl Into<String>) -> Error {
     Error::new(Kind::Denied, message)
 }
 
-/// This program by a name that root can execute: its own path, because rules of sudo and doas go by it.
+/// This program by a name that root can execute: its own path, because rules of sudo and doas go by it. Of its hard
+/// links that is the one with the program's own name.
 fn executable() -> OsString {
-    match std::env::current_exe() {
-        Ok(path) if path.exists() => path.into(),
-        _ => format!("/proc/{}/exe", getpid().as_raw_pid()).into(),
+    let Ok(path) = std::env::current_exe() else { return of_process() };
+    let file = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let main = path.with_file_name("chroot-distro");
+    match file(&path) {
+        Some(this) if file(&main) == Some(this) => main.into(),
+        Some(_) => path.into(),
+        None => of_process(),
     }
+}
+
+fn of_process() -> OsString {
+    format!("/proc/{}/exe", getpid().as_raw_pid()).into()
 }
 
 fn exit_code(status: ExitStatus) -> u8 {

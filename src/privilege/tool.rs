@@ -35,6 +35,12 @@ pub fn in_order(host: &Host, use_sudo: bool) -> impl Iterator<Item = Tool> {
         .filter_map(|name| find(host, name).map(|path| Tool { path, android: host.is_android() }))
 }
 
+/// A program of the host's, also where `PATH` leaves root's own directories out.
+pub(super) fn find_for_root(host: &Host, name: &str) -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/sbin"].map(|directory| host.file(directory).join(name));
+    find(host, name).or_else(|| places.into_iter().find(|path| is_program(path)))
+}
+
 fn find(host: &Host, name: &str) -> Option<PathBuf> {
     let path = host.var("PATH").unwrap_or_default();
     let android = ANDROID_DIRS.into_iter().filter(|_| host.is_android()).map(PathBuf::from);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::lock::{Lock, Mode};
 use super::scratch::{self, Scratch};
-use super::{GRACE, Layout, Name, files, logs, mounts};
+use super::{GRACE, Layout, Name, autostart, files, logs, mounts};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
 
@@ -151,6 +151,7 @@ impl Container {
             .attempt(|| format!("rename '{}'", self.path.display()))?;
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
+        autostart::follow(&self.layout, &self.name, None)?;
         self.remove_locks()?;
         let prefix = self.name.as_str();
         scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
@@ -213,6 +214,7 @@ impl Container {
             fs::rename(&state, &new_state).attempt(|| format!("rename '{}'", state.display()))?;
         }
         logs::rename(&self.layout.logs(), &self.name, new)?;
+        autostart::follow(&self.layout, &self.name, Some(new))?;
         self.remove_locks()?;
         Ok(renamed)
     }

@@ -1,12 +1,12 @@
 //! Files of our own on the host: made readable for everyone whatever the umask, replaced by one rename.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::Path;
 
 use crate::error::{Attempt, Result};
+use crate::host::files::{beside, replace};
 
 /// Makes a directory and its missing parents, mode 0755, so that `list` works without root.
 pub(super) fn make_dir(path: &Path) -> Result<()> {
@@ -36,22 +36,6 @@ pub(super) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
 /// The same for what no power cut makes wrong: nothing waits for the disk.
 pub(super) fn write_transient(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
     replace(path, contents, mode, |_| Ok(()))
-}
-
-fn replace(path: &Path, contents: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> Result<()> {
-    let temporary = beside(path);
-    let written = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.write_all(contents)?;
-        sync(&file)?;
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written.attempt(|| format!("write '{}'", path.display()))
 }
 
 /// The contents of a file of at most `limit` bytes; `None` when there is none.
@@ -103,12 +87,6 @@ pub(super) fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.attempt(|| format!("remove '{}'", path.display())),
     }
-}
-
-/// A hidden name in the same directory, this process's own.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}", process::id()))
 }
 
 #[cfg(test)]

@@ -59,6 +59,21 @@ impl Layout {
         self.data.join("logs")
     }
 
+    /// The containers to start with the machine, a name a line.
+    pub(super) fn autostart(&self) -> PathBuf {
+        self.data.join("autostart")
+    }
+
+    /// No container's: those locks begin with a letter or digit.
+    pub(super) fn autostart_lock(&self) -> PathBuf {
+        self.data.join("locks/.autostart.lock")
+    }
+
+    /// What the tree of our data stands in: `$XDG_DATA_HOME`.
+    pub(super) fn data_home(&self) -> &Path {
+        self.data.parent().unwrap_or(&self.data)
+    }
+
     pub(super) fn cache(&self) -> &Path {
         &self.cache
     }

@@ -4,6 +4,7 @@
 //! containers and caches are used in place and ours by it. Every change is staged beside its target and
 //! committed by one rename; what a killed process left is swept at the next start.
 
+mod autostart;
 mod blobs;
 mod cache;
 mod container;
@@ -38,6 +39,7 @@ use layout::Layout;
 use processes::Snapshot;
 
 use std::fs::File;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::host::Paths;
@@ -116,6 +118,21 @@ impl Store {
     /// Deletes what killed processes left: half-made and half-deleted containers.
     pub fn sweep(&self) -> Result<()> {
         scratch::sweep(&self.layout.staging())
+    }
+
+    /// The containers to start with the machine, in order. They need not be there.
+    pub fn autostart(&self) -> Result<Vec<Name>> {
+        autostart::list(&self.layout)
+    }
+
+    /// Changes that list; what it is then.
+    pub fn change_autostart(&self, change: &dyn Fn(&mut Vec<Name>)) -> Result<Vec<Name>> {
+        autostart::change(&self.layout, change)
+    }
+
+    /// What `XDG_DATA_HOME` must be for a process to find this data.
+    pub fn data_home(&self) -> &Path {
+        self.layout.data_home()
     }
 
     /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.

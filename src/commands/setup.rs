@@ -1,0 +1,67 @@
+//! `setup`: root without a password, for a group, by a rule of sudo or doas.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::{App, Run};
+use crate::error::{Attempt, Error, Result};
+use crate::host::{Host, program};
+use crate::privilege::{group, rule};
+use crate::report::Report;
+
+/// let the members of the group chroot-distro use this program without a password. Makes the group, puts you in it,
+/// and adds a rule for sudo or doas; nothing runs in the background.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "sudo chroot-distro setup",
+    example = "sudo chroot-distro setup --user ann",
+    note = "Members of the group can become root, as those of the group docker can: add only whom you trust with that. On Android the root manager's app decides, and remembers."
+)]
+pub struct Setup {
+    /// put this user in the group instead of the one who asks
+    #[argh(option, arg_name = "HOST-USER")]
+    user: Option<String>,
+
+    /// remove the rule; the group stays
+    #[argh(switch)]
+    uninstall: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+}
+
+impl Run for Setup {
+    const NAME: &'static str = "setup";
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--user", "--uninstall")];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let host = Host::detect();
+        if host.is_android() {
+            return Err(Error::unsupported("there is nothing to set up on Android")
+                .hint("the app of Magisk, KernelSU or APatch asks once, and remembers"));
+        }
+        if self.uninstall {
+            let found = rule::withdraw(&host)?;
+            app.ui.info(match found {
+                true => "Removed the rule. The group chroot-distro stays",
+                false => "There was no rule",
+            });
+            return Ok(0);
+        }
+        let user = match (&self.user, host.caller()) {
+            (Some(user), _) => Some(group::user(&host, user)?),
+            (None, root) if root == "0" => None,
+            (None, caller) => Some(group::user(&host, &caller)?),
+        };
+        let program = program::installed()?;
+        // The rule last: with it the group means something.
+        group::join(&host, user.as_deref()).attempt(|| "make the group 'chroot-distro'")?;
+        let tool = rule::allow(&host, &program)?;
+        app.ui.info(&format!("Members of the group chroot-distro run '{}' by {tool} without a password, and so can become root", program.display()));
+        match user {
+            Some(user) => app.ui.info(&format!("'{user}' is one, from the next time they log in")),
+            None => app.ui.info("Add one: chroot-distro setup --user NAME"),
+        }
+        Ok(0)
+    }
+}
