@@ -21,6 +21,7 @@
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
 //! | `elevation` | root by sudo, doas, pkexec and su |
+//! | `package` | the module for Android's root managers, the packages for Termux, the install script |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `setup` | root without a password by real sudo and doas; what starts with the machine |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
@@ -48,10 +49,11 @@ mod hostile;
 mod kernel;
 mod layer;
 mod layout;
+mod package;
 mod ranks;
 mod registry;
 mod session;
+mod setup;
 mod sharing;
 mod termux;
-mod setup;
 mod tls;
