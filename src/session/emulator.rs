@@ -60,20 +60,22 @@ pub fn available(arch: Arch, host: &Host) -> Result<()> {
 
 /// What the guest needs to see of it.
 pub fn steps(emulator: &Emulator, mode: Mode) -> Vec<Step> {
-    let bind = |path: PathBuf, directory, required| Step::Bind {
+    let bind = |path: PathBuf, directory, restrict, required| Step::Bind {
         source: path.clone(),
         target: path,
         directory,
-        restrict: Restrict { read_only: true, ..Restrict::NONE },
+        restrict,
         required,
     };
+    let read_only = Restrict { read_only: true, ..Restrict::NONE };
     let mut steps = Vec::new();
     if mode == Mode::Isolated {
         // The registration lasts as long as it is mounted somewhere; elsewhere it is part of the host's /proc.
-        steps.push(bind(MOUNT_POINT.into(), true, false));
+        let data_only = Restrict { no_suid: true, no_dev: true, no_exec: true, ..read_only };
+        steps.push(bind(MOUNT_POINT.into(), true, data_only, false));
     }
     if !emulator.fixed {
-        steps.push(bind(emulator.path.clone(), false, true));
+        steps.push(bind(emulator.path.clone(), false, read_only, true));
     }
     steps
 }
