@@ -111,6 +111,7 @@ fn the_desktop_is_found_and_reached() {
         fs::set_permissions(m.path(runtime), fs::Permissions::from_mode(0o700)).unwrap();
         chown(m.path(runtime), Some(1000), Some(1000)).unwrap();
         m.file("/run/user/1000/secret", "");
+        m.file("/home/me/.config/pulse/cookie", "pulse");
         m.file("/home/me/.Xauthority", cookie(256, &hostname()));
         fs::set_permissions(m.path("/home/me/.Xauthority"), fs::Permissions::from_mode(0o600)).unwrap();
         chown(m.path("/home/me/.Xauthority"), Some(1000), Some(1000)).unwrap();
@@ -136,6 +137,14 @@ fn the_desktop_is_found_and_reached() {
                     assert_eq!(seen["sockets"][path], true, "{mode:?} {user} {path}");
                 }
             }
+            // Root is somebody else to PulseAudio; the caller is not.
+            let pulse = m
+                .login(&shared, "cat $PULSE_COOKIE; stat -c ' %u:%a' $PULSE_COOKIE")
+                .env("SUDO_UID", "1000")
+                .run();
+            pulse.ok().prints("pulse 0:600\n");
+            let own = m.env_of(m.login(&with(&shared, &["-u", "user"]), "env").env("SUDO_UID", "1000"));
+            assert_eq!(own("PULSE_COOKIE"), None, "{mode:?}");
             let path = if mode == ["--isolated"] {
                 "/var/tmp/.chroot-distro-xauthority"
             } else {

@@ -1,4 +1,5 @@
-//! The X authority file of the caller: where it is, and whether the guest's user can use it as it is.
+//! The cookies by which servers of the caller's desktop know their clients: where they are, and whether the guest's user
+//! can use them as they are.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -12,12 +13,13 @@ use crate::rootfs::accounts::User;
 use crate::session::guest_file::GuestFile;
 
 /// Documented.
-const COPY: &str = "/var/tmp/.chroot-distro-xauthority";
+const X11_COPY: &str = "/var/tmp/.chroot-distro-xauthority";
+const PULSE_COPY: &str = "/var/tmp/.chroot-distro-pulse-cookie";
 
 /// Bytes; a cookie takes about 50.
 const LIMIT: u64 = 1 << 20;
 
-/// What becomes of it.
+/// What becomes of one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cookie {
     /// Where the guest finds it.
@@ -26,9 +28,9 @@ pub struct Cookie {
     pub copy: Option<GuestFile>,
 }
 
-/// The host's own file, at its own place; or a copy, where `user` may not read that, or would not find their hostname in
+/// X11's: the host's own file, at its own place; or a copy, where `user` may not read that, or would not find their hostname in
 /// it.
-pub fn of(sources: &mut Sources<'_>, caller: &User, runtime: &Path, user: &User, renamed: bool) -> Cookie {
+pub fn x11(sources: &mut Sources<'_>, caller: &User, runtime: &Path, user: &User, renamed: bool) -> Cookie {
     let Some(path) = find(sources, caller, runtime) else { return Cookie::default() };
     let seen = sources.is_seen(&path, &path);
     // On a mount point of our own making only the file itself is in the way.
@@ -42,12 +44,24 @@ pub fn of(sources: &mut Sources<'_>, caller: &User, runtime: &Path, user: &User,
     }
     let hostname = rustix::system::uname();
     let contents = read(host, &path).and_then(|file| for_any_hostname(&file, hostname.nodename().to_bytes()));
-    match contents {
-        Some(contents) => {
-            let copy = GuestFile { path: COPY.into(), contents, uid: user.uid, gid: user.gid };
-            Cookie { path: Some(COPY.into()), copy: Some(copy) }
-        }
-        None => Cookie::default(),
+    contents.map(|contents| Cookie::copied(X11_COPY, contents, user)).unwrap_or_default()
+}
+
+/// PulseAudio's, for a user who is not the caller: to them it answers without. (PipeWire does to all.)
+pub fn pulse(host: &Host, caller: &User, user: &User) -> Cookie {
+    if user.uid == caller.uid {
+        return Cookie::default();
+    }
+    let known = host.var("PULSE_COOKIE").map(PathBuf::from).into_iter();
+    let mut known = known.chain([".config/pulse/cookie", ".pulse-cookie"].map(|name| caller.home.join(name)));
+    let contents = known.find(|path| host.file(path).is_file()).and_then(|path| read(host, &path));
+    contents.map(|contents| Cookie::copied(PULSE_COPY, contents, user)).unwrap_or_default()
+}
+
+impl Cookie {
+    fn copied(path: &str, contents: Vec<u8>, user: &User) -> Cookie {
+        let copy = GuestFile { path: path.into(), contents, uid: user.uid, gid: user.gid };
+        Cookie { path: Some(path.into()), copy: Some(copy) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::cookie;
+use super::cookie::{self, Cookie};
 use super::source::Sources;
 use crate::host::{Host, Termux};
 use crate::rootfs::accounts::User;
@@ -27,8 +27,8 @@ pub struct Display {
     pub env: Vec<(OsString, OsString)>,
     /// The runtime directory, where the guest does not see the host's: to be made for its user.
     pub runtime_dir: Option<PathBuf>,
-    /// The X authority file for those who cannot use the host's.
-    pub cookie: Option<GuestFile>,
+    /// The cookies of those who cannot use the host's.
+    pub cookies: Vec<GuestFile>,
     /// The groups to which the host gives its GPU nodes.
     pub groups: Vec<u32>,
 }
@@ -61,11 +61,8 @@ fn on_linux(display: &mut Display, sources: &mut Sources<'_>, caller: &User, use
     }
     let runtime = own(host, "XDG_RUNTIME_DIR")
         .map_or_else(|| PathBuf::from(format!("/run/user/{}", caller.uid)), PathBuf::from);
-    let cookie = cookie::of(sources, caller, &runtime, user, renamed);
-    if let Some(path) = cookie.path {
-        display.set("XAUTHORITY", path);
-    }
-    display.cookie = cookie.copy;
+    display.use_cookie("XAUTHORITY", cookie::x11(sources, caller, &runtime, user, renamed));
+    display.use_cookie("PULSE_COOKIE", cookie::pulse(host, caller, user));
     if !host.file(&runtime).is_dir() {
         display.pass_on(host, "PULSE_SERVER");
         display.pass_on(host, "DBUS_SESSION_BUS_ADDRESS");
@@ -143,6 +140,11 @@ fn unix_paths(address: &OsStr) -> impl Iterator<Item = PathBuf> {
 impl Display {
     fn set(&mut self, key: &str, value: impl Into<OsString>) {
         self.env.push((key.into(), value.into()));
+    }
+
+    fn use_cookie(&mut self, key: &str, cookie: Cookie) {
+        self.env.extend(cookie.path.map(|path| (key.into(), path.into())));
+        self.cookies.extend(cookie.copy);
     }
 
     fn pass_on(&mut self, host: &Host, key: &str) {

@@ -146,7 +146,7 @@ fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed:
     facts.shared_env = display.env;
     facts.shared_env.extend(gpu.env.iter().map(|(key, value)| (key.into(), value.into())));
     facts.runtime_dir = display.runtime_dir;
-    facts.files.extend(display.cookie);
+    facts.files.extend(display.cookies);
     facts.device_groups = display.groups;
     if gpu.libraries {
         facts.ldconfig = libraries::ldconfig(rootfs);
