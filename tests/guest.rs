@@ -196,7 +196,13 @@ fn a_phones_guest_has_its_groups_and_its_profile() {
         let rootfs = s.path("termux/usr/var/lib/chroot-distro/containers/c/rootfs");
         let read = |path: &str| fs::read_to_string(rootfs.join(path)).unwrap();
         assert!(read("etc/passwd").contains("\naid_u0_a123:x:10123:10123:"), "{}", read("etc/passwd"));
-        for group in ["aid_inet:x:3003:root,aid_u0_a123", "aid_net_raw:x:3004:", "aid_net_admin:x:3005:"] {
+        for group in [
+            "aid_inet:x:3003:root,aid_u0_a123",
+            "aid_net_raw:x:3004:",
+            "aid_net_admin:x:3005:",
+            "aid_all_a123:x:50123:",
+            "aid_u0_a123_cache:x:20123:",
+        ] {
             assert!(read("etc/group").contains(group), "{group} in {}", read("etc/group"));
         }
         let groups = |user: &'static str| phone(login(s, &["-u", user], "id -G")).run().ok().out();

@@ -11,8 +11,17 @@ use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 
-/// android_filesystem_config.h; the kernel's "paranoid network" asks for them.
-const NETWORK: [(&str, u32); 3] = [("aid_inet", 3003), ("aid_net_raw", 3004), ("aid_net_admin", 3005)];
+/// android_filesystem_config.h. The kernel's "paranoid network" asks for those from 3000 on; the others own what lies on
+/// the shared storage.
+const GROUPS: [(&str, u32); 7] = [
+    ("aid_inet", 3003),
+    ("aid_net_raw", 3004),
+    ("aid_net_admin", 3005),
+    ("aid_sdcard_rw", 1015),
+    ("aid_media_rw", 1023),
+    ("aid_ext_data_rw", 1078),
+    ("aid_everybody", 9997),
+];
 
 /// Registers the groups and, on Termux, the app's user; lets apt's downloader use the network.
 pub fn accounts(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> {
@@ -25,10 +34,12 @@ pub fn accounts(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> {
     if let Some((name, uid)) = &user {
         passwd.push(format!("{name}:x:{uid}:{uid}:Android:/:/sbin/nologin"));
         shadow.push(format!("{name}:*:::::::"));
-        group.push(format!("{name}:x:{uid}:"));
-        gshadow.push(format!("{name}:*::"));
+        for (name, gid) in [(name.clone(), *uid)].into_iter().chain(app_groups(*uid)) {
+            group.push(format!("{name}:x:{gid}:"));
+            gshadow.push(format!("{name}:*::"));
+        }
     }
-    for (name, gid) in NETWORK {
+    for (name, gid) in GROUPS {
         group.push(format!("{name}:x:{gid}:root{member}"));
         gshadow.push(format!("{name}:*::root{member}"));
     }
@@ -48,6 +59,17 @@ fn user_name(uid: u32) -> String {
     match (uid / 100_000, uid % 100_000) {
         (user, app @ 10_000..=19_999) => format!("aid_u{user}_a{}", app - 10_000),
         _ => format!("aid_{uid}"),
+    }
+}
+
+/// The groups of an app's cache, and of what its copies for all device users share.
+fn app_groups(uid: u32) -> Vec<(String, u32)> {
+    match uid % 100_000 {
+        app @ 10_000..=19_999 => vec![
+            (format!("{}_cache", user_name(uid)), uid + 10_000),
+            (format!("aid_all_a{}", app - 10_000), app + 40_000),
+        ],
+        _ => Vec::new(),
     }
 }
 
@@ -89,6 +111,9 @@ mod tests {
         assert_eq!(user_name(10_123), "aid_u0_a123");
         assert_eq!(user_name(1_010_007), "aid_u10_a7");
         assert_eq!(user_name(2000), "aid_2000");
+        let groups = [("aid_u10_a7_cache".to_owned(), 1_020_007), ("aid_all_a7".to_owned(), 50_007)];
+        assert_eq!(app_groups(1_010_007), groups);
+        assert_eq!(app_groups(2000), []);
     }
 
     #[test]
