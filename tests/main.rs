@@ -17,6 +17,8 @@
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
 //! | `termux` | sessions on a phone, a made-up one |
 //! | `foreign` | guests for another CPU |
+//! | `terminal` | sessions on a terminal: keys, sizes, hang-ups, settings that are given back, nothing lost |
+//! | `run` | what an image says is to run; sessions in the background |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
@@ -52,8 +54,10 @@ mod layout;
 mod package;
 mod ranks;
 mod registry;
+mod run;
 mod session;
 mod setup;
 mod sharing;
+mod terminal;
 mod termux;
 mod tls;

@@ -7,7 +7,7 @@ use crate::cli::os_string;
 use crate::error::Result;
 use crate::host::Host;
 use crate::image::{self, Request, Source};
-use crate::oci::Platform;
+use crate::oci::{ImageConfig, Platform};
 use crate::registry::Settings;
 use crate::report::Report;
 use crate::session::emulator;
@@ -74,6 +74,11 @@ impl Run for Install {
         let request = Request { source, name, platform, settings };
         let container = image::install(&app.store, &request, &host, &app.ui)?;
         app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
+        if let Some(manifest) = container.manifest()?
+            && !ImageConfig::of(&manifest).entrypoint().is_empty()
+        {
+            app.ui.info(&format!("Run entrypoint: chroot-distro run {}", container.name()));
+        }
         Ok(0)
     }
 }

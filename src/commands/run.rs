@@ -38,7 +38,8 @@ session_command! {
 impl Run for RunImage {
     const NAME: &'static str = "run";
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = LONG_ALIASES;
-    const CONFLICTS: &'static [(&'static str, &'static str)] = CONFLICTS;
+    const CONFLICTS: &'static [(&'static str, &'static str)] =
+        &[CONFLICTS[0], CONFLICTS[1], ("--detach", "--tty")];
 
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();

@@ -24,6 +24,11 @@ impl ImageConfig {
         }
     }
 
+    /// What a container's manifest keeps of it to run by; an empty one where it was not made from an image.
+    pub fn of(manifest: &Value) -> ImageConfig {
+        ImageConfig { json: serde_json::json!({"config": manifest["image_config"]["config"]}) }
+    }
+
     /// `rootfs.diff_ids`, bottom first; none when the config has none.
     pub fn diff_ids(&self) -> Result<Vec<Digest>> {
         let ids = self.json["rootfs"]["diff_ids"].as_array().map_or(&[][..], Vec::as_slice);
@@ -42,14 +47,14 @@ impl ImageConfig {
         }
     }
 
-    /// `config.Entrypoint`
+    /// `config.Entrypoint`; one that is a string is for the shell.
     pub fn entrypoint(&self) -> Vec<String> {
-        self.strings("Entrypoint")
+        self.command("Entrypoint")
     }
 
-    /// `config.Cmd`
+    /// `config.Cmd`; one that is a string is for the shell.
     pub fn cmd(&self) -> Vec<String> {
-        self.strings("Cmd")
+        self.command("Cmd")
     }
 
     /// `config.Env`
@@ -74,6 +79,13 @@ impl ImageConfig {
 
     fn text(&self, key: &str) -> Option<&str> {
         self.json["config"][key].as_str().filter(|text| !text.is_empty())
+    }
+
+    fn command(&self, key: &str) -> Vec<String> {
+        match self.text(key) {
+            Some(line) => ["/bin/sh", "-c", line].map(str::to_owned).into(),
+            None => self.strings(key),
+        }
     }
 
     fn strings(&self, key: &str) -> Vec<String> {

@@ -5,7 +5,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, statat, statfs};
@@ -21,6 +21,7 @@ use super::steps::Step;
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::sys::identity::is_mount_root;
 
 /// Makes the missing mount points, while nothing of the host stands below the root: so nothing can be made on the
 /// host. Below another target nothing is made: that filesystem has the mount point or refuses.
@@ -336,13 +337,25 @@ pub fn detach(binds: &[Step]) -> Result<Vec<Detached<'_>>> {
     Ok(detached)
 }
 
-/// Puts them in place, in the namespace that one is in now. What is there already is left alone.
-pub fn attach(root: &Rootfs, detached: &[Detached<'_>]) -> Result<()> {
+/// Puts them in place, in the namespace that one is in now. What the container mounted there before is left alone,
+/// with a warning where it is something else.
+pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> Result<()> {
     for Detached { tree, step } in detached {
-        let Step::Bind { target, directory, restrict, .. } = step else { continue };
+        let Step::Bind { source, target, directory, restrict, .. } = step else { continue };
         let attempt = || format!("bind on '{}' in the running container", target.display());
         let point = point(root, target, target, *directory)?;
+        let ignored = |why: &str| {
+            let (source, target) = (source.display(), target.display());
+            report.warn(&format!("'{source}' is not bound on '{target}': the running container {why}"));
+        };
         if same_file(&fstat(&point).attempt(attempt)?, &fstat(tree).attempt(attempt)?) {
+            if !mount_flags(through(&point)).attempt(attempt)?.contains(restriction(*restrict)) {
+                ignored("has it there already, with fewer restrictions");
+            }
+            continue;
+        }
+        if is_mount_root(point.as_fd()).attempt(attempt)? {
+            ignored("has something else there");
             continue;
         }
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;

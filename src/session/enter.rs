@@ -9,15 +9,20 @@ use rustix::mount::MountFlags;
 use rustix::process::{Pid, getpid, umask};
 use rustix::system::sethostname;
 
+use super::channel::{self, Listener};
+use super::detach::{in_background, let_go_of_streams};
 use super::environment::environment;
 use super::facts::{Facts, gather};
 use super::holder::Holder;
+use super::line::Line;
 use super::live::Live;
+use super::outer::wants_terminal;
 use super::plan::{Plan, plan};
 use super::relay::Relay;
 use super::shield::shield;
 use super::steps::Step;
-use super::{Mode, Network, Request, alignment, apply, ldconfig, print, profile, program, root};
+use super::streams::Streams;
+use super::{Mode, Network, Request, Terminal, alignment, apply, ldconfig, print, profile, program, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
@@ -25,13 +30,13 @@ use crate::rootfs::{self, Rootfs, provision};
 use crate::store::{Container, Lock, Registration, Session, mount_namespace};
 use crate::sys::namespace::Namespaces;
 use crate::sys::network::loopback_up;
-use crate::sys::process::Fork;
+use crate::sys::process::{Fork, fork};
 
 /// Enters the container and runs what the request says. Only while single-threaded.
 ///
-/// Without a PID namespace this does not return: the process becomes the guest's program. With one it returns the
-/// program's exit code, 128+N when signal N ended it. An error exits with 126 or 127 when the program cannot be executed
-/// or found.
+/// Where it can, the process becomes the guest's program and this does not return. With a PID namespace, and with a
+/// terminal of the session's own, it returns the program's exit code, 128+N when signal N ended it; detached, 0 once the
+/// program runs. An error exits with 126 or 127 when the program cannot be executed or found.
 pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn Report) -> Result<u8> {
     if request.mode == Mode::Isolated {
         shield()?;
@@ -52,20 +57,31 @@ pub fn describe(container: &Container, request: &Request, host: &Host) -> Result
 const PATIENCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What came of forking.
-enum Child {
-    /// This is it.
-    Inside,
-    /// It ended with this exit code.
-    Ended(u8),
-    /// The kernel refuses a PID namespace; nothing was done.
-    Refused,
+/// Where a session's process goes.
+enum Way {
+    /// Into namespaces that it makes.
+    New,
+    /// To the others.
+    Join(Live),
+    /// Below PID 1, which has made the namespaces.
+    Below(Holder, Live),
 }
+
+/// What came of going there.
+enum Arrived {
+    /// This is the process that becomes the guest's program, by this plan.
+    Inside(Box<Plan>),
+    /// That process ended with this exit code.
+    Ended(u8),
+}
+
+/// While a session is set up.
+type Locks = (Lock, Lock);
 
 /// A session on its way in.
 struct Entry<'a> {
     container: &'a Container,
-    request: &'a Request,
+    request: Request,
     host: &'a Host,
     report: &'a dyn Report,
     rootfs: Rootfs,
@@ -76,19 +92,19 @@ struct Entry<'a> {
 impl<'a> Entry<'a> {
     fn new(
         container: &'a Container,
-        request: &'a Request,
+        request: &Request,
         host: &'a Host,
         report: &'a dyn Report,
     ) -> Result<Entry<'a>> {
         let rootfs = container.rootfs()?;
         let facts = gather(request, &rootfs, container.manifest()?.as_ref(), host)?;
-        let plan = plan(request, &facts)?;
+        let (plan, request) = (plan(request, &facts)?, request.clone());
         Ok(Entry { container, request, host, report, rootfs, facts, plan })
     }
 
     fn enter(mut self) -> Result<u8> {
         // Released when the guest's program is executed or runs, or with this process.
-        let mut locks = Some((self.container.lock_shared("login")?, self.container.lock_setup()?));
+        let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
         umask(FileMode::from_raw_mode(0o022));
         self.align()?;
         for file in &self.plan.files {
@@ -96,39 +112,113 @@ impl<'a> Entry<'a> {
                 self.report.warn(&error.to_string());
             }
         }
-        let mut running = self.running()?;
-        self.go_along_with(running.as_ref())?;
-        let mut inside = false;
-        if self.plan.namespaces.pid {
-            match self.as_child(&mut locks)? {
-                Child::Ended(code) => return Ok(code),
-                Child::Inside => inside = true,
-                Child::Refused => {
-                    self.go_without(Namespaces::NEWPID)?;
-                    running = self.running()?;
+        let running = self.running()?;
+        if let Some(live) = &running {
+            self.share_variables()?;
+            self.go_along_with(live)?;
+        }
+        if self.request.detach {
+            return self.in_background(running, locks);
+        }
+        let (mut listener, mut streams) = (None, Streams::Inherited);
+        if wants_terminal(self.request.terminal) {
+            let (ours, speaker) = channel::pair()?;
+            listener = Some(ours);
+            streams = Streams::Terminal { required: self.request.terminal == Terminal::Always, speaker };
+        }
+        self.go(running, locks, streams, listener)
+    }
+
+    fn in_background(self, running: Option<Live>, locks: Locks) -> Result<u8> {
+        let (container, report) = (self.container, self.report);
+        let log = container.open_log()?;
+        // What failed was told.
+        in_background(log, self.host, |streams| {
+            self.go(running, locks, streams, None).unwrap_or_else(|error| error.exit_code())
+        })?;
+        report.info(&format!("Output goes to: {}", container.log_path().display()));
+        Ok(0)
+    }
+
+    /// Becomes the guest's program, or waits for the process that does.
+    fn go(
+        self,
+        running: Option<Live>,
+        locks: Locks,
+        mut streams: Streams,
+        listener: Option<Listener>,
+    ) -> Result<u8> {
+        let report = self.report;
+        // What is of the host is not open any more after that, when paths of the guest's are followed.
+        match self.arrive(running, locks, &mut streams, listener) {
+            Ok(Arrived::Ended(code)) => Ok(code),
+            Ok(Arrived::Inside(plan)) => program::execute(&plan, streams, report),
+            Err(error) => streams.fail(error),
+        }
+    }
+
+    /// Goes to where the guest's program is to be, by a child where only a child gets there or somebody has to wait.
+    fn arrive(
+        mut self,
+        running: Option<Live>,
+        locks: Locks,
+        streams: &mut Streams,
+        listener: Option<Listener>,
+    ) -> Result<Arrived> {
+        if listener.is_none() && !self.plan.namespaces.pid {
+            self.set_up(&running.map_or(Way::New, Way::Join))?;
+            return Ok(Arrived::Inside(self.plan.into()));
+        }
+        drop(running);
+        let relay = Relay::prepare(listener.is_some())?;
+        let forked = self.fork();
+        if listener.is_some() && !matches!(forked, Ok((_, Fork::Child))) {
+            // Of the child's end nothing is to be open here.
+            *streams = Streams::Inherited;
+        }
+        let (way, fork) = forked?;
+        match fork {
+            Fork::Child => {
+                relay.undo()?;
+                self.set_up(&way)?;
+                Ok(Arrived::Inside(self.plan.into()))
+            }
+            Fork::Parent(pid) => {
+                // Without a record it is a session all the same; it may have ended already.
+                let record = match &way {
+                    Way::Below(holder, live) => {
+                        self.register(pid, live.mount_namespace(), Some(holder.pid)).ok()
+                    }
+                    Way::New | Way::Join(_) => None,
+                };
+                drop(locks);
+                if matches!(streams, Streams::Log { .. }) {
+                    *streams = Streams::Inherited;
+                    let_go_of_streams()?;
                 }
+                let ended = wait(&relay, pid, listener.as_ref());
+                drop(record);
+                if let Way::Below(holder, _) = way {
+                    // Nobody joins while it is decided whether anybody is left.
+                    let _setup = self.container.lock_setup()?;
+                    if self.container.sessions()?.is_empty() {
+                        holder.end();
+                    }
+                }
+                ended.map(Arrived::Ended)
             }
         }
-        match &running {
-            _ if inside => {}
-            None => self.first()?,
-            Some(live) => self.later(live)?,
-        }
-        // What is of the host must not be open any more when paths of the guest's are followed.
-        drop((running, locks, self.rootfs));
-        match program::execute(&self.plan, self.report)? {}
     }
 
     /// Plans anew without namespaces that the kernel turned out to refuse.
     fn go_without(&mut self, namespaces: Namespaces) -> Result<()> {
         self.facts.namespaces = self.facts.namespaces.without(namespaces);
-        self.plan = plan(self.request, &self.facts)?;
+        self.plan = plan(&self.request, &self.facts)?;
         Ok(())
     }
 
     /// A running container has the namespaces that it has.
-    fn go_along_with(&mut self, running: Option<&Live>) -> Result<()> {
-        let Some(live) = running else { return Ok(()) };
+    fn go_along_with(&mut self, live: &Live) -> Result<()> {
         let name = self.container.name();
         let own = live.has_own_network();
         if self.request.network.is_some_and(|network| (network == Network::None) != own) {
@@ -147,7 +237,7 @@ impl<'a> Entry<'a> {
     /// Gives the guest's user the number of whoever shares a home or a display with them, while nobody is inside.
     fn align(&mut self) -> Result<()> {
         let user = &self.facts.user;
-        let Some(uid) = alignment::wanted(self.request, user, self.host) else { return Ok(()) };
+        let Some(uid) = alignment::wanted(&self.request, user, self.host) else { return Ok(()) };
         let aligned = match self.running()? {
             Some(_) => Err(Error::new(Kind::Busy, "somebody is in the container")),
             None => rootfs::align(&self.rootfs, user, uid),
@@ -156,7 +246,7 @@ impl<'a> Entry<'a> {
         match aligned {
             Ok(()) => {
                 self.report.info(&format!("'{name}' in the container has your user id now: {uid}"));
-                *self = Entry::new(self.container, self.request, self.host, self.report)?;
+                *self = Entry::new(self.container, &self.request, self.host, self.report)?;
             }
             Err(error) => self.report.warn(&format!(
                 "'{name}' keeps the user id {} instead of yours, {uid}: what you share may be closed to them: {error}",
@@ -175,8 +265,9 @@ impl<'a> Entry<'a> {
             if session.isolated != self.plan.isolated {
                 let name = self.container.name();
                 let mode = if session.isolated { "with" } else { "without" };
-                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation"))
-                    .hint("join it the same way, or leave its other sessions first"));
+                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation")).hint(
+                    format!("join it the same way, or end its sessions: chroot-distro unmount {name}"),
+                ));
             }
             if live.has_own_pids() && session.first_process.is_none() {
                 // The Python tool's: it keeps its namespaces alive in its own way.
@@ -197,19 +288,34 @@ impl<'a> Entry<'a> {
         Ok(None)
     }
 
-    /// Makes the namespace.
-    fn first(&self) -> Result<()> {
-        self.make()?;
-        // It stands for what this process becomes. Should that fail, the record is stale at once.
-        std::mem::forget(self.register(getpid(), mount_namespace(std::process::id()), None)?);
-        root::switch_root()
+    /// A session that joins others has their variables too; its own win.
+    fn share_variables(&mut self) -> Result<()> {
+        let shared = self.container.session_variables()?;
+        if !shared.is_empty() {
+            self.request.env.splice(0..0, shared);
+            self.plan = plan(&self.request, &self.facts)?;
+        }
+        Ok(())
     }
 
-    /// Joins the others.
-    fn later(&self, live: &Live) -> Result<()> {
-        apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
-        std::mem::forget(self.register(getpid(), live.mount_namespace(), None)?);
-        join(live, &self.plan.binds)
+    /// Makes what is not there yet, and goes there.
+    fn set_up(&self, way: &Way) -> Result<()> {
+        match way {
+            Way::New => {
+                self.make()?;
+                // It stands for what this process becomes. Should that fail, the record is stale at once.
+                std::mem::forget(self.register(getpid(), mount_namespace(std::process::id()), None)?);
+                root::switch_root()
+            }
+            Way::Join(live) => {
+                apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
+                std::mem::forget(self.register(getpid(), live.mount_namespace(), None)?);
+                self.join(live, &self.plan.binds)
+            }
+            // The first session's binds are there already.
+            Way::Below(holder, live) if holder.is_ours() => self.join(live, &[]),
+            Way::Below(_, live) => self.join(live, &self.plan.binds),
+        }
     }
 
     /// Makes the mounts, in new namespaces.
@@ -231,7 +337,7 @@ impl<'a> Entry<'a> {
             return self.furnish(&root, &self.plan);
         }
         let facts = Facts { namespaces: self.facts.namespaces.without(refused), ..self.facts.clone() };
-        self.furnish(&root, &plan(self.request, &facts)?)
+        self.furnish(&root, &plan(&self.request, &facts)?)
     }
 
     /// In the namespaces that `plan` is for.
@@ -267,46 +373,23 @@ impl<'a> Entry<'a> {
         profile::refresh(&self.rootfs, shared.as_ref().map(|(shared, bin)| (shared, bin.as_os_str())))
     }
 
-    /// Forks a child into the container's PID namespace, and waits for it.
-    fn as_child(&self, locks: &mut Option<(Lock, Lock)>) -> Result<Child> {
-        let relay = Relay::prepare()?;
-        let Some((holder, live, fork)) = self.child()? else {
-            relay.undo()?;
-            return Ok(Child::Refused);
-        };
-        match fork {
-            Fork::Child => {
-                relay.undo()?;
-                // The first session's are there already.
-                let binds = if holder.is_ours() { &[][..] } else { &self.plan.binds };
-                join(&live, binds)?;
-                Ok(Child::Inside)
-            }
-            Fork::Parent(pid) => {
-                // Without a record it is a session all the same; it may have ended already.
-                let record = self.register(pid, live.mount_namespace(), Some(holder.pid));
-                *locks = None;
-                let code = relay.run(pid)?;
-                drop(record);
-                // Nobody joins while it is decided whether anybody is left.
-                let _setup = self.container.lock_setup()?;
-                if self.container.sessions()?.is_empty() {
-                    holder.end();
-                }
-                Ok(Child::Ended(code))
-            }
-        }
-    }
-
-    /// Forks under the running PID 1, or a new one. The one that is found may be about to end: then once more.
-    /// `None` where the kernel refuses a PID namespace.
-    fn child(&self) -> Result<Option<(Holder, Live, Fork)>> {
+    /// Forks the process that becomes the guest's program: below the running PID 1, or a new one where the plan has
+    /// one and the kernel lets us. The one that is found may be about to end: then once more.
+    fn fork(&mut self) -> Result<(Way, Fork)> {
+        let attempt = || "start the session's process";
         for _ in 0..PATIENCE {
             let (holder, live) = match self.running()? {
+                None if !self.plan.namespaces.pid => return Ok((Way::New, fork().attempt(attempt)?)),
                 None => match self.first_process()? {
                     Some(first) => first,
-                    None => return Ok(None),
+                    None => {
+                        self.go_without(Namespaces::NEWPID)?;
+                        continue;
+                    }
                 },
+                Some(live) if !live.has_own_pids() => {
+                    return Ok((Way::Join(live), fork().attempt(attempt)?));
+                }
                 Some(live) => match Holder::share(&live)? {
                     Some(holder) => (holder, live),
                     None => {
@@ -319,7 +402,7 @@ impl<'a> Entry<'a> {
                 apply::make_mount_points(&self.rootfs, &self.plan.binds)?;
             }
             match live.fork()? {
-                Some(fork) => return Ok(Some((holder, live, fork))),
+                Some(fork) => return Ok((Way::Below(holder, live), fork)),
                 None => sleep(PAUSE),
             }
         }
@@ -349,7 +432,7 @@ impl<'a> Entry<'a> {
         let command = self.plan.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let pid = pid.as_raw_pid().unsigned_abs();
-        self.container.register_session(&Session {
+        let session = Session {
             pid,
             container: self.container.name().clone(),
             kind: self.request.kind,
@@ -361,18 +444,31 @@ impl<'a> Entry<'a> {
             minimal: self.request.mode == Mode::Minimal,
             detached: self.request.detach,
             first_process,
-        })
+        };
+        self.container.register_session(&session, &self.request.env)
+    }
+
+    /// Goes where the others are, and brings what the user wants to see there on top.
+    fn join(&self, live: &Live, binds: &[Step]) -> Result<()> {
+        let detached = apply::detach(binds)?;
+        live.join()?;
+        if detached.is_empty() {
+            return Ok(());
+        }
+        let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
+            .attempt(|| "open the container's root")?;
+        apply::attach(&Rootfs::new(root), &detached, self.report)
     }
 }
 
-/// Goes where the others are, and brings what the user wants to see there on top.
-fn join(live: &Live, binds: &[Step]) -> Result<()> {
-    let detached = apply::detach(binds)?;
-    live.join()?;
-    if detached.is_empty() {
-        return Ok(());
+/// Waits for the session's process `pid`, relaying the terminal of which `listener` hears; its exit code.
+fn wait(relay: &Relay, pid: Pid, listener: Option<&Listener>) -> Result<u8> {
+    let Some(listener) = listener else { return relay.run(pid, None) };
+    let line = listener.terminal().and_then(|master| master.map(Line::new).transpose());
+    let (line, failed) = line.map_or_else(|error| (None, Some(error)), |line| (line, None));
+    let code = relay.run(pid, line)?;
+    match failed {
+        Some(error) => Err(error),
+        None => listener.started().map(|()| code),
     }
-    let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
-        .attempt(|| "open the container's root")?;
-    apply::attach(&Rootfs::new(root), &detached)
 }

@@ -4,23 +4,29 @@
 //! decides nothing: [`apply`] mounts, [`program`] becomes the guest's program.
 //!
 //! Every session is in a mount namespace of its container's own. The first one makes it, later ones join whoever is
-//! still inside. A login process becomes the guest's program itself: exit code, signals and job control are the
-//! kernel's own, and no process of ours is left whose death could leave something behind. Only a PID namespace, which
-//! cannot be entered but by a child, needs two: PID 1 ([`holder`]) and the login process that waits.
+//! still inside. A login process becomes the guest's program itself: exit code and signals are the kernel's own, and no
+//! process of ours is left whose death could leave something behind. Two things need a process that stays outside and
+//! waits ([`relay`]): a PID namespace, which cannot be entered but by a child (and which PID 1, [`holder`], keeps), and
+//! a [`terminal`] of the guest's own, whose bytes are passed on.
 
 mod alignment;
 pub mod apply;
 pub mod bind;
+mod channel;
 pub mod confine;
 mod denylist;
+mod detach;
 pub mod emulator;
 mod enter;
+mod entry;
 pub mod environment;
 pub mod facts;
 mod guest_file;
 mod holder;
 mod ldconfig;
+mod line;
 mod live;
+mod outer;
 pub mod plan;
 mod print;
 mod profile;
@@ -29,6 +35,8 @@ mod relay;
 mod root;
 mod shield;
 pub mod steps;
+mod streams;
+mod terminal;
 #[cfg(test)]
 mod tests;
 

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use super::confine::{Confinement, KEPT};
 use super::emulator;
+use super::entry;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::facts::Facts;
 use super::guest_file::GuestFile;
 use super::steps::{Step, extra, runtime_dir, view};
 use super::{Mode, Network, Request};
 use crate::error::{Error, Result};
+use crate::store::SessionKind;
 use crate::sys::namespace::Namespaces as Types;
 
 /// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`
@@ -112,6 +114,8 @@ pub struct Plan {
     pub working_dir_required: bool,
     /// The program and its arguments; never empty.
     pub argv: Vec<OsString>,
+    /// Neither it nor what it starts gains privileges.
+    pub no_new_privs: bool,
     /// Where the program is looked for, in the guest, when its name has no slash.
     pub search_path: OsString,
 }
@@ -173,9 +177,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         hostname: hostname.filter(|_| namespaces.uts),
         identity: identity(facts),
         environment,
-        working_dir: request.work_dir.clone().unwrap_or_else(|| facts.user.home.clone()),
+        working_dir: working_dir(request, facts),
         working_dir_required: request.work_dir.is_some(),
         argv: argv(request, facts)?,
+        no_new_privs: request.no_new_privs,
         search_path,
     })
 }
@@ -192,8 +197,19 @@ fn identity(facts: &Facts) -> Identity {
     Identity { uid: user.uid, gid: user.gid, groups }
 }
 
-/// The command as it stands, or the user's shell as a login shell.
+fn working_dir(request: &Request, facts: &Facts) -> PathBuf {
+    let own = || match request.kind {
+        SessionKind::Login => facts.user.home.clone(),
+        SessionKind::Run => facts.entry.as_ref().map_or("/".into(), |entry| entry.working_dir.clone()),
+    };
+    request.work_dir.clone().unwrap_or_else(own)
+}
+
+/// The image's program; or the command as it stands, or the user's shell as a login shell.
 fn argv(request: &Request, facts: &Facts) -> Result<Vec<OsString>> {
+    if request.kind == SessionKind::Run {
+        return entry::argv(request, facts.entry.as_ref());
+    }
     if !request.command.is_empty() {
         return Ok(request.command.clone());
     }

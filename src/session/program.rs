@@ -7,30 +7,48 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::process::{Gid, Signal, Uid, chdir, set_parent_process_death_signal};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use super::plan::{Identity, Plan};
+use super::streams::Streams;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::sys::process::{Disposition, close_from, execve, on_signal};
+use crate::sys::process::{Disposition, close_all_but, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Takes the plan's identity, goes to its directory and executes its program, in the root that the process has
-/// already. Returns only to say why not. A confined one has no descriptor but standard input, output and error: the
-/// caller has dropped all of its own.
-pub fn execute(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
+/// Puts the streams in place and executes the plan's program, in the root that the process has already. Returns only
+/// to say why not, or with an exit code to those who cannot hear that. A confined one has no descriptor but standard
+/// input, output and error: the caller has dropped all of its own but those of `streams`.
+pub fn execute(plan: &Plan, streams: Streams, report: &dyn Report) -> Result<u8> {
+    if plan.confinement.is_some() {
+        // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
+        close_all_but(streams.descriptors());
+    }
+    let (speaker, attached) = streams.attach(plan.identity.uid, report);
+    match (attached.and_then(|()| become_program(plan, report)), speaker) {
+        (Err(error), Some(speaker)) => {
+            speaker.failure(&error);
+            Ok(error.exit_code())
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// Takes the plan's identity, goes to its directory and executes its program.
+fn become_program(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
     if let Some(confinement) = &plan.confinement {
         confinement.apply()?;
-        // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
-        close_from(3);
     }
     assume(&plan.identity)?;
     if plan.namespaces.pid {
         // The login process outside stands for this one. (Changing the user would have cleared it.)
         set_parent_process_death_signal(Some(Signal::KILL)).attempt(|| "end with the login process")?;
+    }
+    if plan.no_new_privs {
+        set_no_new_privs(true).attempt(|| "forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;
     }
     go_to_working_dir(plan, report)?;
     // Rust's runtime ignores it; the guest's pipelines count on it.

@@ -1,24 +1,37 @@
-//! The login process outside while its session runs inside: it passes on what it is told and tells what came of it.
+//! The login process outside while its session runs inside: it passes on what it is told, and the bytes of the
+//! session's terminal if it has one, and tells what came of it.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
+use super::line::Line;
 use crate::error::{Attempt, Result};
-use crate::sys::signal::{Mask, block, restore, wait};
+use crate::sys::process::{Disposition, on_signal};
+use crate::sys::signal::{Mask, Received, Signals, block, restore};
 
-/// What others ask of a process. What a terminal sends, it sends to its whole foreground group, the session included.
+/// What others ask of a process.
 const PASSED_ON: [Signal; 6] =
     [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
+
+/// What becomes of a terminal, and of its use by jobs.
+const OF_TERMINALS: [Signal; 5] = [Signal::WINCH, Signal::TSTP, Signal::CONT, Signal::TTIN, Signal::TTOU];
 
 /// Prepared before the fork, so that nothing is missed after it.
 pub struct Relay {
     before: Mask,
+    signals: Signals,
 }
 
 impl Relay {
-    /// From now on signals wait.
-    pub fn prepare() -> Result<Relay> {
-        Ok(Relay { before: block(&signals()).attempt(|| "hold signals back")? })
+    /// From now on signals wait; those of terminals too, if the session is to have one.
+    pub fn prepare(terminal: bool) -> Result<Relay> {
+        let attempt = || "hold signals back";
+        let of_terminals = if terminal { &OF_TERMINALS[..] } else { &[] };
+        let held = [&[Signal::CHILD], &PASSED_ON[..], of_terminals].concat();
+        // Where it is ignored, nobody hears how a child ended.
+        on_signal(Signal::CHILD, Disposition::Default).attempt(attempt)?;
+        Ok(Relay { before: block(&held).attempt(attempt)?, signals: Signals::of(&held).attempt(attempt)? })
     }
 
     /// In the child: as it was.
@@ -26,32 +39,61 @@ impl Relay {
         restore(&self.before).attempt(|| "let signals through")
     }
 
-    /// In the parent: waits for `child`; its exit code, 128+N when signal N ended it.
-    pub fn run(&self, child: Pid) -> Result<u8> {
+    /// In the parent: waits for `child`, with `line` as its terminal; its exit code, 128+N when signal N ended it.
+    pub fn run(&self, child: Pid, mut line: Option<Line>) -> Result<u8> {
+        let attempt = || "wait for the session";
+        let mut changed = true;
         loop {
-            match waitpid(Some(child), WaitOptions::NOHANG) {
-                Ok(Some((_, status))) => {
-                    let code =
-                        status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
-                    return Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX));
+            if changed && let Some(code) = ended(child)? {
+                if let Some(line) = line {
+                    line.finish(&self.signals);
                 }
-                Ok(None) => {}
-                Err(error) => return Err(error).attempt(|| "wait for the session"),
+                return Ok(code);
             }
-            match wait(&signals()) {
-                Ok(received) if received.by_process => {
-                    let asked = PASSED_ON.into_iter().find(|signal| signal.as_raw() == received.signal);
-                    // It may have ended meanwhile.
-                    let _ = asked.map(|signal| kill_process(child, signal));
-                }
-                Ok(_) => {}
-                Err(error) if error.raw_os_error() == Some(Errno::INTR.raw_os_error()) => {}
-                Err(error) => return Err(error).attempt(|| "wait for the session"),
+            changed = false;
+            match &mut line {
+                Some(line) => line.turn(&self.signals)?,
+                None => match poll(&mut [PollFd::new(&self.signals, PollFlags::IN)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error).attempt(attempt),
+                },
+            }
+            while let Some(received) = self.signals.next().attempt(attempt)? {
+                changed |= received.signal == Signal::CHILD.as_raw();
+                act(received, child, &mut line);
             }
         }
     }
 }
 
-fn signals() -> Vec<Signal> {
-    [&[Signal::CHILD], &PASSED_ON[..]].concat()
+/// What a terminal sends, it sends to its whole foreground group: the session is in it unless it has a terminal of its
+/// own.
+fn act(received: Received, child: Pid, line: &mut Option<Line>) {
+    let is = |signal: Signal| received.signal == signal.as_raw();
+    match line {
+        Some(line) if is(Signal::WINCH) => line.resize(),
+        Some(line) if is(Signal::CONT) => line.resume(),
+        Some(line) if is(Signal::HUP) && !received.by_process => line.hang_up(),
+        _ if is(Signal::TSTP) => {
+            if let Some(line) = line {
+                line.suspend();
+            }
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+        _ if received.by_process || line.is_some() => {
+            let asked = PASSED_ON.into_iter().find(|signal| is(*signal));
+            // It may have ended meanwhile.
+            let _ = asked.map(|signal| kill_process(child, signal));
+        }
+        _ => {}
+    }
+}
+
+fn ended(child: Pid) -> Result<Option<u8>> {
+    let Some((_, status)) = waitpid(Some(child), WaitOptions::NOHANG).attempt(|| "wait for the session")?
+    else {
+        return Ok(None);
+    };
+    let code = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
+    Ok(Some(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }

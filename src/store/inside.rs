@@ -1,6 +1,7 @@
 //! Who is inside a container: its sessions, the processes that no record speaks of, and how they are made to leave.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use rustix::process::Signal;
 
 use super::ending::{self, Doomed};
 use super::processes::Snapshot;
+use super::sessions::Variables;
 use super::{Container, Process, Registration, Session, sessions};
 use crate::error::{Attempt, Result};
 use crate::oci::ImageConfig;
@@ -36,11 +38,20 @@ impl Container {
         Ok(live)
     }
 
-    /// Records a session of this container and forgets the remembered size. The record goes when it is dropped;
+    /// Records a session of this container, with the variables that it was given, and forgets the remembered size. The record goes when it is dropped;
     /// a process that executes the guest leaves it to stand for it.
-    pub fn register_session(&self, session: &Session) -> Result<Registration> {
+    pub fn register_session(
+        &self,
+        session: &Session,
+        variables: &[(OsString, OsString)],
+    ) -> Result<Registration> {
         self.touch()?;
-        sessions::register(&self.layout.sessions(), session)
+        sessions::register(&self.layout.sessions(), session, variables)
+    }
+
+    /// The variables that its live sessions were given; those of later ones win.
+    pub fn session_variables(&self) -> Result<Variables> {
+        sessions::variables(&self.layout.sessions(), &self.name, &self.sessions()?)
     }
 
     /// The processes inside, with or without a record. Without root, only the caller's own are seen.

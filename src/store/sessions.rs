@@ -8,7 +8,9 @@
 //! The Python tool deletes a `<pid>.json` that it does not hold locked: hence the other name. Its own records
 //! are understood here, alive while it holds their lock.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +24,9 @@ use crate::error::{Error, Result};
 
 const OURS: &str = ".session";
 const PYTHONS: &str = ".json";
+/// Of the variables that a session was given, beside its record and for root's eyes only: `NAME=VALUE`, each ended by
+/// NUL.
+const VARIABLES: &str = "env";
 /// Bytes; a command line fits.
 const LIMIT: u64 = 4 << 20;
 
@@ -78,12 +83,25 @@ pub struct Registration(PathBuf);
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        remove(&self.0);
     }
 }
 
-/// Records `session`, whose process runs.
-pub(super) fn register(directory: &Path, session: &Session) -> Result<Registration> {
+/// The record last: without it nobody would come to delete the other.
+fn remove(record: &Path) {
+    let _ = fs::remove_file(record.with_extension(VARIABLES));
+    let _ = fs::remove_file(record);
+}
+
+/// Names and values.
+pub type Variables = Vec<(OsString, OsString)>;
+
+/// Records `session`, whose process runs, and the variables that it was given.
+pub(super) fn register(
+    directory: &Path,
+    session: &Session,
+    variables: &[(OsString, OsString)],
+) -> Result<Registration> {
     let process = Process::of(session.pid)
         .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
     files::make_dir(directory)?;
@@ -105,7 +123,40 @@ pub(super) fn register(directory: &Path, session: &Session) -> Result<Registrati
         "pid_namespace": pid_namespace(),
     });
     files::write_transient(&path, record.to_string().as_bytes(), 0o644)?;
-    Ok(Registration(path))
+    let registration = Registration(path);
+    if !variables.is_empty() {
+        let text: Vec<u8> = variables
+            .iter()
+            .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
+            .collect();
+        files::write_transient(&registration.0.with_extension(VARIABLES), &text, 0o600)?;
+    }
+    Ok(registration)
+}
+
+/// The variables that `sessions`, all of them of `container`, were given; each name once, later sessions win.
+pub(super) fn variables(directory: &Path, container: &Name, sessions: &[Session]) -> Result<Variables> {
+    let names = files::names(directory)?;
+    let of = |session: &Session| {
+        let begin = format!("{container}.{}.", session.pid);
+        let is = move |name: &&String| {
+            let rest =
+                name.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(VARIABLES)?.strip_suffix('.'));
+            rest.is_some_and(|started| started.parse::<u64>().is_ok())
+        };
+        names.iter().find(is).map(|name| directory.join(name))
+    };
+    let mut all = Variables::new();
+    for path in sessions.iter().filter_map(of) {
+        let text = files::read(&path, LIMIT)?.unwrap_or_default();
+        for entry in text.split(|&byte| byte == 0) {
+            let Some(at) = entry.iter().position(|&byte| byte == b'=') else { continue };
+            let (name, value) = (OsStr::from_bytes(&entry[..at]), OsStr::from_bytes(&entry[at + 1..]));
+            all.retain(|(known, _)| known != name);
+            all.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(all)
 }
 
 /// The live sessions, oldest first. Root deletes stale records of ours on the way.
@@ -114,7 +165,7 @@ pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
     let here = Here { boot_id: boot_id(), pid_namespace: pid_namespace() };
     for name in files::names(directory)? {
         let path = directory.join(&name);
-        if name.starts_with('.') {
+        if name.starts_with('.') || !(name.ends_with(OURS) || name.ends_with(PYTHONS)) {
             continue;
         }
         let Ok(Some(text)) = files::read(&path, LIMIT) else { continue };
@@ -123,7 +174,7 @@ pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
         if name.ends_with(OURS) {
             match here.judge(session.as_ref(), &record) {
                 Verdict::Live => live.extend(session),
-                Verdict::Stale if geteuid().is_root() => drop(fs::remove_file(&path)),
+                Verdict::Stale if geteuid().is_root() => remove(&path),
                 Verdict::Stale | Verdict::Elsewhere => {}
             }
         } else if name.ends_with(PYTHONS) && held(&path) {
@@ -227,7 +278,7 @@ mod tests {
     fn a_record_is_a_session_while_its_process_runs() {
         let scene = Scene::new();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let registration = register(scene.root(), &session(child.id())).unwrap();
+        let registration = register(scene.root(), &session(child.id()), &[]).unwrap();
         assert_eq!(live(scene.root()).unwrap(), [session(child.id())]);
         let path = registration.0.clone();
         let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -240,8 +291,24 @@ mod tests {
         fs::write(&path, record.to_string()).unwrap();
         assert!(live(scene.root()).unwrap().is_empty());
         assert!(!path.exists());
-        assert!(register(scene.root(), &session(child.id())).is_err());
-        let registration = register(scene.root(), &session(std::process::id())).unwrap();
+        assert!(register(scene.root(), &session(child.id()), &[]).is_err());
+        let registration = register(scene.root(), &session(std::process::id()), &[]).unwrap();
+        drop(registration);
+        assert!(files::names(scene.root()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn variables_are_beside_the_record_and_go_with_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let scene = Scene::new();
+        let session = session(std::process::id());
+        let given = [("A", "1"), ("B", "x=\ny"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
+        let registration = register(scene.root(), &session, &given).unwrap();
+        let path = registration.0.with_extension(VARIABLES);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(live(scene.root()).unwrap().len(), 1);
+        assert_eq!(variables(scene.root(), &session.container.clone(), &[session]).unwrap(), given[1..]);
         drop(registration);
         assert!(files::names(scene.root()).unwrap().is_empty());
     }
@@ -249,7 +316,7 @@ mod tests {
     #[test]
     fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
         let scene = Scene::new();
-        let registration = register(scene.root(), &session(std::process::id())).unwrap();
+        let registration = register(scene.root(), &session(std::process::id()), &[]).unwrap();
         let path = registration.0.clone();
         let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value, stays) in [

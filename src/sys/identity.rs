@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, StatxFlags};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 use rustix::io::{Errno, Result};
 
 use super::Modern;
@@ -31,6 +31,14 @@ impl Identity {
     pub fn same_mount(&self, other: &Identity) -> bool {
         self.dev == other.dev && self.mount == other.mount
     }
+}
+
+/// Whether a descriptor, `O_PATH` ones too, is what is mounted and not something below it: statx(2), Linux 5.8. Before
+/// that nobody says so.
+pub fn is_mount_root(fd: BorrowedFd<'_>) -> Result<bool> {
+    let ask = || rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::empty());
+    let attributes = STATX.or(|| ask().map(|found| found.stx_attributes), || Ok(StatxAttributes::empty()))?;
+    Ok(attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 fn by_statx(fd: BorrowedFd<'_>) -> Result<Identity> {

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{io, ptr};
 
 use rustix::process::{Pid, Signal};
@@ -63,11 +64,30 @@ pub fn on_signal(signal: Signal, disposition: Disposition) -> io::Result<()> {
 ///
 /// Only where none of them is used again, not even by a destructor.
 pub fn close_from(first: u32) {
-    if close_range(first, u32::MAX).is_ok() {
+    close(first, u32::MAX);
+}
+
+/// Closes every descriptor but standard input, output and error and those `kept`. The contract of [`close_from`].
+pub fn close_all_but(kept: Vec<BorrowedFd<'_>>) {
+    let mut kept: Vec<u32> = kept.iter().filter_map(|fd| fd.as_raw_fd().try_into().ok()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for fd in kept.into_iter().filter(|&fd| fd >= 3) {
+        if first < fd {
+            close(first, fd - 1);
+        }
+        first = fd + 1;
+    }
+    close(first, u32::MAX);
+}
+
+fn close(first: u32, last: u32) {
+    if close_range(first, last).is_ok() {
         return;
     }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(4096);
-    for fd in first..u32::try_from(limit).unwrap_or(4096) {
+    let last = u32::try_from(limit).unwrap_or(4096).min(last.saturating_add(1));
+    for fd in first..last {
         // SAFETY: by this function's contract nobody uses what is closed.
         unsafe { libc::close(fd as i32) };
     }

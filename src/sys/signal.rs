@@ -1,15 +1,17 @@
-//! Signals as messages: blocked, then waited for (sigprocmask(2), sigwaitinfo(2)).
+//! Signals as messages: blocked, then read (sigprocmask(2), signalfd(2)).
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{io, ptr};
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 
 /// Which signals a thread has blocked.
 pub struct Mask(libc::sigset_t);
 
-/// A signal that was waited for.
+/// A signal that has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// Its number.
@@ -52,17 +54,40 @@ pub fn restore(mask: &Mask) -> io::Result<()> {
     }
 }
 
-/// Takes one of `signals`, all of them blocked, when it comes.
-pub fn wait(signals: &[Signal]) -> io::Result<Received> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // SAFETY: set and info outlive the call.
-    match unsafe { libc::sigwaitinfo(&set(signals), info.as_mut_ptr()) } {
-        -1 => Err(io::Error::last_os_error()),
-        signal => {
-            // SAFETY: all zeroes is a valid siginfo_t, and the kernel has filled it in.
-            let code = unsafe { info.assume_init() }.si_code;
-            Ok(Received { signal, by_process: code <= 0 })
+/// Blocked signals, to be read when they come: a descriptor that poll(2) knows (signalfd(2), Linux 2.6.27).
+#[derive(Debug)]
+pub struct Signals(OwnedFd);
+
+impl Signals {
+    /// Of `signals`, all of them blocked.
+    pub fn of(signals: &[Signal]) -> io::Result<Signals> {
+        // SAFETY: the set outlives the call; -1 asks for a new descriptor.
+        match unsafe { libc::signalfd(-1, &set(signals), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) } {
+            -1 => Err(io::Error::last_os_error()),
+            // SAFETY: the kernel has just made it for us.
+            fd => Ok(Signals(unsafe { OwnedFd::from_raw_fd(fd) })),
         }
+    }
+
+    /// The next one that has come, if any.
+    pub fn next(&self) -> io::Result<Option<Received>> {
+        // struct signalfd_siginfo begins with ssi_signo, ssi_errno and ssi_code.
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        match rustix::io::read(&self.0, &mut info) {
+            Ok(_) => {
+                let [a, b, c, d, _, _, _, _, e, f, g, h, ..] = info;
+                let code = i32::from_ne_bytes([e, f, g, h]);
+                Ok(Some(Received { signal: i32::from_ne_bytes([a, b, c, d]), by_process: code <= 0 }))
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -127,8 +152,10 @@ mod tests {
         let before = block(&[Signal::USR1]).unwrap();
         // SAFETY: a signal to the calling thread, which has it blocked.
         unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGUSR1) };
-        let received = wait(&[Signal::USR1]).unwrap();
-        assert_eq!(received, Received { signal: libc::SIGUSR1, by_process: true });
+        let signals = Signals::of(&[Signal::USR1]).unwrap();
+        let received = signals.next().unwrap();
+        assert_eq!(received, Some(Received { signal: libc::SIGUSR1, by_process: true }));
+        assert_eq!(signals.next().unwrap(), None);
         restore(&before).unwrap();
     }
 }

@@ -16,7 +16,7 @@ pub fn program() -> OsString {
 
 /// One invocation, not yet run.
 pub struct Cd {
-    command: Command,
+    pub(super) command: Command,
     stdin: Vec<u8>,
     deadline: Duration,
 }

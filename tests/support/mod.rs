@@ -7,6 +7,7 @@ pub mod layer;
 pub mod machine;
 pub mod need;
 pub mod proxy;
+pub mod pty;
 pub mod registry;
 pub mod sandbox;
 pub mod sys;

@@ -16,6 +16,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_
 use sha2::{Digest as _, Sha256};
 
 use super::command::Cd;
+use super::pty::Terminal;
 
 /// Which system calls the program finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,11 +101,18 @@ impl Sandbox {
         if !path.exists() {
             std::os::unix::fs::symlink("chroot-distro", &path).expect("a link");
         }
-        let cd = Cd::new(path)
+        self.world(path).args(args)
+    }
+    /// The program with `args`, on a terminal.
+    pub fn on_terminal<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Terminal {
+        Terminal::run(self.world("/bin/sh"), "/tmp/bin/chroot-distro", args)
+    }
+    /// Any program, where ours finds the sandbox.
+    fn world(&self, program: impl AsRef<std::ffi::OsStr>) -> Cd {
+        let cd = Cd::new(program)
             .env("HOME", "/tmp/home")
             .env("XDG_DATA_HOME", "/tmp/data")
             .env("XDG_CACHE_HOME", "/tmp/cache")
-            .args(args)
             .current_dir("/tmp/home");
         match self.kernel {
             Kernel::Running => cd,

@@ -135,3 +135,14 @@ pub fn die_with_this_thread(command: &mut Command) {
         });
     }
 }
+
+/// `command` leads a session of its own, whose terminal is its standard input.
+pub fn on_its_terminal(command: &mut Command) {
+    // SAFETY: two system calls with plain numbers, in the child.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
+        });
+    }
+}

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::bind::Restrict;
 use super::emulator;
+use super::entry::Entry;
 use super::environment::DEFAULT_TERM;
 use super::guest_file::GuestFile;
 use super::steps::{CORE, shares};
@@ -27,6 +28,7 @@ use crate::host::Host;
 use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
+use crate::store::SessionKind;
 use crate::sys::seccomp;
 use dev::DevEntry;
 use display::Display;
@@ -41,6 +43,8 @@ pub struct Facts {
     pub user: User,
     /// The first shell of the guest's that can be executed, looked for only when no command is given.
     pub shell: Option<PathBuf>,
+    /// What its image says is to run, looked for only when that is asked for.
+    pub entry: Option<Entry>,
     /// `Env` of the image.
     pub image_env: Vec<(OsString, OsString)>,
     /// Android's variables, on Termux.
@@ -82,17 +86,19 @@ pub struct Facts {
 /// Looks.
 pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Facts> {
     let termux = host.termux();
+    let entry = if request.kind == SessionKind::Run { Entry::of(manifest) } else { None };
     let guest_prefix = termux::guest_prefix(rootfs, termux);
-    let mut user = account(request, rootfs)?;
+    let mut user = account(request, entry.as_ref(), rootfs)?;
     if let Some(prefix) = &guest_prefix {
         termux::settle(&mut user, prefix);
     }
     let own = |key: &str| host.var(key).map(OsString::from);
     let sharing = share(request, rootfs, host, &user, guest_prefix.is_some())?;
-    let is_command = !request.command.is_empty();
+    let is_command = request.kind == SessionKind::Run || !request.command.is_empty();
     Ok(Facts {
         shell: if is_command { None } else { shell(&user, rootfs, guest_prefix.as_deref()) },
         user,
+        entry,
         image_env: manifest.map(image_env).unwrap_or_default(),
         android_env: termux::android_env(host),
         term: Some(terminfo::nearest(rootfs, own("TERM").unwrap_or_else(|| DEFAULT_TERM.into()))),
@@ -154,9 +160,9 @@ fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed:
     Ok(facts)
 }
 
-/// Who was asked for; root, whom an image without accounts has too.
-fn account(request: &Request, rootfs: &Rootfs) -> Result<User> {
-    let Some(spec) = &request.user else {
+/// Who was asked for, or is by what is to run; else root, whom an image without accounts has too.
+fn account(request: &Request, entry: Option<&Entry>, rootfs: &Rootfs) -> Result<User> {
+    let Some(spec) = request.user.as_ref().or(entry.and_then(|entry| entry.user.as_ref())) else {
         // Root gets in to mend an /etc/passwd that cannot be read.
         let root = accounts::lookup(rootfs, "0").or_else(|_| accounts::find(b"", b"", "0"))?;
         return Ok(if root.name == "0" { User { name: "root".into(), ..root } } else { root });
@@ -213,6 +219,7 @@ impl Facts {
         Facts {
             user: user.clone(),
             shell: None,
+            entry: None,
             image_env: Vec::new(),
             android_env: Vec::new(),
             term: None,

@@ -1,0 +1,118 @@
+//! What `run` runs: the image's `Entrypoint` and `Cmd` (config.md of the OCI image specification), or what the user puts
+//! in their place. Pure.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Request;
+use crate::error::{Error, Result};
+use crate::oci::ImageConfig;
+
+/// What the image says is to run, as whom and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The program and its first arguments.
+    pub entrypoint: Vec<OsString>,
+    /// Further arguments, or the program where there is no entry point.
+    pub cmd: Vec<OsString>,
+    /// As `--user` has it.
+    pub user: Option<OsString>,
+    /// Absolute.
+    pub working_dir: PathBuf,
+}
+
+impl Entry {
+    /// From a container's manifest; `None` where it was not made from an image.
+    pub fn of(manifest: Option<&Value>) -> Option<Entry> {
+        let manifest = manifest?;
+        manifest["image_config"].is_object().then(|| {
+            let config = ImageConfig::of(manifest);
+            let words = |words: Vec<String>| words.into_iter().map(OsString::from).collect();
+            Entry {
+                entrypoint: words(config.entrypoint()),
+                cmd: words(config.cmd()),
+                user: config.user().map(OsString::from),
+                working_dir: Path::new("/").join(config.working_dir().unwrap_or_default()),
+            }
+        })
+    }
+}
+
+/// The documented table: arguments replace `Cmd`; another entry point drops it.
+pub fn argv(request: &Request, image: Option<&Entry>) -> Result<Vec<OsString>> {
+    let none = Entry::default();
+    let given = image.unwrap_or(&none);
+    let replaced = request.entrypoint.as_ref();
+    let program = replaced.map_or(given.entrypoint.clone(), |program| vec![program.clone()]);
+    let arguments = match (&request.command[..], replaced) {
+        ([], None) => &given.cmd,
+        (arguments, _) => arguments,
+    };
+    let argv: Vec<OsString> = program.iter().chain(arguments).cloned().collect();
+    if !argv.is_empty() {
+        return Ok(argv);
+    }
+    Err(Error::not_found(match image {
+        Some(_) => "the container's image has neither an Entrypoint nor a Cmd: nothing says what to run",
+        None => "the container was not made from an image: nothing says what to run",
+    })
+    .hint("name a program after '--' or with '--entrypoint', or start a shell with 'chroot-distro login'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(config: &Value) -> Option<Entry> {
+        Entry::of(Some(&json!({"image_config": {"config": config}})))
+    }
+
+    fn run(config: &Value, entrypoint: Option<&str>, arguments: &[&str]) -> Result<String> {
+        let request = Request {
+            entrypoint: entrypoint.map(OsString::from),
+            command: arguments.iter().map(OsString::from).collect(),
+            ..Request::default()
+        };
+        let argv = argv(&request, entry(config).as_ref())?;
+        Ok(argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn the_documented_table() {
+        let both = json!({"Entrypoint": ["e", "1"], "Cmd": ["c", "2"]});
+        let (cmd, entrypoint, neither) = (json!({"Cmd": ["c"]}), json!({"Entrypoint": ["e"]}), json!({}));
+        for (config, arguments, expected) in [
+            (&both, &[][..], "e 1 c 2"),
+            (&both, &["a", "b"], "e 1 a b"),
+            (&cmd, &[], "c"),
+            (&cmd, &["a"], "a"),
+            (&entrypoint, &[], "e"),
+            (&entrypoint, &["a"], "e a"),
+            (&neither, &["a"], "a"),
+        ] {
+            assert_eq!(run(config, None, arguments).unwrap(), expected, "{config} {arguments:?}");
+        }
+        assert!(run(&neither, None, &[]).unwrap_err().to_string().contains("Entrypoint"));
+        assert_eq!(run(&both, Some("x"), &[]).unwrap(), "x");
+        assert_eq!(run(&both, Some("x"), &["a"]).unwrap(), "x a");
+        assert_eq!(run(&neither, Some("x"), &[]).unwrap(), "x");
+    }
+
+    #[test]
+    fn odd_configs_are_read_as_they_were_meant() {
+        assert_eq!(run(&json!({"Entrypoint": "echo hi"}), None, &[]).unwrap(), "/bin/sh -c echo hi");
+        assert!(run(&json!({"Entrypoint": 7, "Cmd": {"a": 1}}), None, &[]).is_err());
+        assert!(run(&json!({"Entrypoint": "", "Cmd": null}), None, &[]).is_err());
+        assert!(run(&json!(null), None, &[]).is_err());
+        let user = entry(&json!({"User": "1000:50", "WorkingDir": "srv/www"})).unwrap();
+        assert_eq!((user.user, user.working_dir), (Some("1000:50".into()), "/srv/www".into()));
+        assert_eq!(entry(&json!({})).unwrap().working_dir, Path::new("/"));
+        for manifest in [None, Some(json!({})), Some(json!({"image_config": null}))] {
+            assert_eq!(Entry::of(manifest.as_ref()), None);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Where the standard streams of a guest's program lead, and who outside hears whether it began.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+
+use super::channel::Speaker;
+use super::terminal::Pair;
+use crate::error::{Attempt, Error, Result};
+use crate::report::Report;
+
+/// Chosen before the session is set up, put in place when it is: until then messages go where the user sees them.
+#[derive(Debug)]
+pub enum Streams {
+    /// Those that are there.
+    Inherited,
+    /// A terminal of its own; without one there is no session if it is `required`.
+    Terminal {
+        /// Asked for by the user.
+        required: bool,
+        /// To the login process.
+        speaker: Speaker,
+    },
+    /// Nothing to read, and a log to write to.
+    Log {
+        /// `/dev/null` of the host.
+        null: OwnedFd,
+        /// What is written.
+        log: File,
+        /// To the process that began it and waits no longer than that.
+        speaker: Speaker,
+    },
+}
+
+impl Streams {
+    /// Puts them in place, in the container's root. A terminal belongs to `uid`. Whom to tell what becomes of the
+    /// program, if somebody waits to hear it; and whether all is in place.
+    pub fn attach(self, uid: u32, report: &dyn Report) -> (Option<Speaker>, Result<()>) {
+        match self {
+            Streams::Inherited => (None, Ok(())),
+            Streams::Terminal { required, speaker } => {
+                let attached = terminal(uid, &speaker, required, report);
+                (Some(speaker), attached)
+            }
+            Streams::Log { null, log, speaker } => (Some(speaker), to_log(&null, &log)),
+        }
+    }
+
+    /// Their own descriptors.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Streams::Inherited => Vec::new(),
+            Streams::Terminal { speaker, .. } => vec![speaker.as_fd()],
+            Streams::Log { null, log, speaker } => vec![null.as_fd(), log.as_fd(), speaker.as_fd()],
+        }
+    }
+
+    /// There will be no program: tells whoever waits for it. An error is left only to who prints it.
+    pub fn fail(self, error: Error) -> Result<u8> {
+        match self {
+            Streams::Inherited => Err(error),
+            Streams::Terminal { speaker, .. } | Streams::Log { speaker, .. } => {
+                speaker.failure(&error);
+                Ok(error.exit_code())
+            }
+        }
+    }
+}
+
+fn terminal(uid: u32, speaker: &Speaker, required: bool, report: &dyn Report) -> Result<()> {
+    match Pair::open(uid) {
+        Ok(pair) => {
+            speaker.terminal(pair.master.as_fd())?;
+            pair.enter()
+        }
+        Err(error) if required => Err(error),
+        Err(error) => {
+            report.warn(&format!("{error}; the session goes without one of its own"));
+            Ok(())
+        }
+    }
+}
+
+fn to_log(null: &OwnedFd, log: &File) -> Result<()> {
+    let attempt = || "write to the log";
+    dup2_stdin(null).attempt(attempt)?;
+    dup2_stdout(log).attempt(attempt)?;
+    dup2_stderr(log).attempt(attempt)
+}

@@ -1,0 +1,186 @@
+//! `run`: what an image says is to run, as whom and where, what replaces it, and sessions in the background.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::prelude::*;
+
+/// A container named `c` of a busybox image with this configuration.
+fn make(s: &Sandbox, config: &[(&str, Value)]) -> String {
+    let image = config.iter().fold(Image::busybox(), |image, (key, value)| image.with(key, value.clone()));
+    image.write_layout(&s.path("layout"), "latest");
+    let ran = s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
+    fs::remove_dir_all(s.path("layout")).unwrap();
+    ran.err()
+}
+
+fn run<'a>(s: &Sandbox, options: &[&'a str], arguments: &[&'a str]) -> Cd {
+    s.cd([&["run"], options, &["c", "--"], arguments].concat())
+}
+
+#[test]
+fn entry_point_and_command_combine_as_documented() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let (entrypoint, cmd) = (json!(["echo", "e"]), json!(["echo", "c"]));
+        let hint = make(s, &[("Entrypoint", entrypoint.clone()), ("Cmd", cmd.clone())]);
+        assert!(hint.contains("Start shell: chroot-distro login c\n"), "{hint}");
+        assert!(hint.contains("Run entrypoint: chroot-distro run c\n"), "{hint}");
+        s.cd(["run", "c"]).run().ok().prints("e echo c\n");
+        s.applet("cd-run", ["c"]).run().ok().prints("e echo c\n");
+        run(s, &[], &["a", "-b", "--c"]).run().ok().prints("e a -b --c\n");
+        run(s, &["--entrypoint", "pwd"], &[]).run().ok().prints("/\n");
+        run(s, &["--entrypoint", "/bin/echo"], &["x"]).run().ok().prints("x\n");
+        s.cd(["run", "c"]).env("CD_ENTRYPOINT", "pwd").run().ok().prints("/\n");
+        run(s, &["--entrypoint", "/absent"], &[]).run().code(127).says(&["/absent"]);
+        s.cd(["remove", "-q", "c"]).run().ok();
+
+        let hint = make(s, &[("Cmd", cmd)]);
+        assert!(!hint.contains("Run entrypoint"), "{hint}");
+        s.cd(["run", "c"]).run().ok().prints("c\n");
+        run(s, &[], &["pwd"]).run().ok().prints("/\n");
+        s.cd(["remove", "-q", "c"]).run().ok();
+
+        make(s, &[("Entrypoint", entrypoint)]);
+        s.cd(["run", "c"]).run().ok().prints("e\n");
+        run(s, &[], &["a"]).run().ok().prints("e a\n");
+        s.cd(["remove", "-q", "c"]).run().ok();
+
+        make(s, &[]);
+        s.cd(["run", "c"]).run().code(125).says(&["neither", "Entrypoint", "hint"]);
+        run(s, &[], &["echo", "a"]).run().ok().prints("a\n");
+        s.cd(["remove", "-q", "c"]).run().ok();
+
+        make(s, &[("Entrypoint", json!("echo shell form")), ("Cmd", json!({"odd": 1}))]);
+        s.cd(["run", "c"]).run().ok().prints("shell form\n");
+    });
+}
+
+#[test]
+fn a_container_without_an_image_has_nothing_to_run() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        fs::write(s.path("root.tar"), crate::support::image::userland()).unwrap();
+        s.cd(["install", "-q", "-n", "c", "/tmp/root.tar"]).run().ok();
+        s.cd(["run", "c"]).run().code(125).says(&["not made from an image", "login"]);
+        run(s, &["--entrypoint", "echo"], &["a"]).run().ok().prints("a\n");
+    });
+}
+
+#[test]
+fn user_directory_and_environment_are_the_images_unless_asked_for() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let script = "echo $(id -u):$(id -g) $(pwd) $HOME $USER $FROM";
+        make(
+            s,
+            &[
+                ("Entrypoint", json!(["/bin/sh", "-c", script])),
+                ("User", json!("user:staff")),
+                ("WorkingDir", json!("tmp")),
+                ("Env", json!(["PATH=/bin", "FROM=image"])),
+            ],
+        );
+        for mode in [&[][..], &["--isolated"]] {
+            run(s, mode, &[]).run().ok().prints("1000:50 /tmp /home/user user image\n");
+            let own = [mode, &["-u", "0", "-w", "/etc", "-e", "FROM=me"]].concat();
+            run(s, &own, &[]).run().ok().prints("0:0 /etc /root root me\n");
+        }
+        run(s, &[], &[])
+            .env("CD_USER", "1000")
+            .env("CD_WORKDIR", "/")
+            .run()
+            .ok()
+            .prints("1000:1001 / /home/user user image\n");
+        s.cd(["login", "c", "--", "id", "-u"]).run().ok().prints("0\n");
+        s.cd(["remove", "-q", "c"]).run().ok();
+        make(s, &[("Cmd", json!(["pwd"])), ("WorkingDir", json!("/absent"))]);
+        s.cd(["run", "c"]).run().ok().prints("/\n");
+        assert!(!s.rootfs("c").join("absent").exists());
+    });
+}
+
+#[test]
+fn images_without_a_shell_and_scripts_as_root_program() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let busybox = fs::read(crate::support::need::program("busybox").unwrap()).unwrap();
+        Image::of([
+            Entry::file("echo", busybox).mode(0o755),
+            Entry::file("script", "#!/echo from a script\n").mode(0o755),
+        ])
+        .with("Entrypoint", json!(["/echo"]))
+        .with("Cmd", json!(["hello"]))
+        .write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+        for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+            run(s, mode, &[]).run().ok().prints("hello\n");
+            let ran = run(s, &[mode, &["--entrypoint", "/script"]].concat(), &["a"]).run().ok();
+            ran.prints("from a script /script a\n");
+            s.cd([&["login"], mode, &["c", "--", "/echo", "x"]].concat()).run().ok().prints("x\n");
+            s.cd([&["login"], mode, &["c"]].concat())
+                .run()
+                .code(125)
+                .says(&["no shell", "chroot-distro run"]);
+        }
+    });
+}
+
+#[test]
+fn no_new_privileges_are_gained_when_that_is_asked_for() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s, &[("Cmd", json!(["grep", "NoNewPrivs", "/proc/self/status"]))]);
+        run(s, &["--no-new-privs"], &[]).run().ok().prints("NoNewPrivs:\t1\n");
+        run(s, &[], &[]).env("CD_NO_NEW_PRIVS", "1").run().ok().prints("NoNewPrivs:\t1\n");
+        run(s, &[], &[]).run().ok().prints("NoNewPrivs:\t0\n");
+    });
+}
+
+/// Waits until a file has this in it.
+fn holds(path: &std::path::Path, text: &str) -> String {
+    for _ in 0..3000 {
+        match fs::read_to_string(path) {
+            Ok(found) if found.contains(text) => return found,
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    panic!("{} never had {text:?}", path.display());
+}
+
+#[test]
+fn a_detached_run_goes_on_and_writes_its_log() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, &[("Entrypoint", json!(["/bin/sh", "-c"]))]);
+        let log = s.data().join("logs/c.log");
+        for mode in [&[][..], &["--isolated"]] {
+            let script =
+                "echo out; echo err >&2; tty; until test -e /root/stop; do sleep 0.05; done; echo end";
+            // It returns while the session goes on, and has closed our pipes.
+            let ran = run(s, &[mode, &["-d"]].concat(), &[script]).run().ok().prints("");
+            assert!(ran.err().contains(log.to_str().unwrap()), "{ran:?}");
+            holds(&log, "out\nerr\nnot a tty\n");
+            assert_eq!(fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::write(s.rootfs("c").join("root/stop"), "").unwrap();
+            assert_eq!(holds(&log, "end"), "out\nerr\nnot a tty\nend\n");
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            fs::remove_file(s.rootfs("c").join("root/stop")).unwrap();
+
+            run(s, &[mode, &["-d"]].concat(), &["echo next"]).run().ok();
+            holds(&log, "next\n");
+            holds(&s.data().join("logs/c.log.1"), "end\n");
+            // What keeps it from starting is told at once, with its own code.
+            let failing = |options: &[&'static str]| run(s, &[mode, &["-d"], options].concat(), &["x"]).run();
+            failing(&["--entrypoint", "/absent"]).code(127).says(&["/absent"]);
+            failing(&["--entrypoint", "/etc/passwd"]).code(126).says(&["passwd"]);
+            failing(&["-w", "/absent"]).code(125).says(&["/absent"]);
+            failing(&["-t"]).code(2);
+        }
+        s.cd(["remove", "-q", "c"]).run().ok();
+        assert!(!log.exists(), "the log goes with its container");
+    });
+}
