@@ -9,7 +9,7 @@ use crate::support::command::program;
 use crate::support::prelude::*;
 
 /// Every command that a user sees, with its aliases.
-const COMMANDS: [(&str, &[&str]); 19] = [
+const COMMANDS: [(&str, &[&str]); 20] = [
     ("install", &["add", "i", "in", "ins"]),
     ("login", &["sh"]),
     ("run", &[]),
@@ -25,6 +25,7 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ("clear-cache", &["clear", "cl"]),
     ("autostart", &[]),
     ("setup", &[]),
+    ("info", &["version-info", "nf"]),
     ("selftest", &[]),
     ("completions", &[]),
     ("man", &[]),

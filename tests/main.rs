@@ -23,6 +23,7 @@
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
 //! | `elevation` | root by sudo, doas, pkexec and su |
+//! | `info` | the report for bug reports: what is in it, and what is not |
 //! | `package` | the module for Android's root managers, the packages for Termux, the install script |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `setup` | root without a password by real sudo and doas; what starts with the machine |
@@ -48,6 +49,7 @@ mod faults;
 mod foreign;
 mod guest;
 mod hostile;
+mod info;
 mod kernel;
 mod layer;
 mod layout;

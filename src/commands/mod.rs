@@ -10,6 +10,7 @@ pub mod complete;
 pub mod completions;
 pub mod global;
 pub mod help;
+pub mod info;
 pub mod install;
 pub mod kill;
 pub mod list;
@@ -125,6 +126,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<clear_cache::ClearCache>(),
     Command::of::<autostart::Autostart>(),
     Command::of::<setup::Setup>(),
+    Command::of::<info::Info>(),
     Command::of::<selftest::SelfTest>(),
     Command::of::<completions::Completions>(),
     Command::of::<man::Man>(),

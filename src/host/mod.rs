@@ -6,6 +6,7 @@
 pub mod binfmt;
 pub mod boot;
 mod caller;
+pub mod device;
 pub mod elf;
 pub mod files;
 pub mod probe;

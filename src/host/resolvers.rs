@@ -2,7 +2,6 @@
 //! block.
 
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
 
 use super::Host;
 
@@ -22,13 +21,7 @@ impl Host {
                 return servers;
             }
         }
-        if self.is_android() { self.property_servers() } else { Vec::new() }
-    }
-
-    fn property_servers(&self) -> Vec<IpAddr> {
-        let mut getprop = Command::new(self.file("/system/bin/getprop"));
-        let output = getprop.env_remove("LD_PRELOAD").stdin(Stdio::null()).stderr(Stdio::null()).output();
-        output.map(|output| from_properties(&String::from_utf8_lossy(&output.stdout))).unwrap_or_default()
+        if self.is_android() { from_properties(&self.properties()) } else { Vec::new() }
     }
 }
 

@@ -80,7 +80,8 @@ pub fn steps(emulator: &Emulator, mode: Mode) -> Vec<Step> {
     steps
 }
 
-fn guest(rootfs: &Rootfs, manifest: Option<&Value>) -> Option<Arch> {
+/// The CPU that the guest is for, by its programs or else its image.
+pub fn guest(rootfs: &Rootfs, manifest: Option<&Value>) -> Option<Arch> {
     PROGRAMS.iter().find_map(|path| program(rootfs, path)).or_else(|| {
         let manifest = manifest?;
         let told = [&manifest["arch"], &manifest["image_config"]["architecture"]];

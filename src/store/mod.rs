@@ -18,6 +18,7 @@ mod lock;
 mod logs;
 mod mounts;
 mod name;
+mod place;
 mod processes;
 mod replace;
 mod scratch;
@@ -31,6 +32,7 @@ pub use images::CachedImage;
 pub use inside::Usage;
 pub use lock::Lock;
 pub use name::Name;
+pub use place::Place;
 pub use processes::{Process, mount_namespace};
 pub use sessions::{Registration, Session, SessionKind};
 pub use staged::Staged;
@@ -118,6 +120,11 @@ impl Store {
     /// Deletes what killed processes left: half-made and half-deleted containers.
     pub fn sweep(&self) -> Result<()> {
         scratch::sweep(&self.layout.staging())
+    }
+
+    /// The filesystem that the containers are on, or would be.
+    pub fn place(&self) -> Result<Place> {
+        place::look(&self.layout)
     }
 
     /// The containers to start with the machine, in order. They need not be there.

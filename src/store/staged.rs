@@ -1,18 +1,18 @@
 //! A container being made, in a private directory that nothing lists, committed by one rename: as a new one, or in the
 //! place of an old one of the same name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, open, statfs, syncfs};
+use rustix::fs::{Mode, OFlags, open, syncfs};
 use serde_json::Value;
 
 use super::container::{INDEX, SIZE, exists, settle};
 use super::flush::Flusher;
 use super::lock::{self, Lock};
 use super::scratch::{self, Scratch};
-use super::{Container, Layout, Name, files, logs, replace};
-use crate::error::{Attempt, Error, Result};
+use super::{Container, Layout, Name, files, logs, place, replace};
+use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
 
 /// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked: for itself, or shared
@@ -36,7 +36,7 @@ impl Staged {
         };
         free()?;
         // Before anything is made, the lock included.
-        refuse_filesystem(&layout.staging())?;
+        place::refuse_unfit(&layout.staging())?;
         let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
@@ -116,30 +116,4 @@ fn make_root(scratch: &Scratch, name: &Name) -> Result<Rootfs> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = open(&path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
     Ok(Rootfs::new(root))
-}
-
-/// Filesystems without owners, modes, links or devices cannot hold a guest (statfs(2), linux/magic.h). Asked of
-/// the directory that is there already, so that a refusal leaves nothing behind.
-fn refuse_filesystem(staging: &Path) -> Result<()> {
-    let place = staging.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let found = statfs(place).attempt(|| format!("look at the filesystem of '{}'", place.display()))?;
-    match unfit(found.f_type as u32) {
-        None => Ok(()),
-        Some(name) => Err(Error::unsupported(format!(
-            "'{}' is on {name}, which keeps no owners, permissions, links or devices",
-            place.display()
-        ))
-        .hint("put the data directory on ext4, f2fs, xfs, btrfs or the like (XDG_DATA_HOME moves it)")),
-    }
-}
-
-fn unfit(magic: u32) -> Option<&'static str> {
-    Some(match magic {
-        0x4d44 => "vfat",
-        0x2011_bab0 => "exfat",
-        0x5346_544e | 0x7366_746e => "ntfs",
-        0x6573_5546 => "FUSE (shared storage, or a foreign filesystem)",
-        0x5dca_2df5 => "sdcardfs",
-        _ => return None,
-    })
 }

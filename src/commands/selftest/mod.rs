@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use argh::{ArgsInfo, FromArgs};
-use rustix::system::uname;
 
 use super::global::version;
 use super::{App, Run};
@@ -65,24 +64,8 @@ impl Run for SelfTest {
 
 /// The machine, in one paragraph.
 fn about(host: &Host) -> String {
-    let kernel = uname();
-    let platform = match (host.termux(), host.is_android()) {
-        (Some(_), _) => "Termux",
-        (None, true) => "Android",
-        (None, false) => "Linux",
-    };
-    let selinux = match fs::read_to_string("/sys/fs/selinux/enforce").as_deref().map(str::trim) {
-        Ok("1") => "enforcing",
-        Ok(_) => "permissive",
-        Err(_) => "none",
-    };
-    format!(
-        "{}\nkernel   {} {}\nbuilt    {}\nplatform {platform}\nselinux  {selinux}",
-        version(),
-        kernel.release().to_string_lossy(),
-        kernel.machine().to_string_lossy(),
-        Arch::HOST,
-    )
+    let rows = [("built", Arch::HOST.to_string())].into_iter().chain(host.describe());
+    rows.fold(version(), |page, (name, value)| format!("{page}\n{name:<12} {value}"))
 }
 
 /// Where it all happens: a directory with a store of its own.
