@@ -385,6 +385,23 @@ fn wsl_has_a_gpu_of_its_own() {
     });
 }
 
+/// While a first session with these options waits.
+fn beside(s: &Sandbox, m: &Machine, options: &[&str], body: impl FnOnce()) {
+    let in_it = m.rootfs().join("root/in");
+    // Written where only the guest itself can be: its home may be another by then.
+    let script = "echo > /root/in; exec sleep 100";
+    let first = m.login(options, script).env("SUDO_UID", "1000").spawn();
+    let home = m.path("/home/me/in");
+    while !in_it.exists() && !home.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    body();
+    first.signal(rustix::process::Signal::KILL);
+    first.wait();
+    assert!(s.settles());
+    let _ = fs::remove_file(in_it).or_else(|_| fs::remove_file(home));
+}
+
 #[test]
 fn a_later_session_brings_what_it_shares() {
     need!(Root, Tool("busybox"));
@@ -392,20 +409,50 @@ fn a_later_session_brings_what_it_shares() {
         let m = Machine::linux(s);
         m.file("/home/me/note", "mine\n");
         m.file("/tmp/on-host", "seen\n");
+        m.dir("/srv/shared");
+        let _x = m.socket("/tmp/.X11-unix/X0", 1000);
+        let _bus = m.socket("/run/user/1000/bus", 1000);
+        m.node("/dev/dri/renderD128", 1, 3);
         for mode in ["--isolated", "--minimal"] {
-            let first = m.login(&[mode], "echo > /root/in; exec sleep 100").spawn();
-            while !m.rootfs().join("root/in").exists() {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-            m.login(&[mode, "--shared-home", "--shared-tmp"], "cat /root/note /tmp/on-host")
-                .env("SUDO_UID", "1000")
-                .run()
-                .ok()
-                .prints("mine\nseen\n");
-            first.signal(rustix::process::Signal::KILL);
-            first.wait();
-            assert!(s.settles());
-            fs::remove_file(m.rootfs().join("root/in")).unwrap();
+            beside(s, &m, &[mode], || {
+                m.login(&[mode, "--shared-home", "--shared-tmp"], "cat /root/note /tmp/on-host")
+                    .env("SUDO_UID", "1000")
+                    .run()
+                    .ok()
+                    .prints("mine\nseen\n");
+            });
+            beside(s, &m, &[mode], || {
+                let sockets = ["--socket", "/tmp/.X11-unix/X0", "--socket", "/run/user/1000/bus"];
+                for _ in 0..2 {
+                    let seen = probe(&m, &[mode, "--shared-display"], &sockets);
+                    assert_eq!(
+                        seen["sockets"],
+                        json!({"/tmp/.X11-unix/X0": true, "/run/user/1000/bus": true})
+                    );
+                }
+                m.login(&[mode], "test -c /dev/dri/renderD128").run().ok();
+            });
+        }
+        // Into a /dev of the container's own, though a host path stands in it by now: nothing is made below that.
+        beside(s, &m, &["--isolated"], || {
+            m.login(&["--isolated", "-b", "/srv/shared:/dev/a/b"], "ls /dev/a").run().ok().prints("b\n");
+            m.login(&["--isolated", "-b", "/tmp:/dev/a/b/c"], "true").run().code(125).says(&["/dev/a/b/c"]);
+        });
+        assert_eq!(fs::read_dir(m.path("/srv/shared")).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn what_the_container_has_already_needs_no_new_kernel() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = Machine::linux(s);
+        m.file("/home/me/note", "mine\n");
+        for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+            let options = with(mode, &["--shared-home", "--shared-tmp", "--shared-display"]);
+            beside(s, &m, &options, || {
+                m.login(&options, "cat /root/note").env("SUDO_UID", "1000").run().ok().prints("mine\n");
+            });
         }
     });
 }

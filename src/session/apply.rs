@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, statat, statfs};
+use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, stat, statat, statfs};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_bind_recursive, mount_move,
@@ -58,7 +58,7 @@ fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()>
 
 /// Runs the steps in order. All or nothing, but for those that the plan calls optional.
 pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report: &dyn Report) -> Result<()> {
-    let mut view = View { root, fresh: Vec::new(), null: None, empty: None };
+    let mut view = View::new(root);
     for step in steps {
         match view.take(step) {
             Err(error) if step.is_required() => return Err(error),
@@ -71,7 +71,7 @@ pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report:
 
 /// The guest's root, and the fresh filesystems in it, each held by its own root: what belongs into one of them is made
 /// there, wherever a path leads by then.
-struct View<'a> {
+pub(super) struct View<'a> {
     root: &'a Rootfs,
     fresh: Vec<(PathBuf, Rootfs)>,
     /// What masks a file, and what masks a directory.
@@ -79,9 +79,23 @@ struct View<'a> {
     empty: Option<OwnedFd>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(super) fn new(root: &'a Rootfs) -> View<'a> {
+        View { root, fresh: Vec::new(), null: None, empty: None }
+    }
+
+    /// Holds a fresh filesystem that an earlier session mounted.
+    pub(super) fn hold(&mut self, target: &Path) -> Result<()> {
+        let (root, below) = self.place(target);
+        let mounted = root
+            .open_path(below, Follow::Yes)
+            .attempt(|| format!("find '{}' in the running container", target.display()))?;
+        self.fresh.push((target.to_owned(), Rootfs::new(mounted)));
+        Ok(())
+    }
+
     /// The filesystem of ours that `path` is in, else the guest's root, and where in it.
-    fn place<'p>(&self, path: &'p Path) -> (&Rootfs, &'p Path) {
+    pub(super) fn place<'p>(&self, path: &'p Path) -> (&Rootfs, &'p Path) {
         let mut innermost_first = self.fresh.iter().rev();
         let inside = innermost_first.find_map(|(target, fresh)| {
             let below = path.strip_prefix(target).ok().filter(|below| !below.as_os_str().is_empty())?;
@@ -90,7 +104,7 @@ impl View<'_> {
         inside.unwrap_or((self.root, path))
     }
 
-    fn take(&mut self, step: &Step) -> Result<()> {
+    pub(super) fn take(&mut self, step: &Step) -> Result<()> {
         let made = |path: &Path, result: io::Result<()>| {
             result.attempt(|| format!("make '{}' in the session", path.display()))
         };
@@ -318,14 +332,18 @@ pub struct Detached<'a> {
 }
 
 /// Copies the sources of `binds` while the host's tree is still in view: inside, no path leads there. The kernel
-/// can since Linux 5.2.
-pub fn detach(binds: &[Step]) -> Result<Vec<Detached<'_>>> {
+/// can since Linux 5.2. Those that `running`, the container's root over there, has already need no copy.
+pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a>>> {
     let mut detached = Vec::new();
     for step in binds {
-        let Step::Bind { source, restrict, .. } = step else { continue };
+        let Step::Bind { source, target, restrict, .. } = step else { continue };
+        if *restrict == Restrict::NONE && is_there(running, source, target) {
+            continue;
+        }
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         flags.set(OpenTreeFlags::AT_RECURSIVE, *restrict == Restrict::NONE);
         let tree = match open_tree(CWD, source, flags) {
+            Err(Errno::NOSYS | Errno::PERM) if !step.is_required() => continue,
             Err(Errno::NOSYS | Errno::PERM) => {
                 return Err(Error::unsupported("this kernel cannot bring a bind into a running container")
                     .hint("end the container's other sessions first, then start this one"));
@@ -337,13 +355,21 @@ pub fn detach(binds: &[Step]) -> Result<Vec<Detached<'_>>> {
     Ok(detached)
 }
 
+fn is_there(running: &Rootfs, source: &Path, target: &Path) -> bool {
+    let seen = running.open_path(target, Follow::Yes).ok().and_then(|seen| fstat(seen).ok());
+    seen.zip(stat(source).ok()).is_some_and(|(seen, source)| same_file(&seen, &source))
+}
+
 /// Puts them in place, in the namespace that one is in now. What the container mounted there before is left alone,
 /// with a warning where it is something else.
 pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> Result<()> {
     for Detached { tree, step } in detached {
         let Step::Bind { source, target, directory, restrict, .. } = step else { continue };
         let attempt = || format!("bind on '{}' in the running container", target.display());
-        let point = point(root, target, target, *directory)?;
+        let point = match point(root, target, target, *directory) {
+            Err(_) if !step.is_required() => continue,
+            point => point?,
+        };
         let ignored = |why: &str| {
             let (source, target) = (source.display(), target.display());
             report.warn(&format!("'{source}' is not bound on '{target}': the running container {why}"));

@@ -22,7 +22,9 @@ use super::relay::Relay;
 use super::shield::shield;
 use super::steps::Step;
 use super::streams::Streams;
-use super::{Mode, Network, Request, Terminal, alignment, apply, ldconfig, print, profile, program, root};
+use super::{
+    Mode, Network, Request, Terminal, alignment, apply, ldconfig, print, profile, program, room, root,
+};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::report::Report;
@@ -450,14 +452,16 @@ impl<'a> Entry<'a> {
 
     /// Goes where the others are, and brings what the user wants to see there on top.
     fn join(&self, live: &Live, binds: &[Step]) -> Result<()> {
-        let detached = apply::detach(binds)?;
+        let detached = apply::detach(binds, &live.rootfs()?)?;
         live.join()?;
         if detached.is_empty() {
             return Ok(());
         }
         let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
             .attempt(|| "open the container's root")?;
-        apply::attach(&Rootfs::new(root), &detached, self.report)
+        let root = Rootfs::new(root);
+        room::make(&root, &self.plan.steps, binds)?;
+        apply::attach(&root, &detached, self.report)
     }
 }
 

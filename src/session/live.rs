@@ -100,6 +100,11 @@ impl Live {
         fstat(&self.mount).ok().map(|found| found.st_ino)
     }
 
+    /// The container's root as it is there.
+    pub fn rootfs(&self) -> Result<Rootfs> {
+        self.root.try_clone().map(Rootfs::new).attempt(|| "look into the running container")
+    }
+
     /// Opens what it has open itself as descriptor `fd`.
     pub fn open(&self, fd: i32, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         openat(&self.process, format!("fd/{fd}"), flags | OFlags::CLOEXEC, Mode::empty())

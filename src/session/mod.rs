@@ -32,6 +32,7 @@ mod print;
 mod profile;
 mod program;
 mod relay;
+mod room;
 mod root;
 mod shield;
 pub mod steps;
