@@ -57,13 +57,20 @@ const CPUS: [Cpu; 5] = [
     },
 ];
 
+/// `sub esp, 400; uname(esp); write(1, esp + 260, 4); exit(0)`: the beginning of `machine`.
+const UNAME_OF_I686: &[u8] = &[
+    0x81, 0xec, 0x90, 1, 0, 0, 0x89, 0xe3, 0xb8, 122, 0, 0, 0, 0xcd, 0x80, 0x8d, 0x8c, 0x24, 4, 1, 0, 0,
+    0xba, 4, 0, 0, 0, 0xbb, 1, 0, 0, 0, 0xb8, 4, 0, 0, 0, 0xcd, 0x80, 0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd,
+    0x80,
+];
+
 impl Cpu {
     /// The smallest ELF file that is one: a header, one segment, the code.
-    fn program(&self) -> Vec<u8> {
+    fn program(&self, code: &[u8]) -> Vec<u8> {
         let (header, entry): (u16, u16) = if self.wide { (64, 56) } else { (52, 32) };
         let word = |value: u64| value.to_le_bytes()[..if self.wide { 8 } else { 4 }].to_vec();
         let start = u64::from(header + entry);
-        let size = start + self.code.len() as u64;
+        let size = start + code.len() as u64;
         let mut file = vec![0x7f, b'E', b'L', b'F', if self.wide { 2 } else { 1 }, 1, 1];
         file.resize(16, 0);
         file.extend([2, 0]);
@@ -78,7 +85,7 @@ impl Cpu {
         file.extend([0, 0x40_0000, 0x40_0000, size, size].into_iter().flat_map(word));
         file.extend(if self.wide { &[] } else { &flags[..] });
         file.extend(word(0x1_0000));
-        file.extend(self.code);
+        file.extend(code);
         file
     }
 
@@ -86,8 +93,9 @@ impl Cpu {
     fn install(&self, s: &Sandbox) -> Ran {
         let image = Image::of([
             Entry::dir("bin"),
-            Entry::file("bin/sh", self.program()).mode(0o755),
-            Entry::file("suid", self.program()).mode(0o4755).owner(9, 9),
+            Entry::file("bin/sh", self.program(self.code)).mode(0o755),
+            Entry::file("suid", self.program(self.code)).mode(0o4755).owner(9, 9),
+            Entry::file("uname", self.program(UNAME_OF_I686)).mode(0o755),
             Entry::dir("dev"),
             Entry::dir("proc"),
             Entry::dir("sys"),
@@ -126,6 +134,9 @@ fn programs_for_another_cpu_run_as_whom_they_should() {
                 };
                 assert_eq!(run("/bin/sh").code(7).err(), "", "{mode:?}");
                 run("/suid").code(9);
+                if cpu.name == "i686" {
+                    run("/uname").ok().prints("i686");
+                }
                 run("/absent").code(127);
             }
             let names: Vec<_> = fs::read_dir(s.rootfs(cpu.name)).unwrap().flatten().collect();

@@ -29,25 +29,29 @@ const PROGRAMS: [&str; 8] = [
 /// As programs are refused that cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
 
-/// What must be registered before the guest's programs run; `None` when they run as things are. An error exits
-/// with 126.
-pub fn needed(
-    request: &Request,
-    rootfs: &Rootfs,
-    manifest: Option<&Value>,
-    host: &Host,
-) -> Result<Option<Emulator>> {
-    let Some(arch) = guest(rootfs, manifest) else { return Ok(None) };
+/// How the guest's programs run here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// What must be registered before they do; `None` when they run as things are.
+    pub emulator: Option<Emulator>,
+    /// They are this CPU's 32-bit ones, and are to be told of a machine to match (uname(2)).
+    pub narrow: bool,
+}
+
+/// Finds out. An error exits with 126.
+pub fn machine(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Machine> {
+    let Some(arch) = guest(rootfs, manifest) else { return Ok(Machine::default()) };
     let entries = binfmt::entries(host, arch);
     if entries.iter().any(|entry| entry.fixed || is_program(rootfs, &entry.interpreter)) {
-        return Ok(None);
+        return Ok(Machine::default());
     }
     if binfmt::is_native(arch) {
-        return Ok(None);
+        return Ok(Machine { emulator: None, narrow: matches!(arch, Arch::Arm | Arch::I686) });
     }
     // On Termux its libraries, and Android's, are seen at their own places.
     let libraries = request.mode == Mode::Default && host.termux().is_some();
-    Emulator::find(host, arch, libraries).map(Some).map_err(|error| error.exits(NOT_EXECUTABLE))
+    let emulator = Emulator::find(host, arch, libraries).map_err(|error| error.exits(NOT_EXECUTABLE))?;
+    Ok(Machine { emulator: Some(emulator), narrow: false })
 }
 
 /// Why a guest for `arch` would not run here, if it would not.

@@ -348,7 +348,7 @@ impl<'a> Entry<'a> {
             let missing = plan.missing.join(", ");
             self.report.warn(&format!("this kernel has no {missing}: the session goes without"));
         }
-        if let Some(emulator) = &self.facts.emulator {
+        if let Some(emulator) = &self.facts.machine.emulator {
             emulator.register(self.host)?;
         }
         apply::run(root, plan.steps.iter().chain(&plan.binds), self.report)?;

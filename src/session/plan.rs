@@ -116,6 +116,8 @@ pub struct Plan {
     pub argv: Vec<OsString>,
     /// Neither it nor what it starts gains privileges.
     pub no_new_privs: bool,
+    /// It is a 32-bit program of this CPU's.
+    pub narrow: bool,
     /// Where the program is looked for, in the guest, when its name has no slash.
     pub search_path: OsString,
 }
@@ -153,7 +155,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let environment = environment(facts, request.mode, &request.env);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
     let mut view = view(request.mode, namespaces, &facts.shared, facts.dev.as_deref());
-    view.extend(facts.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
+    view.extend(facts.machine.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
     let user = &facts.user;
     let mut binds = match &facts.runtime_dir {
         Some(path) => runtime_dir(&view, path, user.uid, user.gid),
@@ -181,6 +183,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         working_dir_required: request.work_dir.is_some(),
         argv: argv(request, facts)?,
         no_new_privs: request.no_new_privs,
+        narrow: facts.machine.narrow,
         search_path,
     })
 }

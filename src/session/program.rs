@@ -13,7 +13,7 @@ use super::plan::{Identity, Plan};
 use super::streams::Streams;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::sys::process::{Disposition, close_all_but, execve, on_signal};
+use crate::sys::process::{Disposition, be_narrow, close_all_but, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
 const NOT_EXECUTABLE: u8 = 126;
@@ -39,6 +39,9 @@ pub fn execute(plan: &Plan, streams: Streams, report: &dyn Report) -> Result<u8>
 
 /// Takes the plan's identity, goes to its directory and executes its program.
 fn become_program(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
+    if plan.narrow {
+        be_narrow();
+    }
     if let Some(confinement) = &plan.confinement {
         confinement.apply()?;
     }

@@ -38,6 +38,20 @@ pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Err
     io::Error::last_os_error()
 }
 
+/// From now on uname(2) tells of the 32-bit machine that a 64-bit one also is, as setarch(8) has it (personality(2)).
+/// What is executed later inherits it. A kernel without 32-bit programs refuses, and nothing changes.
+pub fn be_narrow() {
+    /// Asks without changing anything; the bits of the machine among the flags, and one of them (linux/personality.h).
+    const QUERY: libc::c_ulong = 0xffff_ffff;
+    const MACHINE: i32 = 0xff;
+    const LINUX32: i32 = 8;
+    // SAFETY: neither call has a pointer; what changes is what uname(2) answers.
+    unsafe {
+        let flags = libc::personality(QUERY) & !MACHINE;
+        libc::personality((flags | LINUX32) as libc::c_ulong);
+    }
+}
+
 /// What happens to a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {

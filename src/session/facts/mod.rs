@@ -17,7 +17,7 @@ use rustix::fs::{Access, access};
 use serde_json::Value;
 
 use super::bind::Restrict;
-use super::emulator;
+use super::emulator::{self, Machine};
 use super::entry::Entry;
 use super::environment::DEFAULT_TERM;
 use super::guest_file::GuestFile;
@@ -25,7 +25,6 @@ use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::host::binfmt::Emulator;
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
 use crate::store::SessionKind;
@@ -77,8 +76,8 @@ pub struct Facts {
     pub device_groups: Vec<u32>,
     /// Those that the kernel has.
     pub namespaces: Namespaces,
-    /// What is to run the guest's programs, where neither the CPU nor a registered one does.
-    pub emulator: Option<Emulator>,
+    /// How the guest's programs run on this CPU.
+    pub machine: Machine,
     /// Whether the kernel has seccomp filters.
     pub seccomp: bool,
 }
@@ -107,7 +106,7 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         guest_prefix,
         android: host.is_android(),
         namespaces: namespaces(request),
-        emulator: emulator::needed(request, rootfs, manifest, host)?,
+        machine: emulator::machine(request, rootfs, manifest, host)?,
         seccomp: request.mode == Mode::Isolated && seccomp::is_supported(),
         ..sharing
     })
@@ -237,7 +236,7 @@ impl Facts {
             device_groups: Vec::new(),
             namespaces: Namespaces::default(),
             seccomp: true,
-            emulator: None,
+            machine: Machine::default(),
         }
     }
 }
