@@ -265,7 +265,8 @@ fn update_binary_hands_over_to_magisk() {
 #[test]
 fn the_scripts_are_clean() {
     need!(Tool("shellcheck"));
-    let names = ["install.sh", "module/customize.sh", "module/service.sh", "module/uninstall.sh"];
+    let names =
+        ["install.sh", "release", "try", "module/customize.sh", "module/service.sh", "module/uninstall.sh"];
     tool(
         "shellcheck",
         names.map(cross).iter().chain([&cross("module/META-INF/com/google/android/update-binary")]),

@@ -33,6 +33,9 @@ pub struct Autostart {
     container: Vec<String>,
 }
 
+/// What can be done.
+pub(super) const ACTIONS: [&str; 4] = ["add", "remove", "list", "run"];
+
 impl Run for Autostart {
     const NAME: &'static str = "autostart";
 
@@ -51,7 +54,7 @@ impl Run for Autostart {
                 Err(Error::usage(format!("autostart: '{}' takes no container", self.action)))
             }
             _ => Err(Error::usage(format!("autostart: unknown action '{}'", self.action))
-                .hint("the actions are add, remove, list and run")),
+                .hint(format!("the actions are {}", ACTIONS.join(", ")))),
         }
     }
 }

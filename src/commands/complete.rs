@@ -10,7 +10,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::completions::SHELLS;
 use super::global::GLOBAL;
-use super::{App, Run, applets, find, visible};
+use super::{App, Run, applets, autostart, find, visible};
 use crate::cli::complete::{Candidate, Wanted, commands, wanted};
 use crate::error::{Error, Result};
 use crate::oci::Arch;
@@ -139,6 +139,7 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
         "ARCHITECTURE" | "ARCH" => words(Arch::ALL.map(|arch| Candidate::new(arch.to_string(), "")).into()),
         "PLATFORM" => words(Arch::ALL.map(|arch| Candidate::new(format!("linux/{}", arch.oci()), "")).into()),
         "NETWORK" => plain(&["host", "none"]),
+        "ACTION" => plain(&autostart::ACTIONS),
         "SHELL" => plain(&SHELLS.map(|(shell, _)| shell)),
         "COMMAND" => words(commands(visible().map(|command| &command.syntax), typed)),
         "DIR" | "DIRECTORY" | "CONTEXT" => Offer { own: "directories", words: Vec::new() },
