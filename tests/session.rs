@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::command::Running;
 use crate::support::prelude::*;
 
 const MODES: [&[&str]; 3] = [&[], &["--isolated"], &["--minimal"]];
@@ -350,5 +351,150 @@ fn get_chroot_cmd_prints_and_does_nothing() {
         let ran = s.cd(["login", "c", "--get-chroot-cmd", "--", "/bin/touch", "/root/x"]).run().ok();
         assert!(ran.out().contains("chroot") && ran.out().contains("/bin/touch"), "{ran:?}");
         assert!(!s.rootfs("c").join("root/x").exists());
+    });
+}
+
+/// A session with these options that goes on until it is ended.
+fn stay(s: &Sandbox, options: &[&str]) -> Running {
+    let _ = fs::remove_file(s.rootfs("c").join("root/stays"));
+    let session = login(s, options, "echo > /root/stays; exec sleep 1000").spawn();
+    appears(s, "root/stays");
+    session
+}
+
+fn end(session: Running) {
+    session.signal(rustix::process::Signal::TERM);
+    session.wait();
+}
+
+#[test]
+fn a_session_that_joins_has_the_others_binds_and_variables() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        fs::create_dir(s.path("shared")).unwrap();
+        fs::write(s.path("shared/f"), "host\n").unwrap();
+        for mode in MODES {
+            let options = ["-b", "/tmp/shared:/mnt/in", "-e", "A=first", "-e", "SECRET=s3cret"];
+            let first = login(s, &[mode, &options].concat(), "echo > /root/stays; exec sleep 1000")
+                .env("CD_ENV", "B=from the environment")
+                .spawn();
+            appears(s, "root/stays");
+            let look = "cat /mnt/in/f; echo $A $B $C";
+            login(s, mode, look).run().ok().prints("host\nfirst from the environment\n");
+            let second = login(
+                s,
+                &[mode, &["-e", "A=second", "-e", "C=c"]].concat(),
+                "echo > /root/two; exec sleep 1000",
+            )
+            .spawn();
+            appears(s, "root/two");
+            login(s, mode, look).run().ok().prints("host\nsecond from the environment c\n");
+            login(s, &[mode, &["-e", "A=mine"]].concat(), "echo $A").run().ok().prints("mine\n");
+            // What the first one brought stays while the container runs.
+            end(first);
+            login(s, mode, look).run().ok().prints("host\nsecond from the environment c\n");
+            for entry in fs::read_dir(s.data().join("sessions")).unwrap().flatten() {
+                let readable = entry.metadata().unwrap().permissions().mode() & 0o044 != 0;
+                let text = fs::read_to_string(entry.path()).unwrap();
+                assert!(!(readable && text.contains("s3cret")), "{:?} tells everyone", entry.path());
+            }
+            end(second);
+            assert!(s.settles());
+            login(s, mode, "echo $A$B$C").run().ok().prints("\n");
+            for file in ["stays", "two"] {
+                fs::remove_file(s.rootfs("c").join("root").join(file)).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_session_asks_for_on_top_is_added_to_the_running_container() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        for name in ["one", "two"] {
+            fs::create_dir(s.path(name)).unwrap();
+            fs::write(s.path(name).join("f"), format!("{name}\n")).unwrap();
+        }
+        for mode in MODES {
+            let first = stay(s, &[mode, &["-b", "/tmp/one:/mnt/one"]].concat());
+            let run = |options: &[&'static str], script: &'static str| {
+                login(s, &[mode, options].concat(), script).run()
+            };
+            let ran = run(&["-b", "/tmp/two:/mnt/two:ro"], "cat /mnt/one/f /mnt/two/f; touch /mnt/two/x");
+            assert_eq!((ran.code, ran.out().as_str()), (Some(1), "one\ntwo\n"), "{mode:?}: {ran:?}");
+            // It stays, for those who do not ask for it too.
+            run(&[], "cat /mnt/two/f").ok().prints("two\n");
+            // The same once more is as it should be, also by another session.
+            let again = run(&["-b", "/tmp/one:/mnt/one", "-b", "/tmp/two:/mnt/two:ro"], "true").ok();
+            assert_eq!(again.err(), "", "{mode:?}");
+            // Something else is not.
+            let other = run(&["-b", "/tmp/two:/mnt/one"], "cat /mnt/one/f").ok().prints("one\n");
+            other.says(&["warning", "/tmp/two", "/mnt/one", "something else"]);
+            let freer = run(&["-b", "/tmp/one:/mnt/one:ro"], "true").ok();
+            freer.says(&["warning", "fewer restrictions"]);
+            end(first);
+            assert!(s.settles());
+        }
+    });
+}
+
+#[test]
+fn an_old_kernel_cannot_add_to_a_running_container_and_says_what_to_do() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        fs::create_dir(s.path("one")).unwrap();
+        let first = stay(s, &[]);
+        fs::write(s.path("one/f"), "one\n").unwrap();
+        let ran = login(s, &["-b", "/tmp/one:/mnt/one"], "cat /mnt/one/f").run();
+        match ran.code {
+            Some(0) => drop(ran.prints("one\n")),
+            _ => drop(ran.code(125).says(&["kernel", "other sessions first"])),
+        }
+        login(s, &[], "echo joined").run().ok().prints("joined\n");
+        end(first);
+    });
+}
+
+#[test]
+fn isolated_and_not_do_not_mix() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        for (first, second) in
+            [(&[][..], &["--isolated"][..]), (&["--isolated"], &[]), (&["--isolated"], &["--minimal"])]
+        {
+            let session = stay(s, first);
+            let refused = login(s, second, "true").run().code(125);
+            refused.says(&["'c' is running with", "isolation", "chroot-distro unmount c"]);
+            login(s, first, "true").run().ok();
+            end(session);
+            assert!(s.settles());
+        }
+    });
+}
+
+#[test]
+fn what_cannot_begin_says_why_and_exits_with_125() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        for mode in MODES {
+            for (options, word) in [
+                (["-u", "nobody-here"], "no user 'nobody-here'"),
+                (["-u", "root:no-group"], "no group 'no-group'"),
+                (["-w", "/no/dir"], "'/no/dir'"),
+                (["-b", "/no/source:/mnt"], "'/no/source'"),
+            ] {
+                login(s, &[mode, &options].concat(), "true").run().code(125).says(&[word]);
+            }
+        }
+        s.cd(["login", "absent"]).run().code(125).says(&["absent"]);
+        let lock = fs::File::create(s.data().join("locks/c.lock")).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        login(s, &[], "true").run().code(125).says(&["another chroot-distro", "wait"]);
     });
 }

@@ -90,9 +90,13 @@ fn keys_mean_what_the_guests_terminal_says() {
         t.expect("> ");
         t.types("echo then-$?\r");
         t.expect("then-130");
+        t.expect("> ");
+        t.types("(exit 9)\r");
+        t.expect("(exit 9)\r\n");
+        t.expect("> ");
         // Ctrl-D
-        t.types("false\r\x04");
-        assert_eq!(t.ends(), 1, "{mode:?}");
+        t.types("\x04");
+        assert_eq!(t.ends(), 9, "{mode:?}");
     });
 }
 
@@ -131,6 +135,20 @@ fn a_stopped_login_gives_the_terminal_back_and_takes_it_again() {
         t.resize(30, 90);
         t.signal(Signal::CONT);
         t.until("raw again", Terminal::is_raw);
+        t.types("it\r");
+        t.expect("got it");
+        assert_eq!(t.ends(), 0, "{mode:?}");
+    });
+}
+
+#[test]
+fn a_login_in_the_background_waits_for_the_terminal() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(|s, mode| {
+        let script = ["c", "--", "/bin/sh", "-c", "read word; echo got $word"];
+        let mut t = s.in_background([&["login"], mode, &script].concat());
+        t.expect("<stopped>");
+        t.until("raw", Terminal::is_raw);
         t.types("it\r");
         t.expect("got it");
         assert_eq!(t.ends(), 0, "{mode:?}");

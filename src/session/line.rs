@@ -8,12 +8,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::{Errno, dup, read, write};
+use rustix::process::Signal;
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{SpecialCodeIndex, tcgetattr, tcsetwinsize};
 
 use super::outer::{Outer, size};
 use crate::error::{Attempt, Result};
-use crate::sys::signal::Signals;
+use crate::sys::signal::{Signals, undergo};
 
 /// Bytes at once: what the kernel keeps of a terminal.
 const CHUNK: usize = 4096;
@@ -60,10 +61,15 @@ impl Line {
         Ok(line)
     }
 
-    /// Takes the terminal outside (again) if it is in the foreground there.
+    /// Takes the terminal outside (again). In the background there, this process stops until it is in the foreground,
+    /// as any that wants to read; where nobody could let it go on, it goes without input.
     pub fn resume(&mut self) {
-        if self.outer.is_terminal() {
+        if self.outer.is_terminal() && self.master.is_some() {
             self.reads = self.outer.take();
+            if !self.reads {
+                let _ = undergo(Signal::TTIN);
+                self.reads = self.outer.take();
+            }
         }
         self.resize();
     }
@@ -165,7 +171,7 @@ impl Line {
             Ok(length) => self.input.extend_from_slice(&buffer[..length]),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // Another job has it now, or it is gone.
-            Err(Errno::IO) if self.outer.is_terminal() && !self.outer.take() => self.reads = false,
+            Err(Errno::IO) if self.outer.is_terminal() && !self.outer.take() => self.resume(),
             Err(_) => self.hang_up(),
         }
     }

@@ -3,12 +3,12 @@
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::line::Line;
 use crate::error::{Attempt, Result};
 use crate::sys::process::{Disposition, on_signal};
-use crate::sys::signal::{Mask, Received, Signals, block, restore};
+use crate::sys::signal::{Mask, Received, Signals, block, restore, undergo};
 
 /// What others ask of a process.
 const PASSED_ON: [Signal; 6] =
@@ -78,7 +78,7 @@ fn act(received: Received, child: Pid, line: &mut Option<Line>) {
             if let Some(line) = line {
                 line.suspend();
             }
-            let _ = kill_process(getpid(), Signal::STOP);
+            let _ = undergo(Signal::TSTP);
         }
         _ if received.by_process || line.is_some() => {
             let asked = PASSED_ON.into_iter().find(|signal| is(*signal));

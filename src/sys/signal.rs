@@ -54,6 +54,15 @@ pub fn restore(mask: &Mask) -> io::Result<()> {
     }
 }
 
+/// Has a blocked `signal` do to this process what it does: a stop is over when this returns.
+pub fn undergo(signal: Signal) -> io::Result<()> {
+    rustix::process::kill_process(rustix::process::getpid(), signal)?;
+    // SAFETY: the set outlives the call.
+    let unblocked = unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &set(&[signal]), ptr::null_mut()) };
+    block(&[signal])?;
+    if unblocked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Blocked signals, to be read when they come: a descriptor that poll(2) knows (signalfd(2), Linux 2.6.27).
 #[derive(Debug)]
 pub struct Signals(OwnedFd);

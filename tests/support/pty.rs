@@ -22,6 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A shell leads the session, as on any terminal; it runs the program, says how that ended, and waits.
 const LEADER: &str = r#"sh -c 'echo "<pid=$$>"; exec "$@"' sh "$@"; echo "<exit=$?>"; read end"#;
 
+/// The same, but the program begins as a job in the background, and is brought to the foreground once it has stopped.
+const BACKGROUND: &str = r#"set -m; sh -c 'echo "<pid=$$>"; exec "$@"' sh "$@" &
+    until grep -q 'State:.T' /proc/$!/status; do sleep 0.05; done
+    echo "<stopped>"; fg >/dev/null; echo "<exit=$?>"; read end"#;
+
 /// A terminal on which the program runs.
 pub struct Terminal {
     master: File,
@@ -37,13 +42,29 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `program` with `args`; `shell` is a shell in the right world.
     pub fn run<S: AsRef<OsStr>>(shell: Cd, program: &str, args: impl IntoIterator<Item = S>) -> Terminal {
+        Terminal::led_by(LEADER, shell, program, args)
+    }
+    /// Begins it in the background; it gets the terminal after `<stopped>`.
+    pub fn run_in_background<S: AsRef<OsStr>>(
+        shell: Cd,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Terminal {
+        Terminal::led_by(BACKGROUND, shell, program, args)
+    }
+    fn led_by<S: AsRef<OsStr>>(
+        leader: &str,
+        shell: Cd,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pty");
         unlockpt(&master).expect("unlock");
         let name = ptsname(&master, Vec::new()).expect("its name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave: OwnedFd = open(name.as_c_str(), flags, Mode::empty()).expect("its slave");
         tcsetwinsize(&master, size(24, 80)).expect("a size");
-        let mut command = shell.args(["-c", LEADER, "sh", program]).args(args).env("TERM", "vt100").command;
+        let mut command = shell.args(["-c", leader, "sh", program]).args(args).env("TERM", "vt100").command;
         let stream = || Stdio::from(slave.try_clone().expect("a descriptor"));
         command.stdin(stream()).stdout(stream()).stderr(stream());
         sys::on_its_terminal(&mut command);

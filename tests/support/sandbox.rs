@@ -107,6 +107,10 @@ impl Sandbox {
     pub fn on_terminal<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Terminal {
         Terminal::run(self.world("/bin/sh"), "/tmp/bin/chroot-distro", args)
     }
+    /// The same, begun as a job in the background.
+    pub fn in_background<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Terminal {
+        Terminal::run_in_background(self.world("/bin/sh"), "/tmp/bin/chroot-distro", args)
+    }
     /// Any program, where ours finds the sandbox.
     fn world(&self, program: impl AsRef<std::ffi::OsStr>) -> Cd {
         let cd = Cd::new(program)
