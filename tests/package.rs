@@ -263,6 +263,12 @@ fn update_binary_hands_over_to_magisk() {
 }
 
 #[test]
+fn what_is_new_in_this_version_is_told() {
+    let changes = fs::read_to_string(cross("CHANGELOG.md")).unwrap();
+    assert!(changes.contains(concat!("\n## ", env!("CARGO_PKG_VERSION"))), "no section for this version");
+}
+
+#[test]
 fn the_scripts_are_clean() {
     need!(Tool("shellcheck"));
     let names =

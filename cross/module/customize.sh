@@ -16,7 +16,10 @@ fi
 
 # One rename puts it there: an older one may be running.
 mkdir -p "$directory" || abort "! Cannot make $directory"
-cp "$MODPATH/bin/$ARCH" "$directory/.chroot-distro.new" || abort "! Cannot write to $directory"
+cp "$MODPATH/bin/$ARCH" "$directory/.chroot-distro.new" || {
+    rm -f "$directory/.chroot-distro.new"
+    abort "! Cannot write to $directory"
+}
 rm -r "${MODPATH:?}/bin"
 set_perm "$directory/.chroot-distro.new" 0 0 0755
 version=$("$directory/.chroot-distro.new" --version) || {
