@@ -50,6 +50,11 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// The tools that give root here, the first to be asked first.
+pub fn tools(host: &Host) -> Vec<String> {
+    tool::in_order(host, false).map(|tool| tool.name().to_owned()).collect()
+}
+
 /// Runs this program as root with `arguments`, and waits for it: its exit code.
 ///
 /// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first.

@@ -9,6 +9,7 @@ use crate::commands::App;
 use crate::error::Result;
 use crate::host::{Host, binfmt};
 use crate::oci::Arch;
+use crate::privilege;
 use crate::session::emulator;
 use crate::ui::human;
 
@@ -46,6 +47,7 @@ pub fn checks(app: &App, host: &Host) -> Vec<Check> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let found = [
         ("capabilities", capabilities(&status)),
+        ("root by", root_by(host)),
         ("seccomp", seccomp(&status)),
         ("mount namespace", mount_namespace(host)),
         // The error would tell where it is.
@@ -75,6 +77,13 @@ fn capabilities(status: &str) -> Found {
         false => {
             (State::Problem, format!("root here lacks CAP_{}: is this a container?", lacking.join(", CAP_")))
         }
+    }
+}
+
+fn root_by(host: &Host) -> Found {
+    match privilege::tools(host) {
+        none if none.is_empty() => (State::Note, "no tool gives root: be root to begin with".to_owned()),
+        tools => (State::Ok, tools.join(", ")),
     }
 }
 
