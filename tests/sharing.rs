@@ -159,6 +159,14 @@ fn the_desktop_is_found_and_reached() {
             let family = if mode == ["--isolated"] { 0xffff } else { 256 };
             assert_eq!(read.stdout, cookie(family, &hostname()), "{mode:?}");
         }
+        // Under another hostname the cookie counts too.
+        for named in [
+            m.login(&["--shared-display", "--hostname", "h"], "env"),
+            m.login(&["--shared-display"], "env").env("CD_USE_NS", "1"),
+        ] {
+            let get = m.env_of(named.env("SUDO_UID", "1000"));
+            assert_eq!(get("XAUTHORITY").as_deref(), Some("/var/tmp/.chroot-distro-xauthority"));
+        }
         // Nothing else of the host's comes along, and the directory is the user's own.
         let isolated = ["--isolated", "--shared-display", "-u", "user"];
         m.login(

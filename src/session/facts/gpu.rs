@@ -47,20 +47,21 @@ const TOOLS: [&str; 8] = [
     "nvidia-smi",
 ];
 
-/// Adds what there is.
-pub fn share(sources: &mut Sources<'_>, rootfs: &Rootfs) -> Gpu {
+/// Adds what there is, if the guest's programs are of the host's kind: no other could load it.
+pub fn share(sources: &mut Sources<'_>, rootfs: &Rootfs, is_native: &dyn Fn() -> bool) -> Gpu {
     let host = sources.host;
     let wsl = Path::new("/usr/lib/wsl/lib");
-    if host.file("/dev/dxg").exists() && host.file(wsl).is_dir() {
+    let is_wsl = host.file("/dev/dxg").exists() && host.file(wsl).is_dir();
+    if !(is_wsl || is_nvidia(sources)) || !is_native() {
+        return Gpu::default();
+    }
+    if is_wsl {
         sources.show_there("/dev/dxg");
         sources.show_there("/usr/lib/wsl");
         let libraries = libraries::share(sources, rootfs, wsl, "", &|_| true);
         return Gpu { env: WSL, libraries };
     }
-    if is_nvidia(sources) {
-        return Gpu { env: NVIDIA, libraries: nvidia(sources, rootfs) };
-    }
-    Gpu::default()
+    Gpu { env: NVIDIA, libraries: nvidia(sources, rootfs) }
 }
 
 /// A few look-ups: every session asks, and library directories are long.

@@ -11,7 +11,9 @@ use crate::rootfs::accounts::{self, User};
 /// home there: `/`.
 pub fn caller(host: &Host) -> Result<User> {
     let passwd = std::fs::read(host.file("/etc/passwd")).unwrap_or_default();
-    let mut user = accounts::find(&passwd, b"", &host.caller())?;
+    let caller = host.caller();
+    let mut user = accounts::find(&passwd, b"", &caller)
+        .map_err(|_| Error::not_found(format!("the host's /etc/passwd has no user '{caller}'")))?;
     if let Some(home) = host.caller_home() {
         user.home = home;
     }

@@ -8,6 +8,8 @@ mod home;
 mod libraries;
 pub mod source;
 mod termux;
+#[cfg(test)]
+mod tests;
 mod xauthority;
 
 use std::ffi::OsString;
@@ -24,7 +26,7 @@ use super::guest_file::GuestFile;
 use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::{Host, binfmt};
 use crate::rootfs::accounts::{self, User};
 use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
 use crate::store::SessionKind;
@@ -92,7 +94,8 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         termux::settle(&mut user, prefix);
     }
     let own = |key: &str| host.var(key).map(OsString::from);
-    let sharing = share(request, rootfs, host, &user, guest_prefix.is_some())?;
+    let is_native = || emulator::guest(rootfs, manifest).is_none_or(binfmt::is_native);
+    let sharing = share(request, rootfs, host, &user, guest_prefix.is_some(), &is_native)?;
     let is_command = request.kind == SessionKind::Run || !request.command.is_empty();
     Ok(Facts {
         shell: if is_command { None } else { shell(&user, rootfs, guest_prefix.as_deref()) },
@@ -113,7 +116,14 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
 }
 
 /// What of the host is seen: by the mode, and by the options in the order in which one may lie in another.
-fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed: bool) -> Result<Facts> {
+fn share(
+    request: &Request,
+    rootfs: &Rootfs,
+    host: &Host,
+    user: &User,
+    prefixed: bool,
+    is_native: &dyn Fn() -> bool,
+) -> Result<Facts> {
     let termux = host.termux();
     let mut facts = Facts::empty(user);
     let paths = shares(request.mode, termux, prefixed);
@@ -124,7 +134,7 @@ fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed:
     let mut gpu = Gpu::default();
     if request.mode == Mode::Default && termux.is_none() {
         let mut sources = Sources::new(host, &facts.shared);
-        gpu = gpu::share(&mut sources, rootfs);
+        gpu = gpu::share(&mut sources, rootfs, is_native);
         let found = sources.into_added();
         facts.shared.extend(found);
     }
@@ -140,10 +150,10 @@ fn share(request: &Request, rootfs: &Rootfs, host: &Host, user: &User, prefixed:
     }
     let mut display = Display::default();
     if request.shared_display {
-        let renamed = request.mode == Mode::Isolated || request.hostname.is_some();
+        let renamed = request.mode == Mode::Isolated || request.namespaces || request.hostname.is_some();
         display = display::share(&mut sources, &home::caller(host)?, user, renamed);
         if request.mode == Mode::Isolated && termux.is_none() {
-            gpu = gpu::share(&mut sources, rootfs);
+            gpu = gpu::share(&mut sources, rootfs, is_native);
         }
     }
     facts.binds = sources.into_added();
