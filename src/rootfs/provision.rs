@@ -46,9 +46,16 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
     Ok(())
 }
 
-/// Brings `/etc/resolv.conf` up to date, unless the user, or anyone but us, has written it.
+/// Brings `/etc/resolv.conf` up to date, unless the user, or anyone but us, has written it. A link that leads nowhere,
+/// as to what systemd would make in `/run`, is replaced.
 pub fn refresh(root: &Rootfs, host: &Host) -> Result<()> {
-    let Ok(found) = root.read(RESOLV_CONF, LIMIT) else { return Ok(()) };
+    let is_link =
+        || root.metadata(RESOLV_CONF, Follow::No).is_ok_and(|found| found.file_type == FileType::Symlink);
+    let found = match root.read(RESOLV_CONF, LIMIT) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_link() => OURS.into(),
+        Err(_) => return Ok(()),
+        Ok(found) => found,
+    };
     if !found.starts_with(OURS.as_bytes()) {
         return Ok(());
     }
@@ -186,6 +193,12 @@ mod tests {
             refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
             assert_eq!(read(&tree, "resolv.conf").contains("8.8.8.8"), after);
         }
+        let tree = tree(&[]);
+        refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
+        assert!(!tree.path().join("etc/resolv.conf").exists());
+        symlink("../run/systemd/resolve/stub-resolv.conf", tree.path().join("etc/resolv.conf")).unwrap();
+        refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
+        assert!(read(&tree, "resolv.conf").contains("8.8.8.8"));
     }
 
     #[test]

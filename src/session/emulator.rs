@@ -15,7 +15,7 @@ use crate::oci::Arch;
 use crate::rootfs::{FileType, Follow, Rootfs};
 
 /// Programs that nearly every guest has one of. The first that is no script tells for which CPU it is.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 9] = [
     "/bin/sh",
     "/bin/bash",
     "/usr/bin/env",
@@ -24,6 +24,7 @@ const PROGRAMS: [&str; 8] = [
     "/usr/bin/bash",
     "/sbin/init",
     "/usr/sbin/init",
+    "/data/data/com.termux/files/usr/bin/sh",
 ];
 
 /// As programs are refused that cannot be executed.
@@ -41,12 +42,16 @@ pub struct Machine {
 /// Finds out. An error exits with 126.
 pub fn machine(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Machine> {
     let Some(arch) = guest(rootfs, manifest) else { return Ok(Machine::default()) };
+    let own = Machine { emulator: None, narrow: matches!(arch, Arch::Arm | Arch::I686) };
+    if arch == Arch::HOST {
+        return Ok(own);
+    }
     let entries = binfmt::entries(host, arch);
     if entries.iter().any(|entry| entry.fixed || is_program(rootfs, &entry.interpreter)) {
         return Ok(Machine::default());
     }
     if binfmt::is_native(arch) {
-        return Ok(Machine { emulator: None, narrow: matches!(arch, Arch::Arm | Arch::I686) });
+        return Ok(own);
     }
     // On Termux its libraries, and Android's, are seen at their own places.
     let libraries = request.mode == Mode::Default && host.termux().is_some();
