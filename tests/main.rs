@@ -50,6 +50,7 @@ mod foreign;
 mod guest;
 mod hostile;
 mod info;
+mod isolation;
 mod kernel;
 mod layer;
 mod layout;

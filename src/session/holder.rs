@@ -7,9 +7,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, setsid, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -22,6 +24,10 @@ use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal};
 
 /// Where PID 1 keeps the read end, for later logins to find: it needs no standard input.
 const LIFELINE: i32 = 0;
+
+/// How long a PID 1 that lives may take to read a byte: that many pauses.
+const PATIENCE: u32 = 20_000;
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// PID 1's word that all is in place; anything else is an error and its hint.
 const READY: &[u8] = b"ready";
@@ -61,11 +67,11 @@ impl Holder {
         }
     }
 
-    /// Keeps alive a running container, whose PID 1 is `live`; `None` when that has just ended.
+    /// Keeps alive a running container, whose PID 1 is `live`; `None` when that has ended or is about to.
     pub fn share(live: &Live) -> Result<Option<Holder>> {
-        match live.open(LIFELINE, OFlags::WRONLY) {
+        match hold(live) {
             Ok(lifeline) => Ok(Some(Holder { pid: live.pid(), lifeline, child: None })),
-            Err(Errno::NOENT | Errno::SRCH | Errno::NXIO) => Ok(None),
+            Err(Errno::NOENT | Errno::SRCH | Errno::NXIO | Errno::PIPE | Errno::TIMEDOUT) => Ok(None),
             Err(error) => Err(error).attempt(|| "keep the running container alive"),
         }
     }
@@ -83,6 +89,21 @@ impl Holder {
             && waitpid(self.child, WaitOptions::empty()).is_err_and(|error| error == Errno::INTR)
         {}
     }
+}
+
+/// Opens the pipe and makes sure of PID 1: it may have seen the end of the pipe before, and be on its way out. Only one
+/// that is not reads what is written.
+fn hold(live: &Live) -> rustix::io::Result<OwnedFd> {
+    let lifeline = live.open(LIFELINE, OFlags::WRONLY | OFlags::NONBLOCK)?;
+    write(&lifeline, &[0])?;
+    for _ in 0..PATIENCE {
+        if ioctl_fionread(&lifeline)? == 0 {
+            return Ok(lifeline);
+        }
+        sleep(PAUSE);
+        live.open(LIFELINE, OFlags::PATH)?;
+    }
+    Err(Errno::TIMEDOUT)
 }
 
 /// PID 1's life; its exit code, which nobody asks for.
@@ -104,7 +125,9 @@ fn first_process(
     drop(report);
     // The locks of the login process among them: forking shared them.
     close_from(3);
-    let _ = std::io::stdin().read(&mut [0]);
+    // Each login that joins says so by a byte.
+    let mut held = std::io::stdin().lock();
+    while held.read(&mut [0]).is_ok_and(|read| read > 0) {}
     0
 }
 

@@ -73,6 +73,26 @@ impl Cd {
         sys::in_an_app_sandbox(&mut self.command, glibc);
         self.uid(10_123)
     }
+    /// With this errno for these system calls.
+    pub fn refusing(mut self, calls: &[libc::c_long], errno: i32) -> Cd {
+        sys::refusing(&mut self.command, calls, errno);
+        self
+    }
+    /// With `EPERM` for any system call younger than Linux 3.10.
+    pub fn in_an_old_filter(mut self) -> Cd {
+        sys::in_an_old_filter(&mut self.command);
+        self
+    }
+    /// On a kernel without these `CLONE_NEW*` namespaces.
+    pub fn without_namespaces(mut self, flags: libc::c_int) -> Cd {
+        sys::without_namespaces(&mut self.command, flags);
+        self
+    }
+    /// With the host's root open as this descriptor.
+    pub fn with_the_root_open(mut self, fd: i32) -> Cd {
+        sys::with_the_root_open(&mut self.command, fd);
+        self
+    }
     /// As a root that must respect permission bits.
     pub fn without_dac_override(mut self) -> Cd {
         sys::without_dac_override(&mut self.command);

@@ -40,7 +40,15 @@ const NOT_FOR_APPS_NOR_GLIBC: &[libc::c_long] = &[libc::SYS_rseq, libc::SYS_set_
 
 /// `command`, and all that it starts, will find `ENOSYS` where Linux 3.10 had nothing.
 pub fn on_an_old_kernel(command: &mut Command) {
-    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    refusing_what_is_younger(command, libc::ENOSYS);
+}
+
+/// It will find `EPERM` there: a container engine's filter of that age.
+pub fn in_an_old_filter(command: &mut Command) {
+    refusing_what_is_younger(command, libc::EPERM);
+}
+
+fn refusing_what_is_younger(command: &mut Command, errno: i32) {
     // Root needs no NO_NEW_PRIVS for it, and setuid programs in the guest must go on working.
     filter(
         command,
@@ -48,8 +56,39 @@ pub fn on_an_old_kernel(command: &mut Command) {
             step(LOAD_NUMBER, 0, 0, 0),
             step(AT_LEAST, 0, 2, FIRST_AFTER_3_10),
             step(AT_LEAST, 1, 0, ARM_PRIVATE),
-            step(RETURN, 0, 0, ENOSYS),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
             step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ],
+    );
+}
+
+/// `command`, and all that it starts, gets `errno` for each of `calls`.
+pub fn refusing(command: &mut Command, calls: &[libc::c_long], errno: i32) {
+    filter(command, refuse(calls, libc::SECCOMP_RET_ERRNO | errno as u32));
+}
+
+fn refuse(calls: &[libc::c_long], answer: u32) -> Vec<libc::sock_filter> {
+    let mut program = vec![step(LOAD_NUMBER, 0, 0, 0)];
+    for (index, call) in calls.iter().enumerate() {
+        program.push(step(EQUALS, (calls.len() - index) as u8, 0, *call as u32));
+    }
+    program.push(step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
+    program.push(step(RETURN, 0, 0, answer));
+    program
+}
+
+/// As on a kernel that was built without these `CLONE_NEW*` namespaces, as far as unshare(2) tells.
+pub fn without_namespaces(command: &mut Command, flags: libc::c_int) {
+    const FIRST_ARGUMENT: u32 = 16;
+    filter(
+        command,
+        vec![
+            step(LOAD_NUMBER, 0, 0, 0),
+            step(EQUALS, 0, 2, libc::SYS_unshare as u32),
+            step(LOAD_NUMBER, 0, 0, FIRST_ARGUMENT),
+            step(ANY_BIT, 1, 0, flags as u32),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
         ],
     );
 }
@@ -57,13 +96,7 @@ pub fn on_an_old_kernel(command: &mut Command) {
 /// `command` is killed with SIGSYS for what Android kills an app for. `glibc`: it is linked with that.
 pub fn in_an_app_sandbox(command: &mut Command, glibc: bool) {
     let more = if glibc { &[] } else { NOT_FOR_APPS_NOR_GLIBC };
-    let calls: Vec<_> = NOT_FOR_APPS.iter().chain(more).collect();
-    let mut program = vec![step(LOAD_NUMBER, 0, 0, 0)];
-    for (index, call) in calls.iter().enumerate() {
-        program.push(step(EQUALS, (calls.len() - index) as u8, 0, **call as u32));
-    }
-    program.push(step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
-    program.push(step(RETURN, 0, 0, libc::SECCOMP_RET_TRAP));
+    let program = refuse(&[NOT_FOR_APPS, more].concat(), libc::SECCOMP_RET_TRAP);
     // SAFETY: prctl with plain numbers, in the child: an ordinary user's filter must not bind setuid programs.
     unsafe {
         command.pre_exec(|| match libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) {
@@ -77,6 +110,7 @@ pub fn in_an_app_sandbox(command: &mut Command, glibc: bool) {
 const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// An instruction of classic BPF; if it compares, how many to skip when it holds and when not.
@@ -99,6 +133,40 @@ fn filter(command: &mut Command, program: Vec<libc::sock_filter>) {
     }
 }
 
+/// `command` inherits `/` of the host as descriptor `fd`.
+pub fn with_the_root_open(command: &mut Command, fd: i32) {
+    // SAFETY: two system calls with plain arguments, in the child.
+    unsafe {
+        command.pre_exec(move || match libc::dup2(libc::open(c"/".as_ptr(), libc::O_RDONLY), fd) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
+}
+
+/// A system call with these arguments; its errno, 0 when it succeeded. For what a guest must not be able to do.
+pub fn attempt(number: libc::c_long, arguments: [usize; 5]) -> i32 {
+    let [a, b, c, d, e] = arguments;
+    // SAFETY: callers pass null, plain numbers or strings that outlive the call.
+    match unsafe { libc::syscall(number, a, b, c, d, e) } {
+        -1 => io::Error::last_os_error().raw_os_error().unwrap_or(-1),
+        _ => 0,
+    }
+}
+
+/// The same by the 32-bit gate, with numbers of i386.
+#[cfg(target_arch = "x86_64")]
+pub fn attempt_32_bit(number: i32) -> i32 {
+    let answer: i32;
+    // SAFETY: a system call without arguments, that clobbers nothing else.
+    unsafe {
+        std::arch::asm!("xor ebx, ebx", "int 0x80", inlateout("eax") number => answer,
+            in("ecx") 0, in("edx") 0, in("esi") 0, in("edi") 0, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
+    }
+    -answer
+}
+
+>>>>>>> 5bc36c0 (Make sure of a running container's first process before joining it)
 /// `command` runs without the capabilities by which root passes over permission bits.
 pub fn without_dac_override(command: &mut Command) {
     const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
