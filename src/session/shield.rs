@@ -38,7 +38,7 @@ pub fn shield() -> Result<()> {
         match again()? {}
     }
     // Executed by a descriptor's number, it is named after that.
-    set_name(c"chroot-distro").attempt(attempt)?;
+    let _ = set_name(c"chroot-distro");
     set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt(attempt)
 }
 

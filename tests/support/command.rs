@@ -88,6 +88,11 @@ impl Cd {
         sys::without_namespaces(&mut self.command, flags);
         self
     }
+    /// On a kernel without seccomp filters.
+    pub fn without_filters(mut self) -> Cd {
+        sys::without_filters(&mut self.command);
+        self
+    }
     /// With the host's root open as this descriptor.
     pub fn with_the_root_open(mut self, fd: i32) -> Cd {
         sys::with_the_root_open(&mut self.command, fd);

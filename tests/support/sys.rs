@@ -79,18 +79,25 @@ fn refuse(calls: &[libc::c_long], answer: u32) -> Vec<libc::sock_filter> {
 
 /// As on a kernel that was built without these `CLONE_NEW*` namespaces, as far as unshare(2) tells.
 pub fn without_namespaces(command: &mut Command, flags: libc::c_int) {
+    filter(command, refuse_argument(libc::SYS_unshare, ANY_BIT, flags as u32));
+}
+
+/// As on a kernel that was built without seccomp filters.
+pub fn without_filters(command: &mut Command) {
+    filter(command, refuse_argument(libc::SYS_prctl, EQUALS, libc::PR_SET_SECCOMP as u32));
+}
+
+/// Answers `call` with EINVAL when its first argument compares so.
+fn refuse_argument(call: libc::c_long, comparison: u16, with: u32) -> Vec<libc::sock_filter> {
     const FIRST_ARGUMENT: u32 = 16;
-    filter(
-        command,
-        vec![
-            step(LOAD_NUMBER, 0, 0, 0),
-            step(EQUALS, 0, 2, libc::SYS_unshare as u32),
-            step(LOAD_NUMBER, 0, 0, FIRST_ARGUMENT),
-            step(ANY_BIT, 1, 0, flags as u32),
-            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-            step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
-        ],
-    );
+    vec![
+        step(LOAD_NUMBER, 0, 0, 0),
+        step(EQUALS, 0, 2, call as u32),
+        step(LOAD_NUMBER, 0, 0, FIRST_ARGUMENT),
+        step(comparison, 1, 0, with),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
+    ]
 }
 
 /// `command` is killed with SIGSYS for what Android kills an app for. `glibc`: it is linked with that.
@@ -166,7 +173,6 @@ pub fn attempt_32_bit(number: i32) -> i32 {
     -answer
 }
 
->>>>>>> 5bc36c0 (Make sure of a running container's first process before joining it)
 /// `command` runs without the capabilities by which root passes over permission bits.
 pub fn without_dac_override(command: &mut Command) {
     const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
