@@ -20,6 +20,8 @@
 //! | `foreign` | guests for another CPU |
 //! | `terminal` | sessions on a terminal: keys, sizes, hang-ups, settings that are given back, nothing lost |
 //! | `run` | what an image says is to run; sessions in the background |
+//! | `lifecycle` | ps, kill, unmount, logs, rename, reset; fifty sessions at once |
+//! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
@@ -55,10 +57,12 @@ mod isolation;
 mod kernel;
 mod layer;
 mod layout;
+mod lifecycle;
 mod package;
 mod ranks;
 mod registry;
 mod run;
+mod search;
 mod session;
 mod setup;
 mod sharing;

@@ -72,7 +72,7 @@ fn rows(app: &App, all: bool) -> Result<Vec<Row>> {
     let is_listed =
         |session: &Session| usages.iter().any(|(container, _)| *container.name() == session.container);
     rows.extend(app.store.sessions()?.iter().filter(|session| !is_listed(session)).map(Row::of_session));
-    rows.sort_by_key(|row| (std::cmp::Reverse(row.uptime), row.pid));
+    rows.sort_by_key(|row| (row.begun, row.pid));
     if all {
         rows.append(&mut idle);
     }
@@ -87,6 +87,8 @@ struct Row {
     kind: Option<&'static str>,
     user: Option<String>,
     uptime: Option<Duration>,
+    /// Clock ticks from boot; of what we cannot look at, none.
+    begun: Option<u64>,
     command: Vec<String>,
     detached: bool,
     isolated: Option<bool>,
@@ -95,7 +97,8 @@ struct Row {
 impl Row {
     fn of_session(session: &Session) -> Row {
         // The wall clock may have been set since.
-        let uptime = Process::of(session.pid).map(|process| process.uptime());
+        let process = Process::of(session.pid);
+        let uptime = process.map(|process| process.uptime());
         let by_clock = || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             now.saturating_sub(Duration::from_secs(session.started))
@@ -106,6 +109,7 @@ impl Row {
             kind: Some(session.kind.as_str()),
             user: Some(session.user.clone()),
             uptime: Some(uptime.unwrap_or_else(by_clock)),
+            begun: process.map(|process| process.started),
             command: session.command.clone(),
             detached: session.detached,
             isolated: Some(session.isolated),
@@ -122,6 +126,7 @@ impl Row {
             container: container.name().to_string(),
             user: process.uid().map(name),
             uptime: Some(process.uptime()),
+            begun: Some(process.started),
             command: process.command(),
             ..Row::default()
         }

@@ -113,13 +113,30 @@ impl Place {
     }
 
     fn mounts(&self, mounts: &[Entry], pid: u32) -> Vec<Mount> {
-        let placed = mounts.iter().filter_map(|mount| {
-            let parent = mounts.iter().find(|parent| parent.id == mount.parent && parent.dev == self.dev)?;
+        let by_id = |id| mounts.iter().find(|mount| mount.id == id);
+        // Stands on the directory's own filesystem.
+        let placed = |mount: &Entry| {
+            let parent = by_id(mount.parent).filter(|parent| parent.dev == self.dev)?;
             let relative = mount.mount_point.strip_prefix(&parent.mount_point).ok()?;
-            let path = join(&parent.root, relative).strip_prefix(&self.path).ok()?.to_owned();
-            (mount.id != self.mount).then(|| Mount { path, point: mount.mount_point.clone(), pid })
-        });
-        placed.collect()
+            Some(join(&parent.root, relative).strip_prefix(&self.path).ok()?.to_owned())
+        };
+        // Stands on it, or on what does.
+        let below = |mount: &Entry| {
+            let mut base = mount;
+            for _ in 0..=mounts.len() {
+                if base.id == self.mount {
+                    return None;
+                }
+                if let Some(path) = placed(base) {
+                    return Some(join(&path, mount.mount_point.strip_prefix(&base.mount_point).ok()?));
+                }
+                base = by_id(base.parent)?;
+            }
+            None
+        };
+        let mount =
+            |mount: &Entry| Some(Mount { path: below(mount)?, point: mount.mount_point.clone(), pid });
+        mounts.iter().filter_map(mount).collect()
     }
 }
 

@@ -186,22 +186,14 @@ impl<'a> Entry<'a> {
                 Ok(Arrived::Inside(self.plan.into()))
             }
             Fork::Parent(pid) => {
-                // Without a record it is a session all the same; it may have ended already.
-                let record = match &way {
-                    Way::Below(holder, live) => {
-                        self.register(pid, live.mount_namespace(), Some(holder.pid)).ok()
-                    }
-                    Way::New | Way::Join(_) => None,
-                };
                 drop(locks);
                 if matches!(streams, Streams::Log { .. }) {
                     *streams = Streams::Inherited;
                     let_go_of_streams()?;
                 }
                 let ended = wait(&relay, pid, listener.as_ref());
-                drop(record);
                 if let Way::Below(holder, _) = way {
-                    // Nobody joins while it is decided whether anybody is left.
+                    // Nobody joins while it is decided whether anybody is left. The record of who ended goes on the way.
                     let _setup = self.container.lock_setup()?;
                     if self.container.sessions()?.is_empty() {
                         holder.end();
@@ -314,9 +306,13 @@ impl<'a> Entry<'a> {
                 std::mem::forget(self.register(getpid(), live.mount_namespace(), None)?);
                 self.join(live, &self.plan.binds)
             }
-            // The first session's binds are there already.
-            Way::Below(holder, live) if holder.is_ours() => self.join(live, &[]),
-            Way::Below(_, live) => self.join(live, &self.plan.binds),
+            Way::Below(holder, live) => {
+                // By the process itself, while it still sees the host's `/proc`: there is no moment when it runs without
+                // a record. Should that fail, it is a session all the same.
+                std::mem::forget(self.register(outer_pid()?, live.mount_namespace(), Some(holder.pid)));
+                // The first session's binds are there already.
+                self.join(live, if holder.is_ours() { &[] } else { &self.plan.binds })
+            }
         }
     }
 
@@ -463,6 +459,14 @@ impl<'a> Entry<'a> {
         room::make(&root, &self.plan.steps, binds)?;
         apply::attach(&root, &detached, self.report)
     }
+}
+
+/// Our own number as the host's `/proc` has it, from a new PID namespace.
+fn outer_pid() -> Result<Pid> {
+    let attempt = || "read '/proc/self'";
+    let link = std::fs::read_link("/proc/self").attempt(attempt)?;
+    let number = link.to_str().and_then(|text| text.parse().ok());
+    number.and_then(Pid::from_raw).ok_or_else(|| Error::new(Kind::System, "'/proc/self' names no process"))
 }
 
 /// Waits for the session's process `pid`, relaying the terminal of which `listener` hears; its exit code.

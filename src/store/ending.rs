@@ -65,13 +65,13 @@ impl Doomed {
     }
 
     /// What asks a process to end. An image's program ends its children itself, in its own order: while it lives they
-    /// are not asked. An interactive shell ends when its terminal hangs up. What is stopped wakes to hear of it.
+    /// are not asked. An interactive shell ends only when its terminal hangs up. What is stopped wakes to hear of it.
     fn request(&self, process: &Process, leaders: &[u32], stop: Signal) -> Vec<Signal> {
         if leaders.contains(&process.pid) {
             vec![stop, Signal::CONT]
         } else if process.descends_from(leaders) {
             Vec::new()
-        } else if self.sessions.iter().any(|session| session.pid == process.pid) {
+        } else if self.sessions.iter().any(|session| session.pid == process.pid && session.is_shell()) {
             vec![Signal::TERM, Signal::HUP, Signal::CONT]
         } else {
             vec![Signal::TERM, Signal::CONT]
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn asks_as_the_image_says() {
-        let script = "trap 'exit 3' QUIT; trap 'exit 4' TERM HUP; echo; while :; do sleep 0.01; done";
+        let script = "trap 'exit 3' QUIT; trap 'exit 4' TERM; echo; while :; do sleep 0.01; done";
         for (kind, code) in [(SessionKind::Run, 3), (SessionKind::Login, 4)] {
             let (mut child, process) = shell(script);
             end(&doomed(process, vec![session(process.pid, kind)]), Signal::QUIT, GRACE).unwrap();
@@ -145,6 +145,12 @@ mod tests {
         let child = Process::of(std::process::id()).unwrap();
         let parent = rustix::process::getppid().unwrap().as_raw_pid().unsigned_abs();
         let request = |leaders: &[u32]| Doomed::default().request(&child, leaders, Signal::QUIT);
+        let shell = Session {
+            command: vec!["/bin/sh".into(), "-l".into()],
+            ..session(child.pid, SessionKind::Login)
+        };
+        let doomed = Doomed { processes: vec![child], sessions: vec![shell] };
+        assert!(doomed.request(&child, &[], Signal::QUIT).contains(&Signal::HUP));
         assert!(request(&[parent]).is_empty());
         assert_eq!(request(&[]), [Signal::TERM, Signal::CONT]);
         assert_eq!(request(&[child.pid]), [Signal::QUIT, Signal::CONT]);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::ending::{self, Doomed};
-use super::processes::Snapshot;
+use super::processes::{Program, Snapshot};
 use super::sessions::Variables;
 use super::{Container, Process, Registration, Session, sessions};
 use crate::error::{Attempt, Result};
@@ -123,7 +123,7 @@ impl Container {
 fn arriving(sessions: &[Session], inside: &[Process]) -> Vec<Process> {
     let outside = |pid: &u32| inside.iter().all(|process| process.pid != *pid);
     let pids = sessions.iter().map(|session| session.pid).filter(outside);
-    pids.filter_map(Process::of).filter(Process::runs_us).collect()
+    pids.filter_map(Process::of).filter(|process| process.program() == Program::Ours).collect()
 }
 
 /// The processes that come neither from a session nor from one another. PID 1 of an isolated container is ours, and
@@ -131,7 +131,7 @@ fn arriving(sessions: &[Session], inside: &[Process]) -> Vec<Process> {
 fn strays(processes: &[Process], sessions: &[Session]) -> Vec<Process> {
     let is_first = |pid: u32| sessions.iter().any(|session| session.first_process == Some(pid));
     let mut others = processes.to_vec();
-    others.retain(|process| !is_first(process.pid) && !process.runs_us());
+    others.retain(|process| !is_first(process.pid) && process.program() == Program::Another);
     others.sort_by_key(|process| (process.started, process.pid));
     let pids: Vec<u32> =
         sessions.iter().map(|session| session.pid).chain(others.iter().map(|other| other.pid)).collect();

@@ -4,6 +4,7 @@
 //! the mount namespace of one of its sessions. That also finds what a session left running in the background.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,13 +82,15 @@ impl Process {
         false
     }
 
-    /// Whether it runs this program: PID 1 of an isolated container, or a session that is not yet its guest's.
-    pub(super) fn runs_us(&self) -> bool {
-        let program = |pid: &str| {
-            let found = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
-            Some((found.dev(), found.ino()))
-        };
-        program(&self.pid.to_string()).is_some_and(|found| Some(found) == program("self"))
+    /// What it runs.
+    pub(super) fn program(&self) -> Program {
+        let program =
+            |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).map(|found| (found.dev(), found.ino()));
+        match program(&self.pid.to_string()) {
+            Ok(found) if program("self").is_ok_and(|ours| ours == found) => Program::Ours,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Program::Gone,
+            _ => Program::Another,
+        }
     }
 
     /// Sends it a signal; that it has ended is no error.
@@ -131,6 +134,17 @@ pub(super) fn may_be_hidden(pid: u32) -> bool {
     !geteuid().is_root()
         && fs::read(format!("/proc/{pid}/stat")).is_err()
         && pid_of(pid).is_some_and(|pid| test_kill_process(pid) == Err(Errno::PERM))
+}
+
+/// What a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    /// This one: PID 1 of an isolated container, or a session that is not yet its guest's.
+    Ours,
+    /// The guest's, or one that we may not look at.
+    Another,
+    /// Nothing any more: it is about to end.
+    Gone,
 }
 
 /// What is asked of proc_pid_stat(5).
@@ -252,7 +266,7 @@ mod tests {
         let mut child = sleeper();
         let process = Process::of(child.id()).unwrap();
         // Until it has become `sleep` it has our command line, or none.
-        while process.runs_us() || process.command().len() < 2 {
+        while process.program() != Program::Another || process.command().len() < 2 {
             std::thread::yield_now();
         }
         assert_eq!(process.command(), ["sleep", "60"]);
@@ -261,7 +275,7 @@ mod tests {
         let own = std::process::id();
         assert!(process.descends_from(&[own]) && process.descends_from(&[child.id()]));
         assert!(!Process::of(own).unwrap().descends_from(&[child.id()]));
-        assert!(Process::of(own).unwrap().runs_us());
+        assert_eq!(Process::of(own).unwrap().program(), Program::Ours);
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!may_be_hidden(child.id()));

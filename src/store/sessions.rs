@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -75,6 +76,13 @@ pub struct Session {
     pub detached: bool,
     /// PID 1 of the container's PID namespace, by its number outside.
     pub first_process: Option<u32>,
+}
+
+impl Session {
+    /// Whether it is a login shell: no command was given.
+    pub(super) fn is_shell(&self) -> bool {
+        self.kind == SessionKind::Login && matches!(&self.command[..], [_, option] if option == "-l")
+    }
 }
 
 /// A record on disk; removed when dropped. A process that executes the guest leaves it to stand for it.
@@ -246,9 +254,11 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// Ours, as an inode number of nsfs; `None` where the kernel has no such namespaces.
+/// The one whose numbers we use, as an inode number of nsfs; `None` where the kernel has no such namespaces. Asked once: a
+/// child of ours that is born in another one still sees the host's `/proc` when it records itself.
 fn pid_namespace() -> Option<u64> {
-    Some(fs::metadata("/proc/self/ns/pid").ok()?.ino())
+    static ASKED: OnceLock<Option<u64>> = OnceLock::new();
+    *ASKED.get_or_init(|| Some(fs::metadata("/proc/self/ns/pid").ok()?.ino()))
 }
 
 #[cfg(test)]

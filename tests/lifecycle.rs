@@ -1,0 +1,508 @@
+//! The life of containers: ps, kill, unmount, logs; rename, reset; and fifty sessions at once.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, mount_change,
+    unmount,
+};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::{Value, json};
+
+use crate::support::command::Running;
+use crate::support::prelude::*;
+use crate::support::sandbox::Kernel;
+
+/// The modes that differ in who is whose parent.
+const MODES: [&[&str]; 2] = [&[], &["--isolated"]];
+
+fn make(s: &Sandbox, name: &str) {
+    make_of(s, name, &Image::busybox());
+}
+
+fn make_of(s: &Sandbox, name: &str, image: &Image) {
+    let layout = s.path("layout");
+    let _ = fs::remove_dir_all(&layout);
+    image.write_layout(&layout, "latest");
+    s.cd(["install", "-q", "-n", name, "/tmp/layout"]).run().ok();
+}
+
+/// A session in `name` that has run `script` up to where it waits; `mark` tells it from others.
+fn session(s: &Sandbox, mode: &[&str], name: &str, mark: &str, script: &str) -> Running {
+    // Any user's marks.
+    fs::create_dir_all(s.rootfs(name).join("mark")).unwrap();
+    fs::set_permissions(s.rootfs(name).join("mark"), fs::Permissions::from_mode(0o1777)).unwrap();
+    let script = format!("{script}\n: > /mark/in.{mark}; exec sleep 1000");
+    let running = [&["login"], mode, &[name, "--", "/bin/sh", "-c", &script]].concat();
+    let running = s.cd(running).spawn();
+    appears(&in_file(s, name, mark));
+    running
+}
+
+fn in_file(s: &Sandbox, name: &str, mark: &str) -> PathBuf {
+    s.rootfs(name).join(format!("mark/in.{mark}"))
+}
+
+fn appears(path: &std::path::Path) {
+    let there = (0..6000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        path.exists()
+    });
+    assert!(there, "{} did not appear", path.display());
+}
+
+fn ps(s: &Sandbox, options: &[&str]) -> Vec<Value> {
+    let ran = s.cd([&["ps", "--json"], options].concat()).run().ok();
+    serde_json::from_slice(&ran.stdout).expect("an array")
+}
+
+fn runs(pid: &Value) -> bool {
+    let pid = Pid::from_raw(pid.as_i64().expect("a PID") as i32).expect("a PID");
+    test_kill_process(pid).is_ok()
+}
+
+fn records(s: &Sandbox) -> Vec<String> {
+    let names = fs::read_dir(s.data().join("sessions")).into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".session")).collect()
+}
+
+#[test]
+fn ps_shows_sessions_and_what_they_left_behind() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let none = s.cd(["ps"]).run().ok().prints("");
+        assert!(none.err().contains("login"), "{none:?}");
+        s.cd(["ps", "--json"]).run().ok().prints("[]\n");
+        make(s, "c");
+        make(s, "idle");
+        for mode in MODES {
+            let first = session(s, mode, "c", "a", "");
+            let second = session(s, &[mode, &["--user", "user"]].concat(), "c", "b", "test -w / && exit 1");
+            let rows = ps(s, &[]);
+            assert_eq!(rows.len(), 2, "{mode:?}: {rows:#?}");
+            for (row, user) in rows.iter().zip(["root", "user"]) {
+                let isolated = mode == ["--isolated"];
+                let expected = json!({"container": "c", "type": "login", "user": user, "detached": false,
+                    "isolated": isolated});
+                for (key, value) in expected.as_object().unwrap() {
+                    assert_eq!(row[key], *value, "{mode:?}: {row:#}");
+                }
+                assert!(row["uptime"].as_u64().is_some_and(|seconds| seconds < 120), "{row:#}");
+                assert_eq!(row["command"][0], "/bin/sh");
+                assert!(runs(&row["pid"]));
+            }
+            let pids: Vec<String> = rows.iter().map(|row| format!("{}\n", row["pid"])).collect();
+            s.cd(["ps", "-q"]).run().ok().prints(&pids.concat());
+            let all = ps(s, &["--all"]);
+            assert_eq!((all.len(), &all[2]["container"], &all[2]["pid"]), (3, &json!("idle"), &Value::Null));
+            // Anybody may look.
+            if s.kernel == Kernel::Running {
+                assert_eq!(s.cd(["ps", "-q"]).uid(1000).run().ok().out(), pids.concat());
+            }
+            let table = s.cd(["ps"]).run().ok().out();
+            assert!(table.starts_with("PID") && table.contains("login") && table.contains("user"), "{table}");
+            for running in [first, second] {
+                running.signal(Signal::TERM);
+                running.wait();
+            }
+            assert!(s.settles());
+            s.cd(["ps", "-q"]).run().ok().prints("");
+            assert!(records(s).is_empty(), "{:?}", records(s));
+            for mark in ["a", "b"] {
+                fs::remove_file(in_file(s, "c", mark)).ok();
+            }
+        }
+        let script = "sh -c ': > /root/in.bg; exec sleep 1000' > /dev/null 2>&1 < /dev/null &";
+        s.cd(["login", "c", "--", "/bin/sh", "-c", script]).run().ok();
+        appears(&s.rootfs("c").join("root/in.bg"));
+        let rows = ps(s, &[]);
+        assert_eq!(rows.len(), 1, "{rows:#?}");
+        assert_eq!((&rows[0]["container"], &rows[0]["type"]), (&json!("c"), &Value::Null));
+        assert_eq!((&rows[0]["user"], &rows[0]["command"]), (&json!("root"), &json!(["sleep", "1000"])));
+        s.cd(["kill", &rows[0]["pid"].to_string()]).run().ok();
+        assert!(s.processes().is_empty(), "{:?}", s.processes());
+    });
+}
+
+#[test]
+fn kill_ends_a_container_that_does_not_want_to() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, "c");
+        let before = mounts();
+        for mode in MODES {
+            for name in ["kill", "k", "stop", "unmount", "umount", "um"] {
+                // Deaf, stopped, and with a deaf child in a session of its own.
+                let stubborn =
+                    session(s, mode, "c", "a", "trap '' TERM HUP; sleep 1000 & setsid sleep 1000 &");
+                let stopped = session(s, mode, "c", "b", "");
+                let pid = ps(s, &[])[1]["pid"].as_i64().unwrap() as i32;
+                kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+                s.cd([name, "c", "--time=0"]).run().ok();
+                assert_eq!(ps(s, &[]), [] as [Value; 0], "{mode:?}");
+                assert!(records(s).is_empty(), "{name}, {mode:?}: {:?}", records(s));
+                stubborn.wait().status(137);
+                stopped.wait();
+                assert!(s.processes().is_empty(), "{name}, {mode:?}: {:?}", s.processes());
+                assert_eq!(mounts(), before, "{name}, {mode:?}");
+                fs::remove_file(in_file(s, "c", "a")).unwrap();
+                fs::remove_file(in_file(s, "c", "b")).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn kill_asks_first_and_kill_of_a_pid_spares_the_others() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, "c");
+        for mode in MODES {
+            let polite =
+                "trap 'echo bye > /root/bye; exit 5' TERM; : > /root/in.a; while :; do sleep 0.1; done";
+            let asked = s.cd([&["login"], mode, &["c", "--", "/bin/sh", "-c", polite]].concat()).spawn();
+            appears(&s.rootfs("c").join("root/in.a"));
+            let mut other = session(s, mode, "c", "b", "");
+            let pid = ps(s, &[])[0]["pid"].to_string();
+            s.cd(["kill", &pid]).run().ok();
+            asked.wait().code(5);
+            assert!(s.rootfs("c").join("root/bye").exists(), "{mode:?}: it was not asked");
+            assert!(other.is_running());
+            let rows = ps(s, &[]);
+            assert_eq!(rows.len(), 1, "{mode:?}: {rows:#?}");
+            assert!(rows[0]["command"][2].as_str().unwrap().contains("in.b"));
+            s.cd(["kill", &pid]).run().fails(&[&pid, "session"]);
+            s.cd(["kill", "c"]).run().ok();
+            other.wait();
+            for file in ["root/bye", "root/in.a", "mark/in.b"] {
+                fs::remove_file(s.rootfs("c").join(file)).unwrap();
+            }
+        }
+        s.cd(["kill", "c"]).run().fails(&["'c' is not running"]);
+        s.cd(["unmount", "c"]).run().ok();
+        s.cd(["kill", "d"]).run().fails(&["no container 'd'"]);
+        // Never one outside: init is nobody's session.
+        s.cd(["kill", "1"]).run().fails(&["'1'", "session"]);
+        s.cd(["kill", &std::process::id().to_string()]).run().fails(&["session"]);
+        s.cd(["kill", "-1"]).run().code(2);
+        s.cd(["kill", "../c"]).run().code(2);
+        // A name goes before a PID.
+        s.cd(["rename", "c", "1"]).run().ok();
+        s.cd(["kill", "1"]).run().fails(&["'1' is not running"]);
+    });
+}
+
+#[test]
+fn unmount_undoes_what_the_python_tool_left_on_the_host_and_nothing_of_the_hosts_own() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, "c");
+        // A host's /dev with mounts on it, shared with its peers as systemd has it.
+        for dir in ["/tmp/dev", "/tmp/dev/pts", "/tmp/dev/pts/deep"] {
+            fs::create_dir_all(dir).unwrap();
+            mount("host", dir, "tmpfs", MountFlags::empty(), None).unwrap();
+        }
+        fs::write("/tmp/dev/pts/deep/keep", "x").unwrap();
+        mount_change("/tmp/dev", MountPropagationFlags::SHARED | MountPropagationFlags::REC).unwrap();
+        let before = mounts();
+        let root = s.rootfs("c");
+        let host = |points: Vec<String>| points.into_iter().filter(|point| !point.contains("rootfs")).count();
+        let expected = host(mounts());
+        for (source, target) in [("/tmp/canary", "tmp"), ("/tmp/canary", "tmp"), ("/tmp/dev", "dev")] {
+            mount_bind_recursive(source, root.join(target)).unwrap();
+        }
+        mount_bind("/tmp/canary", root.join("dev/pts/deep")).unwrap();
+        let propagated = mounts().iter().filter(|point| *point == "/tmp/dev/pts/deep").count();
+        assert_eq!(propagated, 2, "no peers: nothing is tested");
+        s.cd(["unmount", "c"]).run().ok();
+        assert_eq!(host(mounts()), expected + 1, "something of the host's own is gone");
+        unmount("/tmp/dev/pts/deep", UnmountFlags::empty()).unwrap();
+        assert_eq!(mounts(), before);
+        assert!(std::path::Path::new("/tmp/dev/pts/deep/keep").exists());
+        s.assert_canaries();
+        s.cd(["remove", "c"]).run().ok();
+        unmount("/tmp/dev", UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
+fn records_of_the_dead_are_no_sessions() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s, "c");
+        let running = session(s, &[], "c", "a", "");
+        let name = records(s).remove(0);
+        let path = s.data().join("sessions").join(&name);
+        let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        running.signal(Signal::KILL);
+        running.wait();
+        assert!(path.exists(), "nothing was there to take it away");
+        // As before a reboot, and as of a number that has passed on to another process.
+        let mut rebooted = record.clone();
+        rebooted["boot_id"] = json!("00000000-0000-0000-0000-000000000000");
+        rebooted["pid"] = json!(1);
+        let mut passed_on = record.clone();
+        passed_on["pid"] = json!(std::process::id());
+        for (file, record) in [("c.1.1.session", &rebooted), ("c.2.1.session", &passed_on)] {
+            fs::write(path.with_file_name(file), record.to_string()).unwrap();
+        }
+        fs::write(path.with_file_name("c.3.1.session"), "{").unwrap();
+        s.cd(["kill", &std::process::id().to_string()]).run().fails(&["session"]);
+        s.cd(["ps", "-q"]).run().ok().prints("");
+        assert!(records(s).is_empty(), "{:?}", records(s));
+        s.cd(["kill", "c"]).run().fails(&["not running"]);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&s.cd(["list", "--json"]).run().ok().stdout).unwrap()[0]["status"],
+            "idle"
+        );
+    });
+}
+
+/// What is known of one session in the storm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// On its way in or out.
+    Unknown,
+    In,
+    Out,
+}
+
+#[test]
+fn fifty_sessions_come_and_go_and_twenty_are_killed() {
+    need!(Root, Tool("busybox"));
+    const SESSIONS: usize = 50;
+    const KILLED: usize = 20;
+    sandbox(|s| {
+        let names = ["x", "y", "z"];
+        names.iter().for_each(|name| make(s, name));
+        let before = mounts();
+        for mode in MODES {
+            let seen = Mutex::new([Seen::Unknown; SESSIONS]);
+            let set = |number: usize, state: Seen| seen.lock().unwrap()[number] = state;
+            let one = |number: usize| {
+                let (name, mark) = (names[number % names.len()], number.to_string());
+                let mut running = session(s, mode, name, &mark, "");
+                set(number, Seen::In);
+                std::thread::sleep(Duration::from_millis(20 * (number as u64 % 10)));
+                set(number, Seen::Unknown);
+                if number < KILLED {
+                    running.kill();
+                    // Its guest goes with the container: the process that waited for it is gone.
+                    running.wait();
+                } else {
+                    running.signal(Signal::TERM);
+                    running.wait().status(143);
+                    set(number, Seen::Out);
+                }
+                fs::remove_file(in_file(s, name, &mark)).unwrap();
+            };
+            let watch = |done: &dyn Fn() -> bool| {
+                let mut looks = 0;
+                while !done() || looks == 0 {
+                    let earlier = *seen.lock().unwrap();
+                    let rows = ps(s, &[]);
+                    let later = *seen.lock().unwrap();
+                    looks += 1;
+                    assert!(rows.iter().all(|row| row["type"] == "login"), "{mode:?}: {}", json!(rows));
+                    for number in 0..SESSIONS {
+                        let mark = format!("/mark/in.{number};");
+                        let of_it = |row: &&Value| row["command"][2].as_str().unwrap().contains(&mark);
+                        let count = rows.iter().filter(of_it).count();
+                        let right = match (earlier[number], later[number]) {
+                            (Seen::In, Seen::In) => count == 1,
+                            (Seen::Out, _) => count == 0,
+                            _ => count <= 1,
+                        };
+                        assert!(right, "{mode:?}: session {number} stands {count} times in {}", json!(rows));
+                    }
+                }
+            };
+            std::thread::scope(|scope| {
+                let one = &one;
+                let sessions: Vec<_> = (0..SESSIONS).map(|number| scope.spawn(move || one(number))).collect();
+                watch(&|| sessions.iter().all(|session| session.is_finished()));
+            });
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            s.cd(["ps", "-q"]).run().ok().prints("");
+            assert!(records(s).is_empty(), "{mode:?}: {:?}", records(s));
+            assert_eq!(mounts(), before, "{mode:?}");
+        }
+    });
+}
+
+#[test]
+fn rename_takes_everything_along_and_refuses_what_is_in_use() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, "c");
+        make(s, "other");
+        let data = s.data().to_owned();
+        fs::create_dir_all(data.join("logs")).unwrap();
+        fs::write(data.join("logs/c.log"), "said\n").unwrap();
+        let running = session(s, &[], "c", "a", "");
+        s.cd(["rename", "c", "d"]).run().fails(&["running", "chroot-distro kill c"]);
+        s.cd(["kill", "c"]).run().ok();
+        running.wait();
+        for (old, new, words) in [("c", "other", "exists"), ("c", "c", "exists"), ("absent", "d", "'absent'")]
+        {
+            s.cd(["rename", old, new]).run().fails(&[words]);
+        }
+        for bad in ["../x", "", "a/b", "-x", ".x", "a b"] {
+            s.cd(["rename", "--", "c", bad]).run().code(2);
+        }
+        let manifest = fs::read(data.join("containers/c/manifest.json")).unwrap();
+        let ran = s.cd(["rename", "c", "d-2.x_"]).run().ok().prints("");
+        assert!(ran.err().contains("d-2.x_"));
+        s.cd(["rename", "-q", "d-2.x_", "d"]).run().ok();
+        assert_eq!(s.names(), ["d", "other"]);
+        assert_eq!(fs::read(data.join("containers/d/manifest.json")).unwrap(), manifest);
+        assert!(in_file(s, "d", "a").exists());
+        s.cd(["logs", "d"]).run().ok().prints("said\n");
+        s.cd(["login", "d", "--", "echo", "hi"]).run().ok().prints("hi\n");
+        let left: Vec<_> =
+            fs::read_dir(data.join("locks")).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert!(!left.iter().any(|name| name == "c.lock"), "{left:?}");
+        // Back and forth at once: each is in one place, whoever won.
+        let crossing = [s.cd(["rename", "d", "e"]).spawn(), s.cd(["rename", "other", "d"]).spawn()];
+        crossing.into_iter().for_each(|run| drop(run.wait().code_in(&[0, 1])));
+        assert_eq!(s.names().len(), 2);
+    });
+}
+
+#[test]
+fn commands_keep_off_what_another_holds() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s, "c");
+        let lock = fs::File::create(s.data().join("locks/c.lock")).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        fs::write(s.data().join("locks/c.lock"), "4711 backup\n").unwrap();
+        for args in [&["rename", "c", "d"][..], &["reset", "c"], &["remove", "c"]] {
+            s.cd(args).run().fails(&["backup", "4711"]);
+        }
+        assert_eq!(s.names(), ["c"]);
+        drop(lock);
+        s.cd(["rename", "c", "d"]).run().ok();
+    });
+}
+
+#[test]
+fn reset_makes_a_container_anew_or_leaves_it_alone() {
+    need!(Root, Tool("busybox"), Tool("docker-registry"));
+    on_both_kernels(|s| {
+        let registry = Registry::start();
+        let push = |text: &str| {
+            Image::new(&[
+                (crate::support::image::userland(), Encoding::Gzip),
+                (tar([Entry::file("version", text)]), Encoding::Gzip),
+            ])
+            .push(&registry, "app:1")
+        };
+        push("one");
+        let reference = registry.reference("app:1");
+        s.cd(["install", "-n", "c", &reference]).run().ok();
+        let root = s.rootfs("c");
+        fs::remove_file(root.join("bin/cat")).unwrap();
+        fs::write(root.join("mine"), "x").unwrap();
+        push("two");
+        let running = session(s, &[], "c", "a", "");
+        s.cd(["reset", "c"]).run().ok().prints("");
+        running.wait();
+        assert!(!root.join("mine").exists() && !in_file(s, "c", "a").exists());
+        assert_eq!(fs::read_to_string(root.join("version")).unwrap(), "two");
+        s.cd(["login", "c", "--", "cat", "/version"]).run().ok().prints("two");
+        let list: Value = serde_json::from_slice(&s.cd(["list", "--json"]).run().ok().stdout).unwrap();
+        assert_eq!((&list[0]["image"], list.as_array().unwrap().len()), (&json!(reference), 1));
+
+        // The registry is gone, and what was downloaded too: nothing changes, and nobody is sent home.
+        fs::write(root.join("mine"), "x").unwrap();
+        s.cd(["clear-cache"]).run().ok();
+        let mut running = session(s, &[], "c", "b", "");
+        drop(registry);
+        s.cd(["reset", "c"]).env("CD_DOWNLOAD_MAX_RETRIES", "0").run().fails(&["reset 'c'"]);
+        assert!(root.join("mine").exists() && running.is_running());
+        s.cd(["kill", "c"]).run().ok();
+        running.wait();
+        assert_eq!(fs::read_dir(s.data().join("staging")).unwrap().count(), 0);
+        s.cd(["reset", "absent"]).run().fails(&["absent"]);
+    });
+}
+
+#[test]
+fn reset_of_what_came_from_an_archive() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        // Its name is one that Docker Hub has too, and another image there.
+        Image::busybox().write_layout(&s.path("layout"), "alpine:latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+        fs::remove_dir_all(s.path("layout")).unwrap();
+        let root = s.rootfs("c");
+        fs::write(root.join("mine"), "x").unwrap();
+        s.cd(["reset", "-q", "c"]).run().ok().prints("");
+        assert!(!root.join("mine").exists() && root.join("bin/sh").exists());
+        fs::write(root.join("mine"), "x").unwrap();
+        s.cd(["clear-cache"]).run().ok();
+        s.cd(["reset", "c"]).run().fails(&["archive", "install"]);
+        assert!(root.join("mine").exists());
+        // No image at all.
+        fs::write(s.path("plain.tar"), tar([Entry::dir("bin"), Entry::dir("etc"), Entry::dir("usr")]))
+            .unwrap();
+        s.cd(["install", "/tmp/plain.tar"]).run().ok();
+        s.cd(["reset", "plain"]).run().fails(&["root filesystem", "install"]);
+        assert_eq!(s.names(), ["c", "plain"]);
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_of_reset_leaves_the_old_one_or_the_new_one() {
+    need!(Root);
+    on_both_kernels(|s| {
+        let files = (0..1500).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x"));
+        Image::of(files).write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+        let root = s.rootfs("c");
+        fs::write(root.join("mine"), "x").unwrap();
+        let start = std::time::Instant::now();
+        s.cd(["reset", "c"]).run().ok();
+        let whole = start.elapsed();
+        for moment in 0..12 {
+            fs::write(root.join("mine"), "x").unwrap();
+            let mut run = s.cd(["reset", "c"]).spawn();
+            std::thread::sleep(whole * moment / 10);
+            run.kill();
+            run.wait();
+            assert_eq!(s.names(), ["c"]);
+            let count = |dir: &str| fs::read_dir(root.join(dir)).map_or(0, Iterator::count);
+            assert_eq!((0..50).map(|n| count(&format!("d{n}"))).sum::<usize>(), 1500);
+        }
+        s.cd(["reset", "c"]).run().ok();
+        assert!(!root.join("mine").exists());
+        assert_eq!(fs::read_dir(s.data().join("staging")).unwrap().count(), 0, "litter in staging");
+    });
+}
+
+#[test]
+fn logs_are_printed_as_they_are() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s, "c");
+        s.cd(["logs", "c"]).run().fails(&["no log", "--detach"]);
+        s.cd(["logs", "absent"]).run().fails(&["absent"]);
+        fs::create_dir_all(s.data().join("logs")).unwrap();
+        let text = b"one\n\x1b[31mtwo\x1b[0m\n\xff\0three".to_vec();
+        fs::write(s.data().join("logs/c.log"), &text).unwrap();
+        assert_eq!(s.cd(["logs", "c"]).run().ok().stdout, text);
+        assert_eq!(s.cd(["logs", "-n1", "c"]).run().ok().stdout, b"\xff\0three");
+        assert_eq!(s.cd(["logs", "--tail", "2", "c"]).run().ok().stdout, text[4..]);
+        // Nothing runs: there is nothing to wait for.
+        assert_eq!(s.cd(["logs", "-f", "c"]).run().ok().stdout, text);
+        s.cd(["logs", "-n", "x", "c"]).run().code(2);
+        s.cd(["remove", "c"]).run().ok();
+        assert!(!s.data().join("logs/c.log").exists());
+    });
+}
