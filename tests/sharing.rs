@@ -250,6 +250,31 @@ fn the_desktops_own_variables_win_over_what_is_found_and_the_users_over_all() {
     });
 }
 
+#[test]
+fn who_shares_the_display_may_use_the_gpu() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let m = Machine::linux(s);
+        for (name, group, mode) in [("renderD128", 105, 0o660), ("card0", 44, 0o660), ("card1", 77, 0o600)] {
+            let path = format!("/dev/dri/{name}");
+            m.node(&path, 1, 3);
+            chown(m.path(&path), None, Some(group)).unwrap();
+            fs::set_permissions(m.path(&path), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        m.file("/dev/dri/by-path", "");
+        let ids = "id -G; ls /dev/dri; echo > /dev/dri/renderD128 && echo drawn";
+        for mode in MODES {
+            let options = with(mode, &["--shared-display", "-u", "user"]);
+            let nodes = if mode == ["--isolated"] { "" } else { "by-path\n" };
+            m.login(&options, ids)
+                .run()
+                .ok()
+                .prints(&format!("1001 44 50 105\n{nodes}card0\ncard1\nrenderD128\ndrawn\n"));
+        }
+        m.login(&["-u", "user"], "id -G").run().ok().prints("1001 50\n");
+    });
+}
+
 /// The first 20 bytes of a library for a machine, and a text.
 fn library(machine: u16, text: &str) -> Vec<u8> {
     let class = if matches!(machine, 62 | 183) { 2 } else { 1 };
