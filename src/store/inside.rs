@@ -51,7 +51,7 @@ impl Container {
 
     /// The variables that its live sessions were given; those of later ones win.
     pub fn session_variables(&self) -> Result<Variables> {
-        sessions::variables(&self.layout.sessions(), &self.name, &self.sessions()?)
+        sessions::variables(&self.layout.sessions(), &self.name)
     }
 
     /// The processes inside, with or without a record. Without root, only the caller's own are seen.

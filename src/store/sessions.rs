@@ -142,9 +142,13 @@ pub(super) fn register(
     Ok(registration)
 }
 
-/// The variables that `sessions`, all of them of `container`, were given; each name once, later sessions win.
-pub(super) fn variables(directory: &Path, container: &Name, sessions: &[Session]) -> Result<Variables> {
-    let names = files::names(directory)?;
+/// The variables that the live sessions of `container` were given; each name once, later sessions win.
+pub(super) fn variables(directory: &Path, container: &Name) -> Result<Variables> {
+    let mut names = files::names(directory)?;
+    names.retain(|name| name.strip_suffix(VARIABLES).is_some_and(|name| name.ends_with('.')));
+    if names.is_empty() {
+        return Ok(Variables::new());
+    }
     let of = |session: &Session| {
         let begin = format!("{container}.{}.", session.pid);
         let is = move |name: &&String| {
@@ -154,6 +158,8 @@ pub(super) fn variables(directory: &Path, container: &Name, sessions: &[Session]
         };
         names.iter().find(is).map(|name| directory.join(name))
     };
+    let mut sessions = live(directory)?;
+    sessions.retain(|session| session.container == *container);
     let mut all = Variables::new();
     for path in sessions.iter().filter_map(of) {
         let text = files::read(&path, LIMIT)?.unwrap_or_default();
@@ -318,7 +324,7 @@ mod tests {
         let path = registration.0.with_extension(VARIABLES);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(live(scene.root()).unwrap().len(), 1);
-        assert_eq!(variables(scene.root(), &session.container.clone(), &[session]).unwrap(), given[1..]);
+        assert_eq!(variables(scene.root(), &session.container).unwrap(), given[1..]);
         drop(registration);
         assert!(files::names(scene.root()).unwrap().is_empty());
     }
