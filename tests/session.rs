@@ -478,6 +478,25 @@ fn isolated_and_not_do_not_mix() {
 }
 
 #[test]
+fn a_container_keeps_its_namespaces_whatever_a_later_session_asks_for() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        for (first, second, word) in [("0", "1", "without"), ("1", "0", "with")] {
+            let with = |namespaces, script| login(s, &[], script).env("CD_USE_NS", namespaces);
+            let session = with(first, "readlink /proc/self/ns/pid > /root/stays; exec sleep 1000").spawn();
+            appears(s, "root/stays");
+            let ran = with(second, "readlink /proc/self/ns/pid | busybox cmp - /root/stays").run().ok();
+            ran.says(&["warning", &format!("running {word} namespaces of its own")]);
+            assert_eq!(with(first, "true").run().ok().err(), "");
+            end(session);
+            assert!(s.settles());
+            fs::remove_file(s.rootfs("c").join("root/stays")).unwrap();
+        }
+    });
+}
+
+#[test]
 fn what_cannot_begin_says_why_and_exits_with_125() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {

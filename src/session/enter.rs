@@ -220,9 +220,11 @@ impl<'a> Entry<'a> {
             return Err(Error::new(Kind::Busy, format!("'{name}' is running with {network}"))
                 .hint("leave out '--network' to join it, or leave its other sessions first"));
         }
-        if self.request.namespaces && !live.has_own_pids() {
+        let own = live.has_own_pids();
+        if self.request.mode != Mode::Isolated && self.request.namespaces != own {
+            let with = if own { "with" } else { "without" };
             self.report
-                .warn(&format!("'{name}' is running without namespaces of its own: so is this session"));
+                .warn(&format!("'{name}' is running {with} namespaces of its own: so is this session"));
         }
         self.plan.namespaces.pid = live.has_own_pids();
         Ok(())
