@@ -228,3 +228,47 @@ fn a_phones_guest_has_its_groups_and_its_profile() {
         assert_eq!(fs::metadata(&home).unwrap().uid(), 10_123);
     });
 }
+
+#[test]
+fn what_login_writes_stays_inside() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let etc = s.rootfs("c").join("etc");
+        let to = |name: &str, target: &str| {
+            let path = etc.join(name);
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            symlink(target, path).unwrap();
+        };
+        let run = || {
+            let cd = login(s, &["--shared-home", "-u", "user", "--hostname", "box"], "true");
+            let cd = cd.env("ANDROID_ROOT", "/system").env("TERMUX_VERSION", "1").env("SUDO_UID", "1234");
+            let cd = cd.env("XDG_DATA_HOME", "/tmp/data").env("TERMUX__PREFIX", "/tmp/prefix");
+            // On Termux the store is below the prefix: the same one.
+            cd.env("TERMUX__HOME", "/tmp/me").env("SUDO_HOME", "/tmp/me").run()
+        };
+        fs::create_dir_all(s.path("prefix/var/lib")).unwrap();
+        fs::create_dir(s.path("me")).unwrap();
+        chown(s.path("me"), Some(1234), Some(1234)).unwrap();
+        symlink(s.data(), s.path("prefix/var/lib/chroot-distro")).unwrap();
+        fs::create_dir(s.rootfs("c").join("home/user/d")).unwrap();
+        symlink("/tmp/canary", s.rootfs("c").join("home/user/d/out")).unwrap();
+        let escapes = ["/tmp/canary/secret", "../../../../../../../../tmp/canary/secret"];
+        for target in escapes {
+            for name in ["hosts", "resolv.conf", "group"] {
+                to(name, target);
+            }
+            to("profile.d", "/tmp/canary/dir");
+            run().ok();
+            s.assert_canaries();
+            // The whole of /etc elsewhere.
+            fs::rename(&etc, s.rootfs("c").join("kept")).unwrap();
+            symlink("/tmp/canary", &etc).unwrap();
+            run().code(125);
+            fs::remove_file(&etc).unwrap();
+            fs::rename(s.rootfs("c").join("kept"), &etc).unwrap();
+            s.assert_canaries();
+        }
+        fs::remove_file(s.path("prefix/var/lib/chroot-distro")).unwrap();
+    });
+}

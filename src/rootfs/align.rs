@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::accounts::{User, parse_group, parse_user};
 use super::descent::Descent;
 use super::dir::OPEN_FLAGS;
-use super::{Dir, FileType, Rootfs};
+use super::{Dir, FileType, Follow, Rootfs};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::sys::identity::Identity;
 
@@ -31,8 +31,8 @@ const PLACEHOLDER: &[u8] = b"aid_";
 /// The files come first and /etc/passwd last: one that is interrupted is done again.
 pub fn align(root: &Rootfs, user: &User, uid: u32) -> Result<()> {
     let attempt = || format!("give '{}' the number {uid} in the container", user.name.display());
-    let read = |path| root.read(path, 4 << 20).attempt(attempt);
-    let (passwd, group) = (read(PASSWD)?, read(GROUP).unwrap_or_default());
+    let passwd = contents(root, PASSWD).attempt(attempt)?;
+    let group = contents(root, GROUP).unwrap_or_default();
     if let Some(other) = holder(&passwd, user, uid) {
         return Err(Error::new(
             Kind::Exists,
@@ -48,11 +48,18 @@ pub fn align(root: &Rootfs, user: &User, uid: u32) -> Result<()> {
         root.rewrite(GROUP, |text| Ok(edit(text, |line| renumber_group(line, user, gid))))
             .attempt(attempt)?;
     }
-    // By a link it would stand somewhere else; the edit keeps to plain files.
     let mut first = true;
     let edited = |text: &[u8]| Ok(edit(text, |line| renumber_user(line, user, uid, gid, &mut first)));
     root.rewrite(PASSWD, edited).attempt(attempt)?;
     Ok(())
+}
+
+/// Of a plain file: what a link leads to is not edited, so nothing is begun.
+fn contents(root: &Rootfs, path: &str) -> io::Result<Vec<u8>> {
+    if root.metadata(path, Follow::No)?.file_type != FileType::Regular {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{path}' is not a regular file")));
+    }
+    root.read(path, 4 << 20)
 }
 
 /// Whose number it is, other than the user's and a placeholder's.
@@ -255,6 +262,16 @@ mod tests {
         let passwd = fs::read_to_string(tree.path().join("etc/passwd")).unwrap();
         assert!(passwd.contains("\nme:x:10007:1000:") && !passwd.contains("aid_"), "{passwd}");
         assert_eq!(owner(&tree, "home/me/own"), (10_007, 1000));
+    }
+
+    #[test]
+    fn nothing_is_begun_that_cannot_be_finished() {
+        needs_root!();
+        let tree = guest();
+        fs::rename(tree.path().join("etc/passwd"), tree.path().join("etc/real")).unwrap();
+        symlink("real", tree.path().join("etc/passwd")).unwrap();
+        assert!(give(&tree, 5000).unwrap_err().to_string().contains("'/etc/passwd' is not a regular file"));
+        assert_eq!(owner(&tree, "home/me/own"), (1000, 1000));
     }
 
     #[test]
