@@ -8,6 +8,7 @@
 //! | `faults` | a network and a registry that fail in every way |
 //! | `layer` | what a layer's entries mean, one feature an image |
 //! | `hostile` | archives that mean harm |
+//! | `hostile_session` | containers that mean harm to who enters them |
 //! | `archive` | archives, layouts and addresses in place of a registry |
 //! | `kernel` | old kernels and the sandbox of Android apps |
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
@@ -52,6 +53,7 @@ mod faults;
 mod foreign;
 mod guest;
 mod hostile;
+mod hostile_session;
 mod info;
 mod isolation;
 mod kernel;

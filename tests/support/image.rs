@@ -230,7 +230,7 @@ pub fn userland() -> Vec<u8> {
 }
 
 const APPLETS: &[&str] = &[
-    "sh", "cat", "chmod", "cp", "dd", "echo", "env", "false", "grep", "hostname", "id", "kill", "ls",
-    "mkdir", "mknod", "mount", "ps", "pwd", "readlink", "rm", "sed", "seq", "sleep", "stat", "touch", "tr",
-    "true", "tty", "umount", "wc",
+    "sh", "cat", "chmod", "cp", "dd", "echo", "env", "false", "grep", "hostname", "id", "kill", "ls", "ln",
+    "mkdir", "mkfifo", "mknod", "mount", "ps", "pwd", "readlink", "rm", "sed", "seq", "sleep", "stat",
+    "touch", "tr", "true", "tty", "umount", "wc",
 ];
