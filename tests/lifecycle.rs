@@ -506,3 +506,34 @@ fn logs_are_printed_as_they_are() {
         assert!(!s.data().join("logs/c.log").exists());
     });
 }
+
+#[test]
+fn a_detached_run_is_followed_to_its_end_and_asked_as_its_image_says() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let image = Image::busybox().with("StopSignal", json!("SIGQUIT"));
+        make_of(s, "c", &image.with("Entrypoint", json!(["/bin/sh", "-c"])));
+        for mode in MODES {
+            // A child that ends when it is asked itself would tell: the image's program ends it.
+            let script = "sh -c 'trap \"echo child asked\" TERM QUIT; until test -e /gone; do sleep 0.05; done' & \
+                trap 'echo asked; : > /gone; wait; echo end; exit' QUIT; echo ready; while :; do sleep 0.05; done";
+            s.cd([&["run", "-d"], mode, &["c", "--", script]].concat()).run().ok();
+            let follower = s.cd(["logs", "-f", "c"]).spawn();
+            let tail = s.cd(["logs", "-f", "-n", "0", "c"]).spawn();
+            let rows = ps(s, &[]);
+            assert_eq!(rows.len(), 1, "{mode:?}: {}", json!(rows));
+            assert_eq!((&rows[0]["type"], &rows[0]["detached"]), (&json!("run"), &json!(true)));
+            let table = s.cd(["ps"]).run().ok().out();
+            assert!(table.contains(&format!("{}*", rows[0]["pid"])), "{table}");
+            let log = s.data().join("logs/c.log");
+            while fs::read(&log).unwrap() != b"ready\n" {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            s.cd(["stop", "-t", "60", "c"]).run().ok();
+            follower.wait().ok().prints("ready\nasked\nend\n");
+            assert!(tail.wait().ok().out().ends_with("asked\nend\n"));
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            fs::remove_file(s.rootfs("c").join("gone")).unwrap();
+        }
+    });
+}
