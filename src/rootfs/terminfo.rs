@@ -3,9 +3,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use super::{FileType, Follow, Rootfs};
+use super::{Dir, FileType, Rootfs};
 
 const DATABASES: [&str; 4] = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo"];
 
@@ -14,24 +13,26 @@ const COMMON: [&str; 4] = ["xterm-256color", "xterm", "linux", "vt100"];
 
 /// `term`, or what comes nearest to it of what the guest knows. A guest that knows none of them keeps it.
 pub fn nearest(rootfs: &Rootfs, term: OsString) -> OsString {
-    if knows(rootfs, &term) {
+    let databases: Vec<_> = DATABASES.into_iter().filter_map(|path| rootfs.dir(path).ok()).collect();
+    let knows = |term: &OsStr| databases.iter().any(|database| has(database, term));
+    if databases.is_empty() || knows(&term) {
         return term;
     }
     let base = term.as_bytes().strip_suffix(b"-256color").map(OsStr::from_bytes);
-    let known = base.into_iter().chain(COMMON.iter().map(OsStr::new)).find(|name| knows(rootfs, name));
+    let known = base.into_iter().chain(COMMON.iter().map(OsStr::new)).find(|name| knows(name));
     known.map(OsStr::to_owned).unwrap_or(term)
 }
 
-fn knows(rootfs: &Rootfs, term: &OsStr) -> bool {
-    let Some(&first) = term.as_bytes().first().filter(|_| !term.as_bytes().contains(&b'/')) else {
-        return false;
-    };
+/// A name that is no file's name is none of a terminal's either.
+fn has(database: &Dir, term: &OsStr) -> bool {
+    let Some(&first) = term.as_bytes().first() else { return false };
     let letter = OsStr::from_bytes(&[first]).to_owned();
-    DATABASES.iter().any(|database| {
-        [&letter, &OsString::from(format!("{first:x}"))].into_iter().any(|directory| {
-            let path = Path::new(database).join(directory).join(term);
-            rootfs.metadata(path, Follow::Yes).is_ok_and(|found| found.file_type == FileType::Regular)
-        })
+    [letter, OsString::from(format!("{first:x}"))].iter().any(|directory| {
+        // An entry that is a link leads to another of the same terminal.
+        database
+            .dir(directory)
+            .and_then(|directory| directory.metadata(term))
+            .is_ok_and(|found| matches!(found.file_type, FileType::Regular | FileType::Symlink))
     })
 }
 
