@@ -123,35 +123,40 @@ fn the_terminal_is_given_back_on_every_way_out() {
 }
 
 #[test]
-fn a_stopped_login_gives_the_terminal_back_and_takes_it_again() {
+fn a_login_in_the_background_waits_for_the_terminal_and_a_stopped_one_gives_it_back() {
     need!(Root, Tool("busybox"));
     in_every_mode(|s, mode| {
-        let mut t = login(s, mode, "echo ready; read word; echo got $word");
-        t.expect("ready");
-        t.until("raw", Terminal::is_raw);
-        t.signal(Signal::TSTP);
-        t.until("given back", |t| !t.is_raw());
-        t.assert_restored();
-        t.resize(30, 90);
-        t.signal(Signal::CONT);
-        t.until("raw again", Terminal::is_raw);
-        t.types("it\r");
-        t.expect("got it");
-        assert_eq!(t.ends(), 0, "{mode:?}");
-    });
-}
-
-#[test]
-fn a_login_in_the_background_waits_for_the_terminal() {
-    need!(Root, Tool("busybox"));
-    in_every_mode(|s, mode| {
-        let script = ["c", "--", "/bin/sh", "-c", "read word; echo got $word"];
+        let script = ["c", "--", "/bin/sh", "-c", "read word; echo got $word; read word; busybox stty size"];
         let mut t = s.in_background([&["login"], mode, &script].concat());
         t.expect("<stopped>");
         t.until("raw", Terminal::is_raw);
         t.types("it\r");
         t.expect("got it");
+        t.signal(Signal::TSTP);
+        t.expect("<stopped>");
+        t.assert_restored();
+        t.resize(30, 90);
+        t.types("\n");
+        t.until("raw again", Terminal::is_raw);
+        t.types("\r");
+        t.expect("30 90");
         assert_eq!(t.ends(), 0, "{mode:?}");
+    });
+}
+
+#[test]
+fn where_nobody_could_let_it_go_on_a_login_does_not_stop() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        // The shell that leads is no job of another: the kernel lets no terminal's signal stop what is in its group.
+        let mut t = login(s, &[], "echo ready; read word; echo got $word");
+        t.expect("ready");
+        t.until("raw", Terminal::is_raw);
+        t.signal(Signal::TSTP);
+        t.types("it\r");
+        t.expect("got it");
+        assert_eq!(t.ends(), 0);
     });
 }
 

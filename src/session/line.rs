@@ -13,6 +13,7 @@ use rustix::stdio::{stdin, stdout};
 use rustix::termios::{SpecialCodeIndex, tcgetattr, tcsetwinsize};
 
 use super::outer::{Outer, size};
+use super::relay::PASSED_ON;
 use crate::error::{Attempt, Result};
 use crate::sys::signal::{Signals, undergo};
 
@@ -156,9 +157,13 @@ impl Line {
                 continue;
             }
             let mut fds = [PollFd::new(signals, PollFlags::IN), PollFd::new(&self.screen, PollFlags::OUT)];
-            let waited = poll(&mut fds, None);
-            if waited.is_err() || signals.next().is_ok_and(|signal| signal.is_some()) {
+            if poll(&mut fds, None).is_err_and(|error| error != Errno::INTR) {
                 return;
+            }
+            while let Ok(Some(received)) = signals.next() {
+                if PASSED_ON.iter().any(|signal| signal.as_raw() == received.signal) {
+                    return;
+                }
             }
         }
     }

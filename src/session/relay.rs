@@ -11,7 +11,7 @@ use crate::sys::process::{Disposition, on_signal};
 use crate::sys::signal::{Mask, Received, Signals, block, restore, undergo};
 
 /// What others ask of a process.
-const PASSED_ON: [Signal; 6] =
+pub const PASSED_ON: [Signal; 6] =
     [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
 
 /// What becomes of a terminal, and of its use by jobs.
@@ -79,6 +79,10 @@ fn act(received: Received, child: Pid, line: &mut Option<Line>) {
                 line.suspend();
             }
             let _ = undergo(Signal::TSTP);
+            // It may be ignored, and is where nobody could let this process go on.
+            if let Some(line) = line {
+                line.resume();
+            }
         }
         _ if received.by_process || line.is_some() => {
             let asked = PASSED_ON.into_iter().find(|signal| is(*signal));

@@ -22,10 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A shell leads the session, as on any terminal; it runs the program, says how that ended, and waits.
 const LEADER: &str = r#"sh -c 'echo "<pid=$$>"; exec "$@"' sh "$@"; echo "<exit=$?>"; read end"#;
 
-/// The same, but the program begins as a job in the background, and is brought to the foreground once it has stopped.
+/// The same, but the program is a job, begins in the background, and is brought to the foreground once it has stopped;
+/// also later, then after a line of input.
 const BACKGROUND: &str = r#"set -m; sh -c 'echo "<pid=$$>"; exec "$@"' sh "$@" &
-    until grep -q 'State:.T' /proc/$!/status; do sleep 0.05; done
-    echo "<stopped>"; fg >/dev/null; echo "<exit=$?>"; read end"#;
+    stopped() { grep -q 'State:.T' /proc/$!/status 2>/dev/null; }
+    until stopped; do sleep 0.05; done
+    echo "<stopped>"; fg >/dev/null; code=$?
+    while stopped; do echo "<stopped>"; read go; fg >/dev/null; code=$?; done
+    echo "<exit=$code>"; read end"#;
 
 /// A terminal on which the program runs.
 pub struct Terminal {
