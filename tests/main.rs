@@ -21,6 +21,7 @@
 //! | `foreign` | guests for another CPU |
 //! | `terminal` | sessions on a terminal: keys, sizes, hang-ups, settings that are given back, nothing lost |
 //! | `run` | what an image says is to run; sessions in the background |
+//! | `regression` | what tools of this kind did to their users, named by what broke |
 //! | `lifecycle` | ps, kill, unmount, logs, rename, reset; fifty sessions at once |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
@@ -63,6 +64,7 @@ mod lifecycle;
 mod package;
 mod ranks;
 mod registry;
+mod regression;
 mod run;
 mod search;
 mod session;
