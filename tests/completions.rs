@@ -113,15 +113,16 @@ fn in_fish() {
     });
 }
 
-/// An interactive zsh on a terminal of its own types each line and a tabulator; what the line is then.
-const ZPTY: &str = r#"
+/// An interactive shell on a terminal of its own, `$1` with the preparations `$2`: types each line and a tabulator, and
+/// prints what the line is then. (The preparations bind Ctrl-X s to printing it between << and >>, and clearing it; the
+/// quotes keep what is typed from looking like that.)
+const TERMINAL: &str = r#"
 zmodload zsh/zpty
-zpty z zsh -f -i
-tell() { zpty -w z "$1"; }
-tell 'PROMPT=; unsetopt list_ambiguous list_beep; fpath=(/tmp/home $fpath)'
-tell 'autoload -U compinit; compinit -u -D; shown() { print -r -- "<""<$BUFFER>"">"; BUFFER= }'
-tell 'zle -N shown; bindkey "^Xs" shown; print -r -- "<""<ready>"">"'
+zpty z "$1"
+zpty -w z "$2"
+zpty -w z 'echo "<""<ready>"">"'
 zpty -r -m z out '*<<ready>>*'
+shift 2
 for line; do
     zpty -w -n z "$line"$'\t\x18s'
     zpty -r -m z out '*<<*>>*'
@@ -131,31 +132,57 @@ done
 zpty -d z
 "#;
 
+/// What each line becomes by a tabulator: 'log' begins two commands.
+const TYPED: [(&str, &str); 11] = [
+    ("chroot-distro log", "chroot-distro log"),
+    ("chroot-distro --no-elevate logi", "chroot-distro --no-elevate login "),
+    ("chroot-distro login b", "chroot-distro login box "),
+    ("cd-login b", "cd-login box "),
+    ("chroot-distro login box --shared-t", "chroot-distro login box --shared-tmp "),
+    ("chroot-distro login box -u ru", "chroot-distro login box -u ruth "),
+    ("chroot-distro install --architecture=aar", "chroot-distro install --architecture=aarch64 "),
+    ("chroot-distro login --bind=files/p", "chroot-distro login --bind=files/plain "),
+    ("chroot-distro install ./files/p", "chroot-distro install ./files/plain "),
+    ("chroot-distro --install files/", "chroot-distro --install files/sub/"),
+    ("chroot-distro login box -- lo", "chroot-distro login box -- lo"),
+];
+
+fn typed(s: &Sandbox, command: &str, preparations: &str) {
+    let lines = TYPED.iter().map(|(line, _)| *line);
+    let words = ["-f", "-c", TERMINAL, "zsh", command, preparations];
+    let ran = shell(s, "zsh").args(words.into_iter().chain(lines)).run().ok();
+    let lines: Vec<String> = ran.out().lines().map(|line| line.trim_end_matches('\r').to_owned()).collect();
+    assert_eq!(lines, TYPED.map(|(_, line)| line), "{ran:?}");
+}
+
 #[test]
-fn in_zsh() {
+fn typed_in_bash() {
+    need!(Root, Tool("zsh"), Tool("bash"));
+    sandbox(|s| {
+        furnish(s);
+        typed(
+            s,
+            "bash --norc --noprofile -i",
+            r#"PS1=; bind "set bell-style none"; source <(chroot-distro completions bash)
+            shown() { echo "<""<$READLINE_LINE>"">"; READLINE_LINE=; }; bind -x '"\C-xs": shown'"#,
+        );
+    });
+}
+
+#[test]
+fn typed_in_zsh() {
     need!(Root, Tool("zsh"));
     sandbox(|s| {
         furnish(s);
         let script = s.cd(["completions", "zsh"]).run().ok().out();
         fs::write(s.path("home/_chroot-distro"), script).unwrap();
-        let expected = [
-            ("chroot-distro logi", "chroot-distro login "),
-            ("chroot-distro --no-elevate logi", "chroot-distro --no-elevate login "),
-            ("chroot-distro login b", "chroot-distro login box "),
-            ("cd-login b", "cd-login box "),
-            ("chroot-distro login box --shared-t", "chroot-distro login box --shared-tmp "),
-            ("chroot-distro login box -u ru", "chroot-distro login box -u ruth "),
-            ("chroot-distro install --architecture=aar", "chroot-distro install --architecture=aarch64 "),
-            ("chroot-distro login --bind=files/p", "chroot-distro login --bind=files/plain "),
-            ("chroot-distro install ./files/p", "chroot-distro install ./files/plain "),
-            ("chroot-distro --install files/", "chroot-distro --install files/sub/"),
-            ("chroot-distro login box -- lo", "chroot-distro login box -- lo"),
-        ];
-        let typed: Vec<&str> = expected.iter().map(|(line, _)| *line).collect();
-        let ran = shell(s, "zsh").args(["-f", "-c", ZPTY, "zsh"]).args(typed).run().ok();
-        let lines: Vec<String> =
-            ran.out().lines().map(|line| line.trim_end_matches('\r').to_owned()).collect();
-        assert_eq!(lines, expected.map(|(_, line)| line), "{ran:?}");
+        typed(
+            s,
+            "zsh -f -i",
+            r#"PROMPT=; unsetopt list_ambiguous list_beep; fpath=(/tmp/home $fpath); autoload -U compinit
+            compinit -u -D; shown() { print -r -- "<""<$BUFFER>"">"; BUFFER= }
+            zle -N shown; bindkey "^Xs" shown"#,
+        );
     });
 }
 
