@@ -82,6 +82,9 @@ fn our_own_failures_are_125_or_1_and_say_so() {
         login(s, &["--isolated", "--minimal"], "true").run().code(2);
         login(s, &["--no-such-option"], "true").run().code(2);
         s.cd(["login"]).run().code(2);
+        for name in ["", "two words", "a/b", &"a".repeat(65)] {
+            s.cd(["login", "--hostname", name, "c", "--", "/bin/true"]).run().code(2).says(&["host name"]);
+        }
     });
 }
 

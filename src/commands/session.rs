@@ -192,7 +192,7 @@ impl Options<'_> {
             work_dir: self.work_dir.map(os_string).or(from_host("CD_WORKDIR")).map(Into::into),
             env,
             binds: self.bind.iter().map(|bind| Bind::parse(&os_string(bind))).collect::<Result<_>>()?,
-            hostname: self.hostname.map(os_string),
+            hostname: self.hostname.map(hostname).transpose()?,
             ..Request::default()
         })
     }
@@ -208,6 +208,17 @@ pub(super) fn start(app: &App, container: &str, request: &Request, host: &Host, 
         session::enter(&container, request, host, &app.ui)
     });
     entered.map_err(|error| if error.kind() == Kind::Usage { error } else { error.exits(OUR_FAILURE) })
+}
+
+/// What RFC 1123 lets a host be called, and `_`; the kernel takes 64 bytes (uname(2)).
+fn hostname(name: &str) -> Result<OsString> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+        let shown = os_string(name);
+        return Err(Error::usage(format!("--hostname '{}' is no host name", shown.display()))
+            .hint("it is 1 to 64 letters, digits, '-', '.' and '_'"));
+    }
+    Ok(name.into())
 }
 
 /// `NAME=VALUE`, the value being anything.

@@ -102,7 +102,10 @@ fn go_to_working_dir(plan: &Plan, report: &dyn Report) -> Result<()> {
     match chdir(directory) {
         Ok(()) => Ok(()),
         Err(error) if plan.working_dir_required => {
-            Err(error).attempt(|| format!("change to '{}' in the container", directory.display()))
+            let attempt = || format!("change to '{}' in the container", directory.display());
+            Err(error)
+                .attempt(attempt)
+                .map_err(|error| error.hint("name a directory that is there and that the user may enter"))
         }
         Err(error) => {
             report.detail(&format!("cannot change to '{}': {error}", directory.display()));
