@@ -207,6 +207,25 @@ fn no_byte_is_lost_either_way() {
 }
 
 #[test]
+fn a_flood_is_interrupted_and_silence_is_not_the_end() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(|s, mode| {
+        let mut t = login(s, mode, "exec busybox yes");
+        t.expect("y\r\ny");
+        t.types("\x03");
+        assert_eq!(t.ends(), 130, "{mode:?}");
+        // Nobody inside has the terminal open for a while.
+        let script =
+            "exec <&- >&- 2>&-; sleep 0.3; echo back > /dev/tty; read word < /dev/tty; echo $word > /dev/tty";
+        let mut t = login(s, mode, script);
+        t.expect("back");
+        t.types("typed\r");
+        t.expect("typed\r\ntyped");
+        assert_eq!(t.ends(), 0, "{mode:?}");
+    });
+}
+
+#[test]
 fn a_background_process_does_not_hold_the_login_up() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
