@@ -22,7 +22,8 @@ use crate::sys::namespace::{Namespaces, unshare};
 /// also the working directory then. Returns it as that namespace has it.
 ///
 /// The `nosuid`, `nodev` and `noexec` of the filesystem it stands on are lifted, so that the guest's `sudo` works:
-/// those flags are per mount, and the host's mount keeps them. Those of `keep` are set instead. The second value is which of the namespaces the kernel refuses.
+/// those flags are per mount, and the host's mount keeps them. Those of `keep` are set instead. The second value is
+/// which of the namespaces the kernel refuses.
 pub fn unshare_root(
     rootfs: &Rootfs,
     namespaces: Namespaces,
