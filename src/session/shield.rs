@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, StatVfsMountFlags, stat, statvfs};
+use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, open};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, OpenTreeFlags, mount_bind, mount_change, mount_remount, open_tree,
@@ -34,8 +34,9 @@ const SELF: &str = "/proc/self/exe";
 /// single-threaded, and before anything is done that cannot be done twice.
 pub fn shield() -> Result<()> {
     let attempt = || "protect this program's own file from the guest";
-    if !is_read_only(SELF.as_ref()).attempt(attempt)? {
-        match again()? {}
+    let own = file(SELF.as_ref()).attempt(attempt)?;
+    if !is_read_only(&own).attempt(attempt)? {
+        match again(&own)? {}
     }
     // Executed by a descriptor's number, it is named after that.
     let _ = set_name(c"chroot-distro");
@@ -43,16 +44,17 @@ pub fn shield() -> Result<()> {
 }
 
 /// Executes this program from a read-only mount of its file.
-fn again() -> Result<Infallible> {
+fn again(own: &OwnedFd) -> Result<Infallible> {
     let attempt = || "run this program from a read-only mount of itself";
-    let own = stat(SELF).attempt(attempt)?;
     let tree = TREE.or(|| detached().map(Some), || Ok(None)).attempt(attempt)?;
     let path = match &tree {
         Some(tree) => through(tree).into(),
         None => in_a_namespace().attempt(attempt)?,
     };
     // Else it would go on for ever.
-    if !same_file(&own, &stat(&path).attempt(attempt)?) || !is_read_only(&path).attempt(attempt)? {
+    let found = file(&path).attempt(attempt)?;
+    let same = same_file(&fstat(own).attempt(attempt)?, &fstat(&found).attempt(attempt)?);
+    if !same || !is_read_only(&found).attempt(attempt)? {
         return Err(
             Error::new(Kind::Busy, "this program's own file was replaced meanwhile").hint("start it again")
         );
@@ -64,8 +66,13 @@ fn again() -> Result<Infallible> {
     Err(execve(&string(path.as_os_str()), &words, &environment)).attempt(attempt)
 }
 
-fn is_read_only(path: &Path) -> rustix::io::Result<bool> {
-    Ok(statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+/// Opened, for under QEMU the name alone tells of QEMU.
+fn file(path: &Path) -> rustix::io::Result<OwnedFd> {
+    open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn is_read_only(file: &OwnedFd) -> rustix::io::Result<bool> {
+    Ok(fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// A mount that is in no tree; since Linux 5.12.

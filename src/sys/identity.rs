@@ -43,7 +43,8 @@ pub fn is_mount_root(fd: BorrowedFd<'_>) -> Result<bool> {
 
 fn by_statx(fd: BorrowedFd<'_>) -> Result<Identity> {
     let found = rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::INO | StatxFlags::MNT_ID)?;
-    if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
+    // QEMU passes the mask on, and not the number.
+    if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 || found.stx_mnt_id == 0 {
         return Err(Errno::NOSYS);
     }
     Ok(Identity {

@@ -23,6 +23,7 @@ pub fn run(bench: &Bench, tell: &mut dyn FnMut(&str, &str, Outcome)) {
     tell("install", "built-in image", installed);
     if usable {
         default_mode(bench, tell);
+        tell("run", "image's command", call(bench, &["run", NAME], 0));
         tell("run", "another command", call(bench, &["run", NAME, "--", PROBE, "--exit", "7"], 7));
         isolated(bench, tell);
         minimal(bench, tell);
