@@ -8,6 +8,19 @@
 //! process of ours is left whose death could leave something behind. Two things need a process that stays outside and
 //! waits ([`relay`]): a PID namespace, which cannot be entered but by a child (and which PID 1, [`holder`], keeps), and
 //! a [`terminal`] of the guest's own, whose bytes are passed on.
+//!
+//! | room | what is done there |
+//! |---|---|
+//! | `bind`, `facts` | what was asked for and what is there: reading |
+//! | `plan`, `steps`, `environment`, `entry`, `print` | deciding: pure |
+//! | `enter` | the one route through all of these: locks, records, the first session and the later ones |
+//! | `root`, `apply`, `room` | the mounts, in namespaces of the container's own |
+//! | `live`, `holder` | joining a container that runs, and what keeps an isolated one running |
+//! | `confine`, `denylist`, `shield` | what an isolated guest cannot do |
+//! | `terminal`, `outer`, `line`, `channel`, `streams` | the guest's terminal and the one outside |
+//! | `relay`, `detach` | who waits for a session, and how nobody does |
+//! | `program` | becoming the guest's program |
+//! | `alignment`, `profile`, `guest_file`, `ldconfig`, `emulator` | what a login sees to in the guest |
 
 mod alignment;
 pub mod apply;

@@ -38,8 +38,8 @@ impl Container {
         Ok(live)
     }
 
-    /// Records a session of this container, with the variables that it was given, and forgets the remembered size. The record goes when it is dropped;
-    /// a process that executes the guest leaves it to stand for it.
+    /// Records a session of this container, with the variables that it was given, and forgets the remembered size. The
+    /// record goes when it is dropped; a process that executes the guest leaves it to stand for it.
     pub fn register_session(
         &self,
         session: &Session,
