@@ -38,7 +38,7 @@ impl Run for Unmount {
         let container = app.store.container(&Name::parse(&self.container)?)?;
         container.end(grace(self.time))?;
         container.unmount()?;
-        app.ui.info(&format!("Nothing is running or mounted in '{}'", container.name()));
+        app.ui.info(&format!("Nothing runs in '{}' now, and nothing is mounted there", container.name()));
         Ok(0)
     }
 }
