@@ -1,5 +1,5 @@
 //! `--isolated` as a boundary: a guest that tries every known way out, and one that only wants to work. The probe is
-//! this test program itself, copied into the guest, where it runs the tests marked `#[ignore]`.
+//! this test program itself, copied into the guest, where the test that sent it does its other half (see [`INSIDE`]).
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -17,10 +17,17 @@ fn make(s: &Sandbox) {
     fs::set_permissions(probe, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// `login --isolated`, options, and the named test of this file as the guest's program.
+/// A variable that only the probe has.
+const INSIDE: &str = "CD_TEST_INSIDE";
+
+fn inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// `login`, options, and the named test of this file as the guest's program.
 fn probe<'a>(s: &Sandbox, options: &[&'a str], test: &'a str) -> Cd {
-    let words = ["login", "--isolated"].iter().chain(options);
-    s.cd(words.chain(&["c", "--", "/bin/probe", "--ignored", "--exact", test, "--nocapture"]))
+    let words = ["login", "-e", "CD_TEST_INSIDE=1"].iter().chain(options);
+    s.cd(words.chain(&["c", "--", "/bin/probe", "--exact", test, "--nocapture"]))
 }
 
 fn login<'a>(s: &Sandbox, options: &[&'a str], script: &'a str) -> Cd {
@@ -29,6 +36,9 @@ fn login<'a>(s: &Sandbox, options: &[&'a str], script: &'a str) -> Cd {
 
 #[test]
 fn there_is_no_way_out() {
+    if inside() {
+        return every_way_out_is_closed();
+    }
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
         make(s);
@@ -43,7 +53,7 @@ fn there_is_no_way_out() {
             disk,
         )
         .unwrap();
-        let ran = probe(s, &[], "isolation::inside_every_way_out_is_closed").with_the_root_open(9).run();
+        let ran = probe(s, &["--isolated"], "isolation::there_is_no_way_out").with_the_root_open(9).run();
         assert!(ran.code == Some(0) && ran.out().contains("1 passed"), "{ran:?}");
         s.assert_canaries();
     });
@@ -59,9 +69,7 @@ fn disk() -> (u32, u32) {
     list.lines().find_map(numbers).unwrap_or((7, 0))
 }
 
-#[test]
-#[ignore = "runs inside a guest"]
-fn inside_every_way_out_is_closed() {
+fn every_way_out_is_closed() {
     // Nothing of the host's is there to be taken.
     let mounts: Vec<String> = crate::support::sandbox::mounts();
     let known = ["/", "/proc", "/sys", "/dev"];
@@ -292,6 +300,9 @@ fn what_docker_gives_a_guest_is_given_and_more_when_asked_for() {
 
 #[test]
 fn a_guest_without_a_network_reaches_nobody() {
+    if inside() {
+        return is_the_host_reached();
+    }
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
         make(s);
@@ -301,11 +312,9 @@ fn a_guest_without_a_network_reaches_nobody() {
         let _abstract = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap().port().to_string();
-        let test = "isolation::inside_is_the_host_reached";
+        let test = "isolation::a_guest_without_a_network_reaches_nobody";
         let reached = |mode: &[&str], network: &str| {
-            let words = ["login", "--network", network].into_iter().chain(mode.iter().copied());
-            let ran = s
-                .cd(words.chain(["c", "--", "/bin/probe", "--ignored", "--exact", test, "--nocapture"]))
+            let ran = probe(s, &[mode, &["--network", network]].concat(), test)
                 .env("CD_ENV", format!("SOCKET={name}\nPORT={port}"))
                 .run();
             assert!(ran.out().contains("1 passed"), "{ran:?}");
@@ -336,9 +345,7 @@ fn a_guest_without_a_network_reaches_nobody() {
     });
 }
 
-#[test]
-#[ignore = "runs inside a guest"]
-fn inside_is_the_host_reached() {
+fn is_the_host_reached() {
     use std::os::linux::net::SocketAddrExt;
     let name = std::env::var("SOCKET").unwrap();
     let address = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
