@@ -189,6 +189,23 @@ fn binds_are_where_they_were_asked_for_and_as_writable() {
             .prints("host\n");
         login(s, &["--minimal", "-b", "/tmp/shared"], "cat /tmp/shared/f").run().ok().prints("host\n");
         login(s, &["-b", "/tmp/shared:relative"], "true").run().code_in(&[1, 2, 125]);
+        // The host's root itself, and what is named by way of elsewhere.
+        let flags = "grep ' /mnt ' /proc/self/mounts | cut -d ' ' -f 4 | cut -c 1-2; test -e /mnt/etc/passwd";
+        login(s, &["-b", "/:/mnt:ro"], flags).run().ok().prints("ro\n");
+        for mode in MODES {
+            let run = |options: &[&'static str], script: &'static str| {
+                login(s, &[mode, options].concat(), script).run()
+            };
+            run(&["-b", "/tmp/shared:/dev/../etc/x"], "cat /etc/x/f").ok().prints("host\n");
+            for cover in ["/tmp/shared:/", "/tmp/shared:/dev/..", "/"] {
+                let refused = login(s, &[mode, &["-b", cover]].concat(), "true").run();
+                refused.code(2).says(&["the container's root", "/mnt"]);
+            }
+            // A device, and what another bind brought there.
+            let twice =
+                ["-b", "/dev/zero:/dev/null", "-b", "/tmp/shared/f:/mnt/f", "-b", "/tmp/shared/g:/mnt/f"];
+            run(&twice, "head -c 1 /dev/null | wc -c; cat /mnt/f").ok().prints("1\nguest\n");
+        }
         // A destination that is a link out stays inside.
         std::os::unix::fs::symlink("/tmp/canary", s.rootfs("c").join("out")).unwrap();
         login(s, &["-b", "/tmp/shared:/out/x"], "true").run();
@@ -441,6 +458,23 @@ fn what_a_session_asks_for_on_top_is_added_to_the_running_container() {
             end(first);
             assert!(s.settles());
         }
+    });
+}
+
+/// What is to be read-only is so before anybody inside can see it.
+#[test]
+fn what_is_added_read_only_never_is_writable() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        fs::create_dir(s.path("one")).unwrap();
+        fs::write(s.path("one/f"), "one\n").unwrap();
+        let first = stay(s, &["--isolated"]);
+        let add = |script: &'static str| login(s, &["--isolated", "-b", "/tmp/one:/mnt/one:ro"], script);
+        add("true").refusing(&[libc::SYS_mount], libc::EPERM).run().code(125);
+        login(s, &["--isolated"], "test ! -e /mnt/one/f").run().ok();
+        add("cat /mnt/one/f; touch /mnt/one/g").run().code(1).prints("one\n");
+        end(first);
     });
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, stat, statat, statfs};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_bind_recursive, mount_move,
-    mount_remount, move_mount, open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
+    mount_bind_recursive, mount_change, mount_move, mount_remount, move_mount, open_tree, unmount,
 };
 
 use super::bind::Restrict;
@@ -22,6 +22,7 @@ use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::sys::identity::is_mount_root;
+use crate::sys::namespace::{Namespaces, unshare};
 
 /// Makes the missing mount points, while nothing of the host stands below the root: so nothing can be made on the
 /// host. Below another target nothing is made: that filesystem has the mount point or refuses.
@@ -115,7 +116,12 @@ impl<'a> View<'a> {
             }
             Step::File { path } => {
                 let (root, below) = self.place(path);
-                made(path, make_file(root, below))
+                // A device of ours, or what another bind brought: this one covers it.
+                let there = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+                made(
+                    path,
+                    make_file(root, below).or_else(|error| if there(&error) { Ok(()) } else { Err(error) }),
+                )
             }
             Step::Symlink { path, to } => {
                 let (root, below) = self.place(path);
@@ -280,12 +286,20 @@ impl Source {
             return mount_bind_recursive(through(&self.fd), through(&point))
                 .attempt(|| attempt("MS_BIND|MS_REC"));
         }
-        // The flags are of one mount: what is mounted below the source would come in without them. The mount gets
-        // them on the host's side, in this namespace alone, where no guest can put another in its place.
-        let attempt = || attempt("MS_BIND, MS_REMOUNT, MS_MOVE");
+        mount_move(through(&self.restricted(restrict)?), through(&point)).attempt(|| attempt("MS_MOVE"))
+    }
+
+    /// A mount of it with these flags, on the source itself, in this namespace alone: there no guest can put another in
+    /// its place, or use it before it has them. The flags are of one mount: what is mounted below the source would come
+    /// in without them, and does not.
+    fn restricted(&self, restrict: Restrict) -> Result<OwnedFd> {
+        let attempt = || format!("restrict a mount of '{}' (MS_BIND, MS_REMOUNT)", self.path.display());
         mount_bind(through(&self.fd), through(&self.fd)).attempt(attempt)?;
-        let mounted = Source::open(&self.path)?.fd;
-        if !same_file(&fstat(&mounted).attempt(attempt)?, &fstat(&self.fd).attempt(attempt)?) {
+        let found = fstat(&self.fd).attempt(attempt)?;
+        // A path that begins at the root does not see what covers that; one that comes back to it does.
+        let is_root = same_file(&found, &stat("/").attempt(attempt)?);
+        let mounted = Source::open(if is_root { Path::new("/..") } else { &self.path })?.fd;
+        if !same_file(&fstat(&mounted).attempt(attempt)?, &found) {
             return Err(Error::new(
                 ErrorKind::Busy,
                 format!("'{}' was replaced meanwhile", self.path.display()),
@@ -293,7 +307,7 @@ impl Source {
         }
         let flags = mount_flags(through(&mounted)).attempt(attempt)? | restriction(restrict);
         mount_remount(through(&mounted), flags | MountFlags::BIND, c"").attempt(attempt)?;
-        mount_move(through(&mounted), through(&point)).attempt(attempt)
+        Ok(mounted)
     }
 }
 
@@ -334,25 +348,45 @@ pub struct Detached<'a> {
 /// Copies the sources of `binds` while the host's tree is still in view: inside, no path leads there. The kernel
 /// can since Linux 5.2. Those that `running`, the container's root over there, has already need no copy.
 pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a>>> {
-    let mut detached = Vec::new();
+    const COPY: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);
+    let (mut detached, mut private) = (Vec::new(), false);
     for step in binds {
         let Step::Bind { source, target, restrict, .. } = step else { continue };
         if *restrict == Restrict::NONE && is_there(running, source, target) {
             continue;
         }
-        let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        flags.set(OpenTreeFlags::AT_RECURSIVE, *restrict == Restrict::NONE);
-        let tree = match open_tree(CWD, source, flags) {
+        let attempt = || format!("bind '{}'", source.display());
+        let copied = match *restrict {
+            Restrict::NONE => open_tree(CWD, source, COPY | OpenTreeFlags::AT_RECURSIVE),
+            restrict => {
+                if !private {
+                    leave_the_hosts_tree().attempt(attempt)?;
+                    private = true;
+                }
+                // A guest that runs already would use the mount before it is remounted.
+                let mounted = Source::open(source)?.restricted(restrict)?;
+                let copied = open_tree(&mounted, c"", COPY | OpenTreeFlags::AT_EMPTY_PATH);
+                unmount(through(&mounted), UnmountFlags::DETACH).attempt(attempt)?;
+                copied
+            }
+        };
+        let tree = match copied {
             Err(Errno::NOSYS | Errno::PERM) if !step.is_required() => continue,
             Err(Errno::NOSYS | Errno::PERM) => {
                 return Err(Error::unsupported("this kernel cannot bring a bind into a running container")
                     .hint("end the container's other sessions first, then start this one"));
             }
-            tree => tree.attempt(|| format!("bind '{}'", source.display()))?,
+            tree => tree.attempt(attempt)?,
         };
         detached.push(Detached { tree, step });
     }
     Ok(detached)
+}
+
+/// Into a mount namespace of this process's own, until it joins the container's.
+fn leave_the_hosts_tree() -> io::Result<()> {
+    unshare(Namespaces::NEWNS)?;
+    Ok(mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?)
 }
 
 fn is_there(running: &Rootfs, source: &Path, target: &Path) -> bool {
@@ -386,11 +420,6 @@ pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> 
         }
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         move_mount(tree, c"", &point, c"", flags).attempt(attempt)?;
-        if *restrict != Restrict::NONE {
-            // The descriptor is of the mount, wherever that is by now.
-            let flags = mount_flags(through(tree)).attempt(attempt)? | restriction(*restrict);
-            mount_remount(through(tree), flags | MountFlags::BIND, c"").attempt(attempt)?;
-        }
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Host paths to show in the guest, each once.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::session::bind::{Bind, Restrict};
 
@@ -26,7 +26,12 @@ impl Source {
         let attempt = || format!("bind '{}'", bind.source.display());
         let path = std::path::absolute(&bind.source).attempt(attempt)?;
         let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
-        let target = bind.target.clone().unwrap_or_else(|| path.clone());
+        let target = without_dots(bind.target.as_ref().unwrap_or(&path));
+        if target == Path::new("/") {
+            let shown = bind.source.display();
+            return Err(Error::usage(format!("--bind '{shown}': it would cover the container's root"))
+                .hint(format!("name a directory there, for example --bind {shown}:/mnt")));
+        }
         Ok(Source { path, target, directory, restrict: bind.restrict, required: true })
     }
 
@@ -36,6 +41,20 @@ impl Source {
             _ => false,
         }
     }
+}
+
+/// An absolute path without `..`, as its text has it: it is compared with others, and which filesystem of the session it
+/// is in depends on that.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => drop(clean.pop()),
+            _ => {}
+        }
+    }
+    clean
 }
 
 /// Sources on top of those that the session's mode shares.
