@@ -244,6 +244,19 @@ fn no_path_leads_through_what_the_program_has_open() {
 }
 
 #[test]
+fn the_first_process_is_nobodys_to_end_or_to_read() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let script = "for signal in SEGV BUS ILL SYS TERM KILL STOP SEGV BUS; do kill -$signal 1; done; sleep 0.1; echo alive; tr -d '\\0' < /proc/1/cmdline";
+        login(s, &["--isolated", "-e", "PASSWORD=secret"], script)
+            .run()
+            .ok()
+            .prints("alive\nchroot-distro: init");
+    });
+}
+
+#[test]
 fn what_docker_gives_a_guest_is_given_and_more_when_asked_for() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {

@@ -184,3 +184,29 @@ fn a_detached_run_goes_on_and_writes_its_log() {
         assert!(!log.exists(), "the log goes with its container");
     });
 }
+
+#[test]
+fn a_detached_run_keeps_nothing_of_its_callers() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s, &[("Entrypoint", json!(["/bin/sh", "-c"]))]);
+        fs::create_dir(s.path("work")).unwrap();
+        for mode in [&[][..], &["--isolated"]] {
+            let wait = "echo began; until test -e /root/stop; do sleep 0.05; done";
+            run(s, &[mode, &["-d"]].concat(), &[wait])
+                .with_the_root_open(7)
+                .current_dir(s.path("work"))
+                .run()
+                .ok();
+            holds(&s.data().join("logs/c.log"), "began\n");
+            for pid in s.processes() {
+                let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).ok();
+                assert_ne!(link("fd/7"), Some("/".into()), "{mode:?}");
+                assert_ne!(link("cwd"), Some(s.path("work")), "{mode:?}");
+            }
+            fs::write(s.rootfs("c").join("root/stop"), "").unwrap();
+            assert!(s.settles(), "{mode:?} left {:?}", s.processes());
+            fs::remove_file(s.rootfs("c").join("root/stop")).unwrap();
+        }
+    });
+}

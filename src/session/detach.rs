@@ -6,14 +6,14 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, setsid, waitpid};
+use rustix::process::{WaitOptions, chdir, setsid, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::channel::pair;
 use super::streams::Streams;
 use crate::error::{Attempt, Result};
 use crate::host::Host;
-use crate::sys::process::{Fork, fork};
+use crate::sys::process::{Fork, close_given, fork};
 
 /// Roots of the cgroup hierarchies in which Android counts an app's processes.
 const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/acct", "/dev/cg2_bpf"];
@@ -41,6 +41,8 @@ pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8
                 Ok(Fork::Parent(_)) => 0,
                 Ok(Fork::Child) => {
                     leave_cgroups(host);
+                    // Somebody may wait for a lock or the end of a pipe there.
+                    close_given();
                     session(streams).into()
                 }
                 Err(error) => {
@@ -52,9 +54,10 @@ pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8
     }
 }
 
-/// For a process that only waits: lets go of the terminal that the session was started from.
-pub fn let_go_of_streams() -> Result<()> {
+/// For a process that only waits: lets go of the terminal and the directory that the session was started from.
+pub fn let_go() -> Result<()> {
     let attempt = || "let go of the terminal";
+    chdir("/").attempt(attempt)?;
     let null = null().attempt(attempt)?;
     dup2_stdin(&null).attempt(attempt)?;
     dup2_stdout(&null).attempt(attempt)?;

@@ -10,7 +10,7 @@ use rustix::process::{Pid, getpid, umask};
 use rustix::system::sethostname;
 
 use super::channel::{self, Listener};
-use super::detach::{in_background, let_go_of_streams};
+use super::detach::{in_background, let_go};
 use super::environment::environment;
 use super::facts::{Facts, gather};
 use super::holder::Holder;
@@ -189,7 +189,7 @@ impl<'a> Entry<'a> {
                 drop(locks);
                 if matches!(streams, Streams::Log { .. }) {
                     *streams = Streams::Inherited;
-                    let_go_of_streams()?;
+                    let_go()?;
                 }
                 let ended = wait(&relay, pid, listener.as_ref());
                 if let Way::Below(holder, _) = way {

@@ -20,10 +20,13 @@ use super::confine::Confinement;
 use super::live::Live;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::sys::namespace::{Namespaces, unshare};
-use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal};
+use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title};
 
 /// Where PID 1 keeps the read end, for later logins to find: it needs no standard input.
 const LIFELINE: i32 = 0;
+
+/// What is seen of PID 1, inside and outside.
+const TITLE: &[u8] = b"chroot-distro: init";
 
 /// How long a PID 1 that lives may take to read a byte: that many pauses.
 const PATIENCE: u32 = 20_000;
@@ -138,6 +141,11 @@ fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
         .attempt(|| "open '/dev/null'")?;
     setsid().attempt(attempt)?;
     on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
+    // The kernel keeps from PID 1 what guests send it, unless there is a handler, as Rust's runtime has for these.
+    on_signal(Signal::SEGV, Disposition::Default).attempt(attempt)?;
+    on_signal(Signal::BUS, Disposition::Default).attempt(attempt)?;
+    // The first login's arguments, passwords among them, are not for everybody inside.
+    set_title(TITLE);
     dup2_stdin(held).attempt(attempt)?;
     prepare()?;
     dup2_stdout(&null).attempt(attempt)?;
