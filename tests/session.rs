@@ -461,6 +461,48 @@ fn what_a_session_asks_for_on_top_is_added_to_the_running_container() {
     });
 }
 
+/// A user namespace lets anybody mount, over programs and accounts too.
+#[test]
+fn nobody_joins_a_world_that_a_user_has_mounted() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let script = "exec unshare -U -r -m /bin/sh -c 'mkdir -p /mnt; mount -t tmpfs x /mnt; echo trap > /mnt/f; \
+                      echo > /root/began; until test -e /root/stop; do sleep 0.05; done'";
+        for background in [false, true] {
+            let stop = s.rootfs("c").join("root/stop");
+            let script =
+                if background { format!("({script}) > /dev/null 2>&1 &") } else { script.to_owned() };
+            let first = login(s, &[], &script).spawn();
+            appears(s, "root/began");
+            login(s, &[], "echo here; cat /mnt/f").run().code(1).prints("here\n");
+            fs::write(&stop, "").unwrap();
+            first.wait().ok();
+            assert!(s.settles());
+            fs::remove_file(&stop).unwrap();
+            fs::remove_file(s.rootfs("c").join("root/began")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_running_container_keeps_its_hostname_and_says_so() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        for mode in [&[][..], &["--isolated"]] {
+            let first = stay(s, &[mode, &["--hostname", "one"]].concat());
+            let run = |name: &'static str| {
+                login(s, &[mode, &["--hostname", name]].concat(), "hostname").run().ok().prints("one\n").err()
+            };
+            assert_eq!(run("one"), "", "{mode:?}");
+            assert!(run("two").contains("with the hostname 'one'"), "{mode:?}");
+            end(first);
+            assert!(s.settles());
+        }
+    });
+}
+
 /// What is to be read-only is so before anybody inside can see it.
 #[test]
 fn what_is_added_read_only_never_is_writable() {

@@ -1,5 +1,6 @@
 //! From a request to the guest's program: the container's locks and records, the first session and the later ones.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -452,6 +453,13 @@ impl<'a> Entry<'a> {
     fn join(&self, live: &Live, binds: &[Step]) -> Result<()> {
         let detached = apply::detach(binds, &live.rootfs()?)?;
         live.join()?;
+        let hostname = rustix::system::uname();
+        let hostname = OsStr::from_bytes(hostname.nodename().to_bytes());
+        if self.request.hostname.as_ref().is_some_and(|wanted| wanted != hostname) {
+            let (name, hostname) = (self.container.name(), hostname.display());
+            self.report
+                .warn(&format!("'{name}' is running with the hostname '{hostname}': so is this session"));
+        }
         if detached.is_empty() {
             return Ok(());
         }

@@ -37,7 +37,8 @@ pub struct Live {
 
 impl Live {
     /// Looks at process `pid`. `None` when it is gone, hidden from us, or not at the container's root in a mount
-    /// namespace of its own: the number may be another's by now, or the guest has moved on to a root of its making.
+    /// namespace of its own: the number may be another's by now, or the guest has moved on to a root of its making, or
+    /// into a user namespace. (Any user can do that, also one of the host's who may enter the container's directory.)
     pub fn of(pid: u32, rootfs: &Rootfs) -> Result<Option<Live>> {
         let attempt = || format!("look at process {pid}");
         match Live::look(pid, rootfs) {
@@ -52,6 +53,10 @@ impl Live {
         let process = openat(CWD, format!("/proc/{pid}"), directory, Mode::empty())?;
         let root = openat(&process, "root", directory, Mode::empty())?;
         if !same_file(&fstat(&root)?, &fstat(rootfs.as_fd())?) {
+            return Ok(None);
+        }
+        if other_namespace(&process, "ns/user")?.is_some() {
+            // Whoever is root there has mounted what they like: it is no place for our root.
             return Ok(None);
         }
         let Some(mount) = other_namespace(&process, "ns/mnt")? else { return Ok(None) };
