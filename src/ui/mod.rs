@@ -66,7 +66,7 @@ impl Ui {
     pub fn table(&self, table: &Table) {
         let width = terminal::dimensions(stdout()).map(|(_, columns)| columns);
         for line in table.lines(width) {
-            self.write(&format!("{}\n", text::line(&line)));
+            self.write(&format!("{line}\n"));
         }
     }
 

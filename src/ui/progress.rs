@@ -255,7 +255,7 @@ impl Progress {
     }
 
     fn closing(&self, now: Instant) -> String {
-        let complete = self.total.is_none_or(|total| self.done >= total);
+        let complete = self.total.map_or(self.done > 0, |total| self.done >= total);
         let word = match (self.word.is_empty(), complete) {
             (false, _) => self.word.as_str(),
             (true, true) => "done",
@@ -291,6 +291,15 @@ mod tests {
         assert_eq!(task.line(now, 80), "layer   72%  72.0 MiB / 100 MiB  1.0 MiB/s  28s left");
         assert_eq!(task.line(now, 20), "layer   72%  72.0 M…");
         assert_eq!(task.closing(now), "layer: stopped, 22.0 MiB in 10s");
+    }
+
+    #[test]
+    fn what_never_came_is_not_done() {
+        let begun = Instant::now();
+        let mut task = Progress::new(0, "archive", None, begun);
+        assert_eq!(task.closing(begun), "archive: stopped");
+        task.advance(1 << 10, begun);
+        assert_eq!(task.closing(after(begun, 2)), "archive: done, 1.0 KiB in 2s");
     }
 
     #[test]

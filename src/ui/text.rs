@@ -50,12 +50,39 @@ pub fn json(document: &str) -> String {
     safe
 }
 
-/// At most `width` characters; what is cut is marked by `…`.
-pub fn truncate(text: &str, width: usize) -> Cow<'_, str> {
-    if text.chars().count() <= width {
+/// How many columns of a terminal it takes: East Asian wide characters and emoji two, combining ones none (UAX #11,
+/// by whole blocks).
+pub fn width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+fn columns(character: char) -> usize {
+    match character {
+        '\u{300}'..='\u{36F}' | '\u{200B}'..='\u{200D}' | '\u{FE00}'..='\u{FE0F}' => 0,
+        '\u{1100}'..='\u{115F}'
+        | '\u{2E80}'..='\u{A4CF}'
+        | '\u{AC00}'..='\u{D7A3}'
+        | '\u{F900}'..='\u{FAFF}'
+        | '\u{FE30}'..='\u{FE6F}'
+        | '\u{FF00}'..='\u{FF60}'
+        | '\u{1F300}'..='\u{1FAFF}'
+        | '\u{20000}'..='\u{3FFFD}' => 2,
+        _ => 1,
+    }
+}
+
+/// At most `room` columns; what is cut is marked by `…`.
+pub fn truncate(text: &str, room: usize) -> Cow<'_, str> {
+    if width(text) <= room {
         return Cow::Borrowed(text);
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    let mut left = room.saturating_sub(1);
+    let fits = |character: &char| {
+        let rest = left.checked_sub(columns(*character));
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
     short.push('…');
     Cow::Owned(short)
 }
@@ -73,8 +100,11 @@ mod tests {
     }
 
     #[test]
-    fn truncation_counts_characters() {
+    fn truncation_counts_columns() {
         assert_eq!(truncate("größe", 5), "größe");
         assert_eq!(truncate("größer", 5), "größ…");
+        assert_eq!(truncate("e\u{301}e\u{301}", 2), "e\u{301}e\u{301}");
+        assert_eq!((truncate("数据库", 6), truncate("数据库", 5)), ("数据库".into(), "数据…".into()));
+        assert_eq!((truncate("数据库", 4), width("数据库🐘")), ("数…".into(), 8));
     }
 }
