@@ -14,6 +14,7 @@
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
+//! | `options` | every option of login and run by each name, seen from inside |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
@@ -61,6 +62,7 @@ mod kernel;
 mod layer;
 mod layout;
 mod lifecycle;
+mod options;
 mod package;
 mod ranks;
 mod registry;
