@@ -4,10 +4,13 @@
 
 use std::{fmt, io};
 
+/// The exit code for a wrong command line.
+pub const WRONG_USAGE: u8 = 2;
+
 /// What a caller may want to tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The command line is wrong: exit code 2.
+    /// The command line is wrong: exit code [`WRONG_USAGE`].
     Usage,
     /// The thing named does not exist.
     NotFound,
@@ -133,7 +136,7 @@ impl Error {
 
     /// What [`Error::exits`] said; else 2 for a wrong command line, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
-        self.exit_code.unwrap_or(if self.kind == Kind::Usage { 2 } else { 1 })
+        self.exit_code.unwrap_or(if self.kind == Kind::Usage { WRONG_USAGE } else { 1 })
     }
 }
 

@@ -187,6 +187,9 @@ fn options_in_every_spelling() {
             assert!(s.names().is_empty());
         }
         s.cd(["install", "--name", "a", "--override-alias", "b", image]).run().code(2).says(&["exclude"]);
+        for wrong in ["Not An Image", "a//b", "ftp://host/image"] {
+            s.cd(["install", wrong]).run().code(2).says(&["hint"]);
+        }
     });
 }
 
@@ -200,6 +203,10 @@ fn arguments_need_not_be_utf8() {
         assert_eq!(s.names(), ["c"]);
         let missing = OsStr::from_bytes(b"/tmp/none\xff");
         s.cd([OsStr::new("install"), missing]).run().code(1).says(&["/tmp/none\u{FFFD}"]);
+        for command in ["login", "kill", "unmount", "logs", "reset", "remove"] {
+            let name = OsStr::from_bytes(b"a\xff");
+            s.cd([OsStr::new(command), name]).run().code(2).says(&["'a\u{FFFD}' cannot name a container"]);
+        }
     });
 }
 

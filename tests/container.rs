@@ -31,6 +31,9 @@ fn list_shows_what_is_installed_and_needs_no_root() {
         let none = s.cd(["list"]).run().ok();
         assert!((none.out() + &none.err()).contains("install"), "{none:?}");
         s.cd(["list", "--json"]).run().ok().prints("[]\n");
+        for command in ["list", "ps"] {
+            s.cd([command]).uid(1000).run().ok().prints("").says(&[&format!("sudo chroot-distro {command}")]);
+        }
 
         let registry = Registry::start();
         Image::of([Entry::file("f", vec![1; 3 << 20])]).push(&registry, "team/app:1");

@@ -166,8 +166,7 @@ fn an_index_is_resolved_by_platform_and_variant() {
         }
         let before = s.names();
         let unknown = s.cd(["install", "--architecture=vax", "-n", "no", &reference]).run();
-        assert!(matches!(unknown.code, Some(1 | 2)), "{unknown:?}");
-        unknown.says(&["vax"]);
+        unknown.code(2).says(&["vax"]);
 
         push_index(&registry, "only:1", &[small("x").for_cpu("s390x", None)]);
         s.cd(["install", &registry.reference("only:1")]).run().fails(&["s390x"]);

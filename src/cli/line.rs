@@ -113,7 +113,9 @@ impl<'a> Line<'a> {
         words.extend(self.trailing.iter().flatten().map(String::as_str));
         C::from_args(&[&self.call], &words).map_err(|exit| {
             let text = shown(exit.output.trim_end());
-            self.usage(&text.replacen("Error parsing ", "cannot read ", 1))
+            // What argh and the standard library call them.
+            let text = text.replacen("Error parsing ", "cannot read ", 1);
+            self.usage(&text.replacen("invalid digit found in string", "it is not a whole number", 1))
         })
     }
 
@@ -404,7 +406,10 @@ mod tests {
     #[test]
     fn mistakes_say_what_is_wrong() {
         for (words, message) in [
-            (&["x", "-n", "seven"][..], "cannot read option '--number' with value 'seven': invalid digit"),
+            (
+                &["x", "-n", "seven"][..],
+                "cannot read option '--number' with value 'seven': it is not a whole number",
+            ),
             (&["x", "--"], ""),
             (&["--", "x"], "FIRST is missing"),
             (&["x", "-a", "-e", "b"], "'--all' and '--each' exclude each other"),

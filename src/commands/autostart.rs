@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::{App, Run, name};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::boot::Init;
 use crate::host::{Host, program};
@@ -40,7 +40,7 @@ impl Run for Autostart {
     const NAME: &'static str = "autostart";
 
     fn run(self, app: &App) -> Result<u8> {
-        let names: Vec<Name> = self.container.iter().map(|name| Name::parse(name)).collect::<Result<_>>()?;
+        let names: Vec<Name> = self.container.iter().map(|argument| name(argument)).collect::<Result<_>>()?;
         match (&self.action[..], names.is_empty()) {
             ("add", false) => add(app, names).map(|()| 0),
             ("remove", false) => remove(app, &names).map(|()| 0),

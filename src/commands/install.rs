@@ -2,16 +2,15 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::{App, Run, name};
 use crate::cli::os_string;
-use crate::error::Result;
+use crate::error::{Result, WRONG_USAGE};
 use crate::host::Host;
 use crate::image::{self, Request, Source};
 use crate::oci::{ImageConfig, Platform};
 use crate::registry::Settings;
 use crate::report::Report;
 use crate::session::emulator;
-use crate::store::Name;
 
 /// make a container from an image in a registry, a local archive or a URL. A path starts with '/', './', '../' or
 /// '~'; anything else is an image.
@@ -59,11 +58,11 @@ impl Run for Install {
         let home = host.var("HOME").map(std::path::Path::new);
         let source = Source::parse(&os_string(&self.image), home)?;
         let name = match self.name {
-            Some(name) => Name::parse(&name)?,
+            Some(argument) => name(&argument)?,
             None => source.default_name()?,
         };
         let platform = match self.architecture {
-            Some(text) => Platform::parse(&text)?,
+            Some(text) => Platform::parse(&text).map_err(|error| error.exits(WRONG_USAGE))?,
             None => Platform::host(),
         };
         if let Err(error) = emulator::available(platform.arch, &host) {

@@ -3,10 +3,10 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::unmount::grace;
-use super::{App, Run};
+use super::{App, Run, name};
 use crate::error::{Error, Result};
 use crate::report::Report;
-use crate::store::{Container, Name, Usage};
+use crate::store::{Container, Usage};
 
 /// end a running container, or one session by its PID. Everything inside is asked to end (a program that 'run' started
 /// by its image's StopSignal), and killed after two seconds; mounts go with it. The container's data stays.
@@ -36,7 +36,7 @@ impl Run for Kill {
     const ALIASES: &'static [&'static str] = &["k", "stop"];
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = Name::parse(&self.target)?;
+        let name = name(&self.target)?;
         match (app.store.container(&name), name.as_str().parse()) {
             (Ok(container), _) => self.end(app, &container),
             (Err(_), Ok(pid)) => self.end_one(app, pid),

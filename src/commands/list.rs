@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{App, Run};
 use crate::error::Result;
 use crate::oci::ImageConfig;
+use crate::privilege;
 use crate::report::Report;
 use crate::store::{Container, Usage};
 use crate::ui::{Table, human};
@@ -49,7 +50,10 @@ impl Run for List {
         if self.json {
             app.ui.json(&rows.iter().map(Row::json).collect());
         } else if rows.is_empty() {
-            app.ui.info("No containers are installed. Install one: chroot-distro install alpine");
+            app.ui.info(match privilege::is_root() {
+                true => "No containers are installed. Install one: chroot-distro install alpine",
+                false => "No containers are here that you may see. Root's: sudo chroot-distro list",
+            });
         } else if self.verbose {
             let pages: Vec<String> = rows.iter().map(Row::page).collect();
             app.ui.print(pages.join("\n\n"));

@@ -10,7 +10,6 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{App, Run};
 use crate::error::{Attempt, Error, Result};
-use crate::store::Name;
 
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -46,7 +45,7 @@ impl Run for Logs {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--lines", "--tail")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let container = app.store.container(&Name::parse(&self.container)?)?;
+        let container = app.container(&self.container)?;
         let path = container.log_path();
         let attempt = || format!("read '{}'", path.display());
         let Some(mut log) = Log::open(&path).attempt(attempt)? else {

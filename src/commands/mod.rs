@@ -31,7 +31,7 @@ pub mod unmount;
 
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{Container, Name, Store};
 use crate::suggest::nearest;
 use crate::ui::Ui;
 
@@ -41,6 +41,18 @@ pub struct App {
     pub ui: Ui,
     /// Containers and cache.
     pub store: Store,
+}
+
+impl App {
+    /// The container that an argument names.
+    fn container(&self, argument: &str) -> Result<Container> {
+        self.store.container(&name(argument)?)
+    }
+}
+
+/// A container's name as an argument has it. (Whatever is no UTF-8 is no name; the message shows it as other arguments.)
+fn name(argument: &str) -> Result<Name> {
+    Name::parse(&cli::os_string(argument).to_string_lossy())
 }
 
 /// A command: its argh struct implements this. (Its doc comment is the help's description, the first sentence of

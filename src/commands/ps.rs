@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{App, Run};
 use crate::error::Result;
+use crate::privilege;
 use crate::report::Report;
 use crate::rootfs::accounts;
 use crate::store::{Container, Process, Session};
@@ -46,7 +47,10 @@ impl Run for Ps {
         } else if self.json {
             app.ui.json(&rows.iter().map(Row::json).collect());
         } else if rows.is_empty() {
-            app.ui.info("Nothing is running. Start a shell: chroot-distro login CONTAINER");
+            app.ui.info(match privilege::is_root() {
+                true => "Nothing is running. Start a shell: chroot-distro login CONTAINER",
+                false => "Nothing is running that you may see. Root's: sudo chroot-distro ps",
+            });
         } else {
             let mut table = Table::new(["PID", "CONTAINER", "TYPE", "USER", "UPTIME", "COMMAND"]);
             rows.iter().for_each(|row| table.row(row.cells()));

@@ -2,10 +2,9 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::{App, Run, name};
 use crate::error::Result;
 use crate::report::Report;
-use crate::store::Name;
 
 /// delete a container and all its data, at once and for good. What runs inside is ended first; nothing that is
 /// mounted into it is touched.
@@ -31,7 +30,7 @@ impl Run for Remove {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = Name::parse(&self.container)?;
+        let name = name(&self.container)?;
         app.store.sweep()?;
         app.store.container(&name)?.remove(&mut |path| {
             app.ui.detail(&format!("deleted {}", path.display()));

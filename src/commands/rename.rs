@@ -2,10 +2,9 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::{App, Run, name};
 use crate::error::Result;
 use crate::report::Report;
-use crate::store::Name;
 
 /// give a container another name. Nothing may run inside.
 #[derive(FromArgs, ArgsInfo)]
@@ -28,7 +27,7 @@ impl Run for Rename {
     const NAME: &'static str = "rename";
 
     fn run(self, app: &App) -> Result<u8> {
-        let (old, new) = (Name::parse(&self.old)?, Name::parse(&self.new)?);
+        let (old, new) = (name(&self.old)?, name(&self.new)?);
         app.store.container(&old)?.rename(&new)?;
         app.ui.info(&format!("Renamed '{old}' to '{new}'"));
         Ok(0)

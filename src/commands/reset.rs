@@ -8,7 +8,6 @@ use crate::host::Host;
 use crate::image;
 use crate::registry::Settings;
 use crate::report::Report;
-use crate::store::Name;
 
 /// install a container anew from its image; all data inside is lost. It stays as it is until the new one is there:
 /// then what runs inside is ended. Only for containers made from an image.
@@ -32,7 +31,7 @@ impl Run for Reset {
     const NAME: &'static str = "reset";
 
     fn run(self, app: &App) -> Result<u8> {
-        let container = app.store.container(&Name::parse(&self.container)?)?;
+        let container = app.container(&self.container)?;
         let host = Host::detect();
         let settings = Settings::of(&host, self.allow_insecure);
         image::reset(&app.store, &container, settings, &host, &app.ui)?;

@@ -8,7 +8,6 @@ use crate::cli::os_string;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
-use crate::store::Name;
 
 /// What env(1) and chroot(1) exit with when they themselves fail.
 const OUR_FAILURE: u8 = 125;
@@ -200,7 +199,7 @@ impl Options<'_> {
 
 /// Starts the session, or prints the nearest command line.
 pub(super) fn start(app: &App, container: &str, request: &Request, host: &Host, print: bool) -> Result<u8> {
-    let entered = Name::parse(container).and_then(|name| app.store.container(&name)).and_then(|container| {
+    let entered = app.container(container).and_then(|container| {
         if print {
             app.ui.print(session::describe(&container, request, host)?);
             return Ok(0);

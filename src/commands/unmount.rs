@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
-use crate::store::{GRACE, Name};
+use crate::store::GRACE;
 
 /// end everything inside a container and take its mounts away, also those that the Python tool left on the host.
 /// Processes are asked to end, and killed after two seconds.
@@ -35,7 +35,7 @@ impl Run for Unmount {
     const ALIASES: &'static [&'static str] = &["umount", "um"];
 
     fn run(self, app: &App) -> Result<u8> {
-        let container = app.store.container(&Name::parse(&self.container)?)?;
+        let container = app.container(&self.container)?;
         container.end(grace(self.time))?;
         container.unmount()?;
         app.ui.info(&format!("Nothing runs in '{}' now, and nothing is mounted there", container.name()));

@@ -8,7 +8,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Result, WRONG_USAGE};
 use crate::oci::Reference;
 use crate::registry;
 use crate::store::Name;
@@ -51,6 +51,7 @@ impl Source {
                 Err(Error::usage(format!("'{scheme}://' is not supported")).hint("use http:// or https://"))
             }
             None => Reference::parse(text).map(Source::Registry).map_err(|error| {
+                let error = error.exits(WRONG_USAGE);
                 if Path::new(text).exists() {
                     error.hint(format!("for the file write './{text}'"))
                 } else {
