@@ -25,6 +25,7 @@ impl Cd {
     /// `program` with nothing of this process's environment but `PATH`.
     pub fn new(program: impl AsRef<OsStr>) -> Cd {
         let mut command = Command::new(program);
+        sys::with_signals(&mut command);
         command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("NO_COLOR", "1").env("CHROOT_DISTRO_NO_ELEVATE", "1").env("LC_ALL", "C");
         Cd { command, stdin: Vec::new(), deadline: Duration::from_secs(120) }

@@ -140,6 +140,20 @@ fn filter(command: &mut Command, program: Vec<libc::sock_filter>) {
     }
 }
 
+/// `command` is told by these signals, also where the tests themselves are not: nohup(1) ignores SIGHUP, a shell without
+/// job control SIGINT and SIGQUIT of what it starts in the background, and that is inherited.
+pub fn with_signals(command: &mut Command) {
+    // SAFETY: signal(2) with plain numbers, in the child.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+}
+
 /// `command` inherits `/` of the host as descriptor `fd`.
 pub fn with_the_root_open(command: &mut Command, fd: i32) {
     // SAFETY: two system calls with plain arguments, in the child.
