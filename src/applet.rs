@@ -66,8 +66,10 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
     }
     let action = command.prepare(&line)?;
     match global.elevated {
-        Some(ticket) => privilege::inherit(&ticket)?,
-        None if command.root && !privilege::is_root() => return elevate(command, &line, &global, words),
+        Some(ticket) => privilege::inherit(&ticket).map_err(|error| command.failed(error))?,
+        None if command.root && !privilege::is_root() => {
+            return elevate(command, &line, &global, words).map_err(|error| command.failed(error));
+        }
         None => {}
     }
     let ui = Ui::new(match () {
@@ -76,7 +78,7 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         _ => Verbosity::Normal,
     });
     let app = App { ui, store: Store::open(Paths::detect()) };
-    let code = action(&app)?;
+    let code = action(&app).map_err(|error| command.failed(error))?;
     app.ui.finish()?;
     Ok(code)
 }

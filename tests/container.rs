@@ -92,7 +92,9 @@ fn remove_deletes_whatever_a_guest_left() {
             dir = rustix::fs::openat(&dir, "d5000", flags, rustix::fs::Mode::empty()).unwrap().into();
         }
         drop(dir);
-        s.cd(["remove", "c"]).run().ok();
+        let deleted = s.cd(["remove", "-v", "c"]).run().ok();
+        let lines = ["deleted c/rootfs/d/f", "deleted c/rootfs/latin\u{FFFD}\\u{a}\\u{1b}[2J", "deleted c\n"];
+        deleted.prints("").says(&lines);
         assert!(!root.parent().unwrap().exists());
         assert_eq!(s.names(), Vec::<String>::new());
         s.cd(["remove", "c"]).run().fails(&["c"]);

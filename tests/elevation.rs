@@ -117,6 +117,7 @@ fn elevation_can_be_turned_off_and_can_fail() {
         fake(s, "sudo", "");
         user(s, &["--no-elevate", "clear-cache"]).run().fails(&["root is needed", "hint:"]);
         user(s, &["clear-cache", "--no-elevate"]).run().fails(&["root is needed"]);
+        user(s, &["login", "c", "--no-elevate"]).run().code(125).says(&["root is needed"]);
         user(s, &["clear-cache"]).env("CHROOT_DISTRO_NO_ELEVATE", "1").run().fails(&["root is needed"]);
         user(s, &["clear-cache"]).env("CHROOT_DISTRO_NO_ELEVATE", "0").run().ok();
         assert_eq!(asked(), "sudo\n");

@@ -1,6 +1,6 @@
 //! `login`: a shell or a command inside a container.
 
-use super::session::{CONFLICTS, LONG_ALIASES, session_command, start};
+use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
 use super::{App, Run};
 use crate::cli::os_string;
 use crate::error::Result;
@@ -32,6 +32,7 @@ impl Run for Login {
     const ALIASES: &'static [&'static str] = &["sh"];
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = LONG_ALIASES;
     const CONFLICTS: &'static [(&'static str, &'static str)] = CONFLICTS;
+    const FAILURE: u8 = OUR_FAILURE;
 
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();

@@ -30,7 +30,7 @@ pub mod setup;
 pub mod unmount;
 
 use crate::cli::{self, Line, Syntax};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{Container, Name, Store};
 use crate::suggest::nearest;
 use crate::ui::Ui;
@@ -73,6 +73,8 @@ pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
     const ROOT: bool = true;
     /// Whether the list of commands leaves it out: what the program says to itself.
     const HIDDEN: bool = false;
+    /// The exit code when it fails, other than for a wrong command line.
+    const FAILURE: u8 = 1;
     /// Acts; the exit code on success (a guest's, for `login`).
     fn run(self, app: &App) -> Result<u8>;
 }
@@ -88,6 +90,7 @@ pub struct Command {
     pub root: bool,
     /// Whether the list of commands leaves it out.
     pub hidden: bool,
+    failure: u8,
     prepare: fn(&Line) -> Result<Action>,
 }
 
@@ -103,6 +106,7 @@ impl Command {
             },
             root: C::ROOT,
             hidden: C::HIDDEN,
+            failure: C::FAILURE,
             prepare: |line| {
                 let command: C = line.parse()?;
                 Ok(Box::new(move |app| command.run(app)))
@@ -113,6 +117,11 @@ impl Command {
     /// How a user calls it.
     pub fn call(&self) -> String {
         format!("chroot-distro {}", self.syntax.name)
+    }
+
+    /// Its failure, with its exit code.
+    pub fn failed(&self, error: Error) -> Error {
+        if error.kind() == Kind::Usage { error } else { error.exits(self.failure) }
     }
 
     /// Reads the values on the line; nothing is done yet. Errors are of kind `Usage`.

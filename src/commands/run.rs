@@ -1,6 +1,6 @@
 //! `run`: what the container's image says is to be run.
 
-use super::session::{CONFLICTS, LONG_ALIASES, session_command, start};
+use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
 use super::{App, Run};
 use crate::cli::os_string;
 use crate::error::Result;
@@ -40,6 +40,7 @@ impl Run for RunImage {
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = LONG_ALIASES;
     const CONFLICTS: &'static [(&'static str, &'static str)] =
         &[CONFLICTS[0], CONFLICTS[1], ("--detach", "--tty")];
+    const FAILURE: u8 = OUR_FAILURE;
 
     fn run(self, app: &App) -> Result<u8> {
         let host = Host::detect();

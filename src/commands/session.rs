@@ -5,12 +5,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::App;
 use crate::cli::os_string;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
 
 /// What env(1) and chroot(1) exit with when they themselves fail.
-const OUR_FAILURE: u8 = 125;
+pub(super) const OUR_FAILURE: u8 = 125;
 
 /// Defines the struct of a command that starts a session: the options of all such commands, then its own. (argh has
 /// no way to share options between commands.) It gets a method `common(&self) -> Options`.
@@ -199,14 +199,12 @@ impl Options<'_> {
 
 /// Starts the session, or prints the nearest command line.
 pub(super) fn start(app: &App, container: &str, request: &Request, host: &Host, print: bool) -> Result<u8> {
-    let entered = app.container(container).and_then(|container| {
-        if print {
-            app.ui.print(session::describe(&container, request, host)?);
-            return Ok(0);
-        }
-        session::enter(&container, request, host, &app.ui)
-    });
-    entered.map_err(|error| if error.kind() == Kind::Usage { error } else { error.exits(OUR_FAILURE) })
+    let container = app.container(container)?;
+    if print {
+        app.ui.print(session::describe(&container, request, host)?);
+        return Ok(0);
+    }
+    session::enter(&container, request, host, &app.ui)
 }
 
 /// What RFC 1123 lets a host be called, and `_`; the kernel takes 64 bytes (uname(2)).

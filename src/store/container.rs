@@ -138,7 +138,7 @@ impl Container {
 
     /// Deletes it: ends what runs inside, takes the exclusive lock, undoes the Python tool's mounts, refuses
     /// while any mount remains in any namespace; then renames it away and deletes by descriptors, never crossing
-    /// a mount. `each` hears every path, relative to the container's directory. An interrupted deletion is
+    /// a mount. `each` hears every path, the container's name first. An interrupted deletion is
     /// finished by the next sweep.
     pub fn remove(self, each: &mut dyn FnMut(&Path)) -> Result<()> {
         self.remove_inner(each).attempt(|| format!("remove '{}'", self.name))
@@ -153,8 +153,7 @@ impl Container {
         logs::remove(&self.layout.logs(), &self.name)?;
         autostart::follow(&self.layout, &self.name, None)?;
         self.remove_locks()?;
-        let prefix = self.name.as_str();
-        scratch.remove(&mut |path| each(path.strip_prefix(prefix).unwrap_or(path)))
+        scratch.remove(each)
     }
 
     /// Takes it for `command`, to be moved or deleted as a whole: ends what runs inside, takes the exclusive lock,

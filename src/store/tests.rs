@@ -105,7 +105,7 @@ fn removes_what_it_was_asked_to_and_suggests_otherwise() {
     fs::create_dir_all(&state).unwrap();
     let mut seen = Vec::new();
     container.remove(&mut |path| seen.push(path.to_owned())).unwrap();
-    assert!(seen.contains(&PathBuf::from("rootfs/f")), "{seen:?}");
+    assert!(seen.contains(&PathBuf::from("debian/rootfs/f")), "{seen:?}");
     assert!(!state.exists());
     assert_eq!(list(&store), ["alpine"]);
     assert!(files::names(&scene.layout().staging()).unwrap().is_empty());
