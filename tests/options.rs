@@ -149,6 +149,9 @@ fn a_variable_stands_for_an_option() {
                 .prints(printed);
         }
         enter(s, &["run"], &["-c", "echo $0"]).env("CD_ENTRYPOINT", "/bin/sh").run().ok().prints("/bin/sh\n");
+        // Nobody loses isolation unawares.
+        let ran = enter(s, &["login", "--minimal"], &["true"]).env("CD_USE_ISOLATION", "1").run();
+        ran.code(2).says(&["exclude each other"]);
         // The option wins.
         enter(s, &["login", "-u", "0"], &["id", "-u"]).env("CD_USER", "user").run().ok().prints("0\n");
         enter(s, &["login", "-w", "/bin"], &["pwd"]).env("CD_WORKDIR", "/etc").run().ok().prints("/bin\n");

@@ -159,6 +159,11 @@ impl Options<'_> {
         Ok(Request {
             mode: match (self.isolated, self.minimal) {
                 (true, _) => Mode::Isolated,
+                // Whoever set it for all sessions relies on it.
+                (false, true) if set("CD_USE_ISOLATION") => {
+                    return Err(Error::usage("CD_USE_ISOLATION=1 and '--minimal' exclude each other")
+                        .hint("unset the variable for a session without isolation"));
+                }
                 (false, true) => Mode::Minimal,
                 (false, false) if set("CD_USE_ISOLATION") => Mode::Isolated,
                 (false, false) => Mode::Default,
