@@ -503,6 +503,27 @@ fn a_running_container_keeps_its_hostname_and_says_so() {
     });
 }
 
+#[test]
+fn who_waits_for_a_session_that_does_not_come_about_is_told() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        login(s, &[], "true").run().ok();
+        let held = fs::File::open(s.data().join("sessions/c.lock")).unwrap();
+        assert_eq!(held.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let mut waiting = login(s, &[], "echo in").spawn();
+        let pid = format!(" {} ", waiting.pid());
+        let waits = |line: &str| line.contains("-> FLOCK") && line.contains(&pid);
+        while !fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+            assert!(waiting.is_running());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(held);
+        waiting.wait().ok().prints("in\n").says(&["Waiting", "'c'"]);
+    });
+}
+
 /// What is to be read-only is so before anybody inside can see it.
 #[test]
 fn what_is_added_read_only_never_is_writable() {

@@ -107,7 +107,7 @@ impl<'a> Entry<'a> {
 
     fn enter(mut self) -> Result<u8> {
         // Released when the guest's program is executed or runs, or with this process.
-        let locks = (self.container.lock_shared("login")?, self.container.lock_setup()?);
+        let locks = (self.container.lock_shared("login")?, self.container.lock_setup(self.report)?);
         umask(FileMode::from_raw_mode(0o022));
         self.align()?;
         for file in &self.plan.files {
@@ -195,7 +195,7 @@ impl<'a> Entry<'a> {
                 let ended = wait(&relay, pid, listener.as_ref());
                 if let Way::Below(holder, _) = way {
                     // Nobody joins while it is decided whether anybody is left. The record of who ended goes on the way.
-                    let _setup = self.container.lock_setup()?;
+                    let _setup = self.container.lock_setup(self.report)?;
                     if self.container.sessions()?.is_empty() {
                         holder.end();
                     }

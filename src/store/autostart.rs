@@ -14,7 +14,7 @@ pub(super) fn list(layout: &Layout) -> Result<Vec<Name>> {
 
 /// Changes the list, or leaves it when `change` does; the list as it is now.
 pub(super) fn change(layout: &Layout, change: &dyn Fn(&mut Vec<Name>)) -> Result<Vec<Name>> {
-    let _lock = Lock::wait(&layout.autostart_lock())?;
+    let _lock = Lock::wait(&layout.autostart_lock(), &|| ())?;
     let before = list(layout)?;
     let mut after = before.clone();
     change(&mut after);

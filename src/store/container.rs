@@ -12,6 +12,7 @@ use super::lock::{Lock, Mode};
 use super::scratch::{self, Scratch};
 use super::{GRACE, Layout, Name, autostart, files, logs, mounts};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::report::Report;
 use crate::rootfs::Rootfs;
 
 /// Bytes; a manifest and a config are at most 4 MiB each where registries limit them at all.
@@ -103,8 +104,10 @@ impl Container {
     }
 
     /// Held by one login process at a time while it finds the container's namespaces or makes them. Waits.
-    pub fn lock_setup(&self) -> Result<Lock> {
-        Lock::wait(&self.layout.setup_lock(&self.name)).attempt(|| format!("container '{}'", self.name))
+    pub fn lock_setup(&self, report: &dyn Report) -> Result<Lock> {
+        let long = || report.info(&format!("Waiting for another session of '{}' to be set up", self.name));
+        Lock::wait(&self.layout.setup_lock(&self.name), &long)
+            .attempt(|| format!("container '{}'", self.name))
     }
 
     pub(super) fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,10 @@ use rustix::io::Errno;
 
 use super::files;
 use crate::error::{Attempt, Error, Kind, Result};
+
+/// After which time somebody who waits is told what for, and how often the lock is tried until then.
+const LONG: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A held lock. Not inherited by programs that are executed (`O_CLOEXEC`).
 #[derive(Debug)]
@@ -64,19 +68,31 @@ impl Lock {
         }
     }
 
-    /// Takes the lock at `path` exclusively, unsigned, however long that takes: its holders are quick. The file stays.
-    pub(super) fn wait(path: &Path) -> Result<Lock> {
+    /// Takes the lock at `path` exclusively, unsigned, however long that takes: its holders are quick. Says so by
+    /// `long` when one is not, stopped or stuck perhaps. The file stays.
+    pub(super) fn wait(path: &Path, long: &dyn Fn()) -> Result<Lock> {
         if let Some(parent) = path.parent() {
             files::make_dir(parent)?;
         }
         let attempt = || format!("lock '{}'", path.display());
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).attempt(attempt)?;
-        while let Err(error) = flock(&file, FlockOperation::LockExclusive) {
-            if error != Errno::INTR {
-                return Err(error).attempt(attempt);
+        // Whoever may open it, for reading too, could hold it for ever.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path).attempt(attempt)?;
+        let mut operation = FlockOperation::NonBlockingLockExclusive;
+        let deadline = Instant::now() + LONG;
+        loop {
+            match flock(&file, operation) {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(PAUSE),
+                Err(Errno::AGAIN) => {
+                    long();
+                    operation = FlockOperation::LockExclusive;
+                }
+                Err(error) => return Err(error).attempt(attempt),
             }
         }
-        Ok(Lock { _file: file })
     }
 
     /// Who holds the lock at `path` exclusively: `PID command`, empty when they did not sign.
