@@ -185,3 +185,18 @@ fn a_guest_that_is_a_termux_has_its_own_prefix() {
         m.login(&[], "echo $HOME ${PREFIX-none}").run().ok().prints("/root none\n");
     });
 }
+
+#[test]
+fn termux_is_where_its_variables_say() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let m = phone(s, &Image::busybox());
+        m.file("/data/data/org.other/files/note", "of the other app\n");
+        m.file("/data/elsewhere/at-home", "of its home\n");
+        let script = "cat /data/data/org.other/files/note ~/at-home";
+        let variables = [("TERMUX_APP__PACKAGE_NAME", "org.other"), ("TERMUX__HOME", "/data/elsewhere")];
+        let with = |cd: Cd| variables.iter().fold(cd, |cd, (name, value)| cd.env(name, value));
+        m.login(&["--shared-home"], script).run().code(1).prints("");
+        with(m.login(&["--shared-home"], script)).run().ok().prints("of the other app\nof its home\n");
+    });
+}
