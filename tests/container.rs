@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::prelude::*;
 
@@ -66,6 +66,33 @@ fn list_shows_what_is_installed_and_needs_no_root() {
 
         // The program stands in a bind mount that anybody may execute; the trees are root's.
         s.cd(["list", "-q"]).uid(1000).run().ok().prints("plain\nweb\n");
+    });
+}
+
+#[test]
+fn what_an_image_says_of_itself_forges_nothing() {
+    need!(Root);
+    sandbox(|s| {
+        make(s, "c");
+        let said = json!({
+            "image_ref": "x\u{1b}[2J\nforged", "arch": "\u{7}",
+            "image_config": {"config": {"User": "u\nName: forged", "ExposedPorts": {"80\u{9b}1m": {}}}},
+        });
+        fs::write(s.rootfs("c").with_file_name("manifest.json"), said.to_string()).unwrap();
+        for command in [&["list"][..], &["list", "-v"], &["info", "--names"]] {
+            let text = s.cd(command).run().ok().out();
+            assert!(text.contains("x\\u{1b}[2J\\u{a}forged"), "{text}");
+            assert!(
+                !text.lines().any(|line| line.starts_with("Name: forged") || line.starts_with("forged")),
+                "{text}"
+            );
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        }
+        for command in [&["list", "--json"][..], &["info", "--json", "--names"]] {
+            let text = s.cd(command).run().ok().out();
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+            assert!(serde_json::from_str::<Value>(&text).unwrap().to_string().contains("forged"));
+        }
     });
 }
 

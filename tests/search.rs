@@ -32,7 +32,7 @@ fn results() -> Value {
         {"name": "nginx", "description": "Official  build\nof Nginx. \u{1b}[2J", "star_count": 20_000,
          "is_official": true, "is_automated": false},
         {"repo_name": "me/nginx", "short_description": "Mine", "star_count": 3, "is_official": false},
-        {"name": "odd", "description": null},
+        {"name": "odd\nforged", "description": null},
         {"description": "nameless"},
         7,
     ]})
@@ -47,15 +47,18 @@ fn results_are_a_table_names_or_json() {
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 4, "{out}");
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["NAME", "STARS", "OFFICIAL", "DESCRIPTION"]);
-    assert!(lines[1].starts_with("nginx     20000  yes       Official build of Nginx. \\u{1b}[2J"), "{out}");
-    assert!(lines[2].starts_with("me/nginx  3                Mine"), "{out}");
-    assert!(lines[3].starts_with("odd       0"), "{out}");
+    assert!(
+        lines[1].starts_with("nginx           20000  yes       Official build of Nginx. \\u{1b}[2J"),
+        "{out}"
+    );
+    assert!(lines[2].starts_with("me/nginx        3                Mine"), "{out}");
+    assert!(lines[3].starts_with("odd\\u{a}forged  0"), "{out}");
     for name in ["find", "se"] {
         let text = Cd::bare([name, "-q", "nginx"])
             .env("CD_SEARCH_URL", format!("http://{}/v1/search", server.host()))
             .run()
             .ok();
-        text.prints("nginx\nme/nginx\nodd\n");
+        text.prints("nginx\nme/nginx\nodd\\u{a}forged\n");
     }
     let json: Value =
         serde_json::from_slice(&search(&server, ["--json", "nginx"]).run().ok().stdout).unwrap();

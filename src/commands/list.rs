@@ -9,7 +9,7 @@ use crate::oci::ImageConfig;
 use crate::privilege;
 use crate::report::Report;
 use crate::store::{Container, Usage};
-use crate::ui::{Table, human};
+use crate::ui::{Table, human, text};
 
 /// show the installed containers: size on disk, image, and whether they are in use.
 #[derive(FromArgs, ArgsInfo)]
@@ -159,7 +159,8 @@ impl Row {
                 lines.push(("Ports", ports.join(", ")));
             }
         }
-        let line = |(key, value): (&str, String)| format!("{:<11}{value}", format!("{key}:"));
+        // An image forges no line.
+        let line = |(key, value): (&str, String)| format!("{:<11}{}", format!("{key}:"), text::line(&value));
         lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::registry::{Client, Settings, Sink};
 use crate::report::{Report, Silent};
-use crate::ui::Table;
+use crate::ui::{Table, text};
 
 /// The search of the Docker Registry API, version 1, which `docker search` asks too: `q`, and `n` results a page.
 const HUB: &str = "https://index.docker.io/v1/search";
@@ -54,7 +54,7 @@ impl Run for Search {
         }
         let found = ask(self.term.trim(), limit, &app.ui)?;
         if self.quiet {
-            found.iter().for_each(|image| app.ui.print(&image.name));
+            found.iter().for_each(|image| app.ui.print(text::line(&image.name)));
         } else if self.json {
             app.ui.json(&found.iter().map(Image::json).collect());
         } else if found.is_empty() {

@@ -15,6 +15,7 @@ use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::host::probe::FEATURES;
 use crate::oci::Arch;
+use crate::ui::text::line;
 
 /// show what this machine is and can do, what may stand in the way, and the containers: attach it to a bug report.
 /// Nothing private is in it; what the kernel can do is tried.
@@ -87,7 +88,8 @@ fn page(document: &Value) -> String {
     for (at, container) in document["containers"].as_array().into_iter().flatten().enumerate() {
         let name = container["name"].as_str().map_or_else(|| (at + 1).to_string(), str::to_owned);
         let image = container["image"].as_str().map(|image| format!(", {image}")).unwrap_or_default();
-        page.push_str(&format!("{name:<22} {}{image}\n", text(&container["summary"])));
+        let summary = format!("{}{image}", text(&container["summary"]));
+        page.push_str(&format!("{name:<22} {}\n", line(&summary)));
     }
     page.trim_end().to_owned()
 }
