@@ -72,6 +72,7 @@ const ROWS: &[Row] = &[
     ),
     Row("--strict", &[&["--strict", "--isolated"]], "echo whole", "whole\n"),
     Row("--hostname", &[&["--hostname", "box.example"], &["--hostname=box.example"]], "hostname", "box.example\n"),
+    Row("--hostname", &[&["--isolated"]], "hostname", "localhost\n"),
     Row("--work-dir", &[&["--work-dir", "/etc"], &["-w", "/etc"], &["-w/etc", "-u", "user"]], "pwd", "/etc\n"),
     Row("--env", &[&["--env", "A=b c"], &["-e", "A=b c"], &["-eA=x", "--env=A=b c"]], "echo \"$A\"", "b c\n"),
     Row("--tty", &[&["--tty"], &["-t"], &["-t", "--isolated"]], "tty | grep -c ^/dev/pts/[0-9]", "1\r\n"),

@@ -55,7 +55,7 @@ macro_rules! session_command {
             #[argh(option, arg_name = "NAME")]
             cap_add: Vec<String>,
 
-            /// the hostname inside; the host keeps its own
+            /// the hostname inside; the host keeps its own (default: the host's, or localhost with --isolated)
             #[argh(option, arg_name = "NAME")]
             hostname: Option<String>,
 
