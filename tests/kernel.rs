@@ -81,7 +81,7 @@ fn an_app_is_not_killed_for_what_needs_no_root() {
             s.cd(line).in_an_app_sandbox().run().ok();
         }
         // One that needs root, and mistakes, are refused in words.
-        s.cd(["login", "c"]).in_an_app_sandbox().run().code(1);
+        s.cd(["login", "c"]).in_an_app_sandbox().run().code(125).says(&["root is needed"]);
         s.cd(["lsit"]).in_an_app_sandbox().run().code(2);
     });
 }
