@@ -8,17 +8,17 @@
 //! |---|---|
 //! | [`applet`] | `argv[0]` to command; parse, elevate, run, exit code |
 //! | [`commands`] | one file each: flags, help, aliases, needs root?, run |
-//! | [`cli`] | knows no command by name: GNU syntax, help layout, suggestions |
+//! | [`cli`] | knows no command by name: GNU syntax, help layout, completions, suggestions |
 //! | [`ui`] | the only place that prints: messages, colour, width, progress |
-//! | [`session`] | plan (pure data), apply (mounts), enter (identity, exec) |
-//! | [`privilege`] | elevation |
+//! | [`session`] | plan (pure data), apply (mounts), enter (identity, terminal, confinement, exec) |
+//! | [`privilege`] | elevation, and the rules that spare a password |
 //! | [`image`] | pull, assemble, archives |
 //! | [`registry`] | client, auth, keychain, http, downloads that resume |
 //! | [`tls`] | the crypto provider and the roots |
 //! | [`store`] | the sole owner of the on-disk layout |
 //! | [`layer`] | decompress, untar, apply, index, pack |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
-//! | [`host`] | platform, paths, feature probes |
+//! | [`host`] | platform, paths, feature probes, emulators, start-up services |
 //! | [`oci`] | pure: reference, digest, platform, documents |
 //! | [`report`] | how the lower blocks tell of progress |
 //! | [`suggest`] | pure: the nearest of some words |
@@ -32,8 +32,9 @@
 //! the `store` -> `layer::apply` in order, while later layers still download -> `rootfs::provision` ->
 //! `staged.commit(manifest)`.
 //!
-//! `login x`: `applet` -> `commands::login` -> `store.container(name)` -> `session::enter`: facts -> `Plan` -> under the
-//! container's set-up lock join its live mount namespace or make it -> identity -> exec.
+//! `login x`: `applet` -> `commands::login` -> `commands::session::start` -> `store.container(name)` -> `session::enter`:
+//! facts -> `Plan` -> under the container's set-up lock join its live mount namespace or make it (in a child, where a
+//! terminal or a PID namespace wants a process that waits) -> identity, confinement -> exec.
 
 pub mod applet;
 pub mod cli;
