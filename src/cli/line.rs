@@ -242,7 +242,7 @@ pub(super) fn classify(word: &str) -> Word<'_> {
 }
 
 fn is_number(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_digit() || first == '.') && word.parse::<f64>().is_ok()
+    word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 pub(super) fn takes_value(flag: &FlagInfo) -> bool {

@@ -2,6 +2,7 @@
 //! image it is the only program.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -57,7 +58,7 @@ fn seen(sockets: &[String]) -> Result<Value> {
         "dev": names("/dev"),
         "interfaces": names("/sys/class/net"),
         "sockets": sockets.iter().map(|path| (path.clone(), json!(UnixStream::connect(path).is_ok()))).collect::<Value>(),
-        "loopback": std::net::TcpListener::bind("127.0.0.1:0").is_ok(),
+        "loopback": TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).is_ok(),
     }))
 }
 

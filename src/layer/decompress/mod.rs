@@ -30,10 +30,11 @@ const INPUT_BUFFER: usize = 128 << 10;
 /// The uncompressed bytes of a gzip (any number of members), zstd (any number of frames, skippable ones too),
 /// xz, lzma, bzip2 (multi-stream) or plain tar stream, told apart by content. An empty stream stays empty.
 pub fn decompress<'a>(input: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>> {
-    open(input).map_err(read_error)
+    open(Box::new(input)).map_err(read_error)
 }
 
-fn open<'a>(input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+/// Behind a pointer, or every decoder would be there once for each kind of source.
+fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
     let failure = Failure::default();
     let mut source = Source { inner: input, failure: failure.clone() };
     let mut head = Vec::with_capacity(sniff::HEAD);
@@ -78,12 +79,12 @@ impl Failure {
 }
 
 /// The compressed side: remembers why it failed.
-struct Source<R> {
-    inner: R,
+struct Source<'a> {
+    inner: Box<dyn Read + Send + 'a>,
     failure: Failure,
 }
 
-impl<R: Read> Read for Source<R> {
+impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).map_err(|error| {
             let kind = error.kind();
