@@ -31,8 +31,13 @@ pub enum Kind {
 }
 
 /// An error with its chain of attempts, outermost first, and perhaps a hint.
+///
+/// One pointer: every `Result` of the program carries the room for it.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
     kind: Kind,
     message: String,
     hint: Option<String>,
@@ -46,7 +51,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`; `message` says what is wrong with what, in one line, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, errno: None, exit_code: None }
+        Error::told(kind, message.into(), None, None)
+    }
+
+    // What follows a failure is cold, and out of line: there are hundreds of places where something may fail.
+    #[cold]
+    #[inline(never)]
+    fn told(kind: Kind, message: String, hint: Option<&str>, errno: Option<i32>) -> Error {
+        Error(Box::new(Told { kind, message, hint: hint.map(str::to_owned), errno, exit_code: None }))
     }
 
     /// [`Kind::Usage`]
@@ -78,6 +90,12 @@ impl Error {
     ///
     /// The kind and a hint follow from the errno where it tells enough.
     pub fn io(attempt: impl fmt::Display, error: io::Error) -> Error {
+        Error::refused(&attempt, &error)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refused(attempt: &dyn fmt::Display, error: &io::Error) -> Error {
         let (kind, hint) = match error.kind() {
             io::ErrorKind::NotFound => (Kind::NotFound, None),
             io::ErrorKind::AlreadyExists => (Kind::Exists, None),
@@ -89,54 +107,55 @@ impl Error {
             io::ErrorKind::ReadOnlyFilesystem => (Kind::System, Some("the filesystem is mounted read-only")),
             _ => (Kind::System, None),
         };
-        Error {
-            kind,
-            message: format!("cannot {attempt}: {}", reason(&error)),
-            hint: hint.map(str::to_owned),
-            errno: error.raw_os_error(),
-            exit_code: None,
-        }
+        let message = format!("cannot {attempt}: {}", reason(error));
+        Error::told(kind, message, hint, error.raw_os_error())
     }
 
     /// Puts the larger attempt in front: `error.context("install 'alpine'")`.
     #[must_use]
-    pub fn context(mut self, attempt: impl fmt::Display) -> Error {
-        self.message = format!("{attempt}: {}", self.message);
+    pub fn context(self, attempt: impl fmt::Display) -> Error {
+        self.within(&attempt)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn within(mut self, attempt: &dyn fmt::Display) -> Error {
+        self.0.message = format!("{attempt}: {}", self.0.message);
         self
     }
 
     /// Says what to try. The innermost hint, nearest to the cause, is kept.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
-        self.hint.get_or_insert_with(|| hint.into());
+        self.0.hint.get_or_insert_with(|| hint.into());
         self
     }
 
     /// What a caller may want to tell apart.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The errno, where the operating system gave one.
     pub fn errno(&self) -> Option<i32> {
-        self.errno
+        self.0.errno
     }
 
     /// What to try, if anything is known.
     pub fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Has the program exit with `code`. The innermost, nearest to the cause, is kept.
     #[must_use]
     pub fn exits(mut self, code: u8) -> Error {
-        self.exit_code.get_or_insert(code);
+        self.0.exit_code.get_or_insert(code);
         self
     }
 
     /// What [`Error::exits`] said; else 2 for a wrong command line, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
-        self.exit_code.unwrap_or(if self.kind == Kind::Usage { WRONG_USAGE } else { 1 })
+        self.0.exit_code.unwrap_or(if self.0.kind == Kind::Usage { WRONG_USAGE } else { 1 })
     }
 }
 
@@ -151,7 +170,7 @@ fn reason(error: &io::Error) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
