@@ -21,6 +21,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     ui::report_panics();
     // Not even a kernel without seccomp(2) refuses it; if one does, there is no filter to be saved from.
     let _ = sys::trap::answer_enosys();
+    // Nor is a bug's report worth more than the work without one.
+    let _ = sys::fault::report_faults();
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.map(|argument| cli::text(&argument)).collect();

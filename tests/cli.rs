@@ -237,6 +237,19 @@ fn a_closed_or_full_output_does_no_harm() {
     }
 }
 
+/// With the message where the program has it, by the address of the instruction where it is the artifact.
+#[test]
+fn a_bug_asks_for_a_report() {
+    let ran = Cd::bare(["probe", "--bug"]).run();
+    let errors = ran.err();
+    assert!(errors.starts_with("chroot-distro: bug at "), "{ran:?}");
+    assert!(errors.contains("\n  hint: please report this line"), "{ran:?}");
+    assert_eq!(errors.lines().count(), 2, "{ran:?}");
+    // Where panics unwind, as in tests, the exit code is Rust's.
+    let status = if ran.code == Some(101) { 101 } else { 134 };
+    ran.status(status).prints("");
+}
+
 #[test]
 fn colours_only_where_wanted() {
     let script = |set: &str| {

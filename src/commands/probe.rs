@@ -2,6 +2,7 @@
 //! image it is the only program.
 
 use std::fs;
+use std::hint::black_box;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -21,6 +22,10 @@ pub struct Probe {
     #[argh(option, default = "0")]
     exit: u8,
 
+    /// show what a bug of this program looks like
+    #[argh(switch)]
+    bug: bool,
+
     /// also tell whether a server listens on this Unix socket
     #[argh(option)]
     socket: Vec<String>,
@@ -32,6 +37,10 @@ impl Run for Probe {
     const HIDDEN: bool = true;
 
     fn run(self, app: &App) -> Result<u8> {
+        let nothing: [u8; 0] = [];
+        if self.bug {
+            return Ok(nothing[black_box(0)]);
+        }
         app.ui.json(&seen(&self.socket)?);
         Ok(self.exit)
     }

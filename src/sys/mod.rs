@@ -5,6 +5,7 @@
 
 pub mod chmod;
 pub mod environment;
+pub mod fault;
 pub mod identity;
 mod modern;
 pub mod mount;

@@ -13,27 +13,37 @@ const SYS_SECCOMP: c_int = 1;
 /// From here on a trapped call returns `ENOSYS`, in this process and those it forks; a program that is executed
 /// starts without. A SIGSYS that somebody sent kills as ever.
 pub fn answer_enosys() -> io::Result<()> {
-    let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = answer;
+    handle(libc::SIGSYS, answer)
+}
+
+/// What sigaction(2) wants with `SA_SIGINFO`.
+pub(super) type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+
+/// Has `handler`, which may call only what is async-signal-safe, meet a signal.
+pub(super) fn handle(signal: c_int, handler: Handler) -> io::Result<()> {
     // SAFETY: all zeroes is a valid sigaction.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = handler as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-    // SAFETY: the handler has the type that SA_SIGINFO asks for and calls only what is async-signal-safe.
-    match unsafe { libc::sigaction(libc::SIGSYS, &action, ptr::null_mut()) } {
+    // SAFETY: the handler has the type that SA_SIGINFO asks for.
+    match unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
+/// For a handler: the signal does what it does without one, when the handler has returned.
+pub(super) fn let_it_act(signal: c_int) {
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: it is blocked while its handler runs.
+    unsafe { libc::raise(signal) };
+}
+
 extern "C" fn answer(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes a siginfo_t.
     if unsafe { (*info).si_code } != SYS_SECCOMP {
-        // SAFETY: the default disposition runs no code of ours; the signal comes again when this handler returns.
-        unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        }
-        return;
+        return let_it_act(signal);
     }
     // SAFETY: with SA_SIGINFO the kernel passes its ucontext_t, from which the registers are restored, and nobody else
     // has it meanwhile. The kernel has left the call undone, and its return value stands in this register.
