@@ -248,7 +248,7 @@ fn the_first_process_is_nobodys_to_end_or_to_read() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
         make(s);
-        let script = "for signal in SEGV BUS ILL SYS TERM KILL STOP SEGV BUS; do kill -$signal 1; done; sleep 0.1; echo alive; tr -d '\\0' < /proc/1/cmdline";
+        let script = "for signal in SEGV BUS ILL TRAP SYS TERM KILL STOP SEGV BUS ILL TRAP; do kill -$signal 1; done; sleep 0.1; echo alive; tr -d '\\0' < /proc/1/cmdline";
         login(s, &["--isolated", "-e", "PASSWORD=secret"], script)
             .run()
             .ok()

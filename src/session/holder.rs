@@ -141,9 +141,10 @@ fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
         .attempt(|| "open '/dev/null'")?;
     setsid().attempt(attempt)?;
     on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
-    // The kernel keeps from PID 1 what guests send it, unless there is a handler, as Rust's runtime has for these.
-    on_signal(Signal::SEGV, Disposition::Default).attempt(attempt)?;
-    on_signal(Signal::BUS, Disposition::Default).attempt(attempt)?;
+    // The kernel keeps from PID 1 what guests send it, unless there is a handler, as Rust's runtime and we have.
+    for signal in [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::TRAP] {
+        on_signal(signal, Disposition::Default).attempt(attempt)?;
+    }
     // The first login's arguments, passwords among them, are not for everybody inside.
     set_title(TITLE);
     dup2_stdin(held).attempt(attempt)?;
