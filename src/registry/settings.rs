@@ -75,10 +75,10 @@ fn parse_rate(text: &str) -> Option<u64> {
         None => (&*upper, 1),
     };
     // By hand: reading an f64 takes 14 KB of code and tables.
-    let (whole, part) = digits.trim().split_once('.').unwrap_or((digits.trim(), "0"));
+    let count = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    let (whole, part) = digits.trim().split_once('.').unwrap_or((digits.trim(), ""));
     let scale = 10u64.checked_pow(part.len() as u32).filter(|_| part.len() <= 9)?;
-    let part = part.parse::<u64>().ok()? * factor / scale;
-    Some(whole.parse::<u64>().ok()?.saturating_mul(factor).saturating_add(part))
+    Some(count(whole)?.saturating_mul(factor).saturating_add(count(part)? * factor / scale))
 }
 
 #[cfg(test)]
@@ -102,6 +102,9 @@ mod tests {
             ("512k", 512 << 10),
             ("1.5G", 3 << 29),
             ("0.250 m", 1 << 18),
+            (".5G", 1 << 29),
+            ("5.M", 5 << 20),
+            ("18446744073709551615.999999999G", u64::MAX),
             ("1.x", 0),
             ("1.0000000000", 0),
             ("900", 900),
