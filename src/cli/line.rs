@@ -242,7 +242,8 @@ pub(super) fn classify(word: &str) -> Word<'_> {
 }
 
 fn is_number(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let digits = word.replacen('.', "", 1);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn takes_value(flag: &FlagInfo) -> bool {
@@ -416,6 +417,8 @@ mod tests {
             (&["x", "-n1", "--count=2"], "'--number' and '--count' exclude each other"),
             (&["x", "--count=1", "--count=2"], ""),
             (&["x", "--=1"], "unknown option '--'"),
+            (&["x", "-."], "unknown option '-.'"),
+            (&["x", "-1.2.3"], "unknown option '-1'"),
             (&["x", "--al=1"], "option '--all' takes no value"),
             (&["x", "-\u{EF80}"], "unknown option '-\u{FFFD}'"),
         ] {
