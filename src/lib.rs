@@ -13,7 +13,9 @@
 //! | [`session`] | plan (pure data), apply (mounts), enter (identity, terminal, confinement, exec) |
 //! | [`privilege`] | elevation, and the rules that spare a password |
 //! | [`image`] | pull, assemble, archives |
-//! | [`registry`] | client, auth, keychain, http, downloads that resume |
+//! | [`guest`] | what a guest's files mean: accounts, provisioning, programs |
+//! | [`registry`] | the distribution protocol: client, challenge and token, keychain |
+//! | [`net`] | one request, downloads that resume, names to addresses |
 //! | [`tls`] | the crypto provider and the roots |
 //! | [`store`] | the sole owner of the on-disk layout |
 //! | [`layer`] | decompress, untar, apply, index, pack |
@@ -29,7 +31,7 @@
 //!
 //! `install ubuntu:24.04`: `applet` -> `commands::install` -> `image::Source` (here an `oci::Reference`) ->
 //! `image::install` -> `store.stage(name)` -> manifest by `registry` -> layers in parallel into verified blobs of
-//! the `store` -> `layer::apply` in order, while later layers still download -> `rootfs::provision` ->
+//! the `store` -> `layer::apply` in order, while later layers still download -> `guest::provision` ->
 //! `staged.commit(manifest)`.
 //!
 //! `login x`: `applet` -> `commands::login` -> `commands::session::start` -> `store.container(name)` -> `session::enter`:
@@ -40,9 +42,11 @@ pub mod applet;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod guest;
 pub mod host;
 pub mod image;
 pub mod layer;
+pub mod net;
 pub mod oci;
 pub mod privilege;
 pub mod registry;

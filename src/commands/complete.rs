@@ -13,8 +13,8 @@ use super::global::GLOBAL;
 use super::{App, Run, applets, autostart, find, visible};
 use crate::cli::complete::{Candidate, Wanted, commands, wanted};
 use crate::error::{Error, Result};
+use crate::guest::accounts;
 use crate::oci::Arch;
-use crate::rootfs::accounts;
 use crate::store::{Container, Name};
 
 /// print what may stand next on a command line.

@@ -7,8 +7,8 @@ use crate::cli::os_string;
 use crate::error::{Result, WRONG_USAGE};
 use crate::host::Host;
 use crate::image::{self, Request, Source};
+use crate::net::Settings;
 use crate::oci::{ImageConfig, Platform};
-use crate::registry::Settings;
 use crate::report::Report;
 use crate::session::emulator;
 

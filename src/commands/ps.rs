@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{App, Run};
 use crate::error::Result;
+use crate::guest::accounts;
 use crate::privilege;
 use crate::report::Report;
-use crate::rootfs::accounts;
 use crate::store::{Container, Process, Session};
 use crate::ui::{Table, human};
 

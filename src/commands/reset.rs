@@ -6,7 +6,7 @@ use super::{App, Run};
 use crate::error::Result;
 use crate::host::Host;
 use crate::image;
-use crate::registry::Settings;
+use crate::net::Settings;
 use crate::report::Report;
 
 /// install a container anew from its image; all data inside is lost. It stays as it is until the new one is there:

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{App, Run};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::registry::{Client, Settings, Sink};
+use crate::net::{Settings, Sink};
+use crate::registry::Client;
 use crate::report::{Report, Silent};
 use crate::ui::{Table, text};
 

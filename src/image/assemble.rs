@@ -8,8 +8,8 @@ use super::Image;
 use super::slot::Slot;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::layer::{self, Index, RootfsTarget, Tee};
+use crate::net::Sink;
 use crate::oci::{Algorithm, Descriptor};
-use crate::registry::Sink;
 use crate::report::{Report, Task};
 use crate::store::{Fetch, Partial, Staged, Store};
 

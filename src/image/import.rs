@@ -12,8 +12,8 @@ use super::survey::{self, Contents};
 use super::{Image, layout};
 use crate::error::{Error, Result};
 use crate::layer::{Kind as EntryKind, Reader};
+use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform, media_type};
-use crate::registry::Sink;
 use crate::report::{Report, Task};
 use crate::store::{Fetch, Store};
 

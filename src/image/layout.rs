@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::assemble::Origin;
 use super::{DOCUMENT_MAX, Image};
 use crate::error::{Attempt, Error, Result};
+use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
-use crate::registry::Sink;
 use crate::report::{Report, Task};
 
 /// Indexes in indexes; real ones have two levels here.

@@ -13,7 +13,6 @@ mod resolve;
 mod slot;
 mod source;
 mod survey;
-mod systemd;
 
 pub use source::Source;
 
@@ -23,11 +22,13 @@ use std::io::Read;
 use serde_json::{Value, json};
 
 use crate::error::{Attempt, Error, Result};
+use crate::guest::provision::provision;
+use crate::guest::systemd;
 use crate::host::Host;
+use crate::net::{Settings, Sink};
 use crate::oci::{Descriptor, Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platform};
-use crate::registry::{Client, Settings, Sink};
+use crate::registry::Client;
 use crate::report::{Report, Silent};
-use crate::rootfs::provision::provision;
 use crate::store::{Container, Fetch, Name, Partial, Staged, Store};
 use assemble::{Assembly, Origin};
 use layout::LayoutDirectory;

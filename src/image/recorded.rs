@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::import::Imported;
 use super::{Image, Request, Source, assemble, fill};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::net::Settings;
 use crate::oci::{Document, ImageConfig, Offered, Platform, Reference};
-use crate::registry::Settings;
 use crate::report::Report;
 use crate::store::{Container, Name, Staged, Store};
 

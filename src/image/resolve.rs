@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Image;
 use super::assemble::Origin;
 use crate::error::{Error, Kind, Result};
+use crate::net::{Patience, Settings, Sink};
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, ImageManifest, Platform, Reference};
-use crate::registry::{Client, Fetched, Patience, Settings, Sink};
+use crate::registry::{Client, Fetched};
 use crate::report::{Report, Task};
 use crate::store::{CachedImage, Store};
 

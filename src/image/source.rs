@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Attempt, Error, Result, WRONG_USAGE};
+use crate::net::url::shown;
 use crate::oci::Reference;
-use crate::registry;
 use crate::store::Name;
 
 /// Where an image or a root filesystem comes from.
@@ -123,7 +123,7 @@ impl fmt::Display for Source {
         match self {
             Source::Registry(reference) => reference.fmt(f),
             Source::Archive(path) | Source::Layout(path) => path.display().fmt(f),
-            Source::Url(url) => f.write_str(&registry::shown(url)),
+            Source::Url(url) => f.write_str(&shown(url)),
         }
     }
 }

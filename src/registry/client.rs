@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
-use super::download::{Download, Policy, Sink};
 use super::endpoint::{Answer, Endpoint};
-use super::http::{Http, Method, Request, Response};
 use super::keychain::{Keychain, Secret};
-use super::limiter::Limiter;
-use super::retry::{Failure, WAIT_MAX, is_passing, retry_after};
-use super::settings::Settings;
-use super::{body, explain, mirrors, url};
+use super::{explain, mirrors};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
+use crate::net::Settings;
+use crate::net::download::{Download, Policy, Sink};
+use crate::net::http::{Http, Method, Request, Response};
+use crate::net::limiter::Limiter;
+use crate::net::retry::{Failure, Retry, WAIT_MAX, is_passing, retry_after};
+use crate::net::{body, url};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::report::{Report, Task};
 
@@ -330,7 +331,7 @@ fn url_status(response: Response, url: &str) -> Failure {
             Failure::fatal(Error::new(Kind::Denied, error).hint(format!("is '{}' public?", url::shown(url))))
         }
         status if is_passing(status) => Failure {
-            retry: super::retry::Retry::After(retry_after(response.headers(), std::time::SystemTime::now())),
+            retry: Retry::After(retry_after(response.headers(), std::time::SystemTime::now())),
             error: Error::network(error),
         },
         _ => Failure::fatal(Error::network(error)),

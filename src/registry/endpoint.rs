@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use ureq::http::{StatusCode, header};
 
 use super::challenge::{self, Challenge};
-use super::http::{Http, Request, Response};
 use super::keychain::{Credential, Keychain, Secret};
-use super::retry::{Failure, Retry};
 use super::token::{self, Grant, Refusal};
-use super::url::{self, Origin};
 use crate::error::Result;
+use crate::net::http::{Http, Request, Response};
+use crate::net::retry::{Failure, Retry};
+use crate::net::url::{self, Origin};
 use crate::report::Report;
 
 /// A local server that does not answer a probe in this time speaks something else.

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use ureq::http::StatusCode;
 
-use super::body;
 use super::endpoint::{Answer, Endpoint};
-use super::retry::{self, Failure, Retry, WAIT_MAX};
 use crate::error::{Error, Kind};
+use crate::net::body;
+use crate::net::retry::{self, Failure, Retry, WAIT_MAX};
 
 /// The failure that a response's status means; `what` was asked for ("image", "blob sha256:...").
 pub fn status(mut answer: Answer, endpoint: &Endpoint, what: &str) -> Failure {

@@ -6,7 +6,7 @@
 //! the order given. Plain http has to be written out, and is refused where it would be for a registry.
 
 use super::endpoint::Endpoint;
-use super::url::{self, Origin};
+use crate::net::url::{self, Origin};
 use crate::oci::Reference;
 
 /// The mirrors of one registry that `text` lists, and what is wrong with the items left out.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::body;
 use super::challenge::Challenge;
-use super::http::{Http, Method, Request};
 use super::keychain::{Credential, Secret};
-use super::retry::{self, Failure, Retry};
-use super::url::Origin;
 use crate::error::{Error, Kind};
+use crate::net::body;
+use crate::net::http::{Http, Method, Request};
+use crate::net::retry::{self, Failure, Retry};
+use crate::net::url::Origin;
 
 /// The most that a token server may say, in bytes.
 const BODY_MAX: u64 = 1 << 20;

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::Mode;
 
-use super::dir::OPEN_FLAGS;
+pub use super::dir::OPEN_FLAGS;
 use crate::sys::identity::Identity;
 
 /// How many directories stay open: a soft limit of 1024 descriptors is common, 256 not unheard of.

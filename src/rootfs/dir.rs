@@ -14,7 +14,7 @@ use super::{FileType, Metadata, Timestamp, attributes, descent, regular, remove}
 use crate::sys;
 
 /// How every directory is opened.
-pub(super) const OPEN_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub const OPEN_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// One directory inside a root. Each operation takes a single name: not empty, no `/`, not `.` or `..`;
 /// anything else is `InvalidInput`. None follows a symlink. Modes of what is made are cut by the umask, and

@@ -5,23 +5,18 @@
 //! `RESOLVE_IN_ROOT`, or an `O_PATH|O_NOFOLLOW` walk where the kernel has none) to a [`Dir`] and a leaf name,
 //! and acts there. Links are followed inside the root, never out of it.
 
-pub mod accounts;
-mod align;
 mod attributes;
-mod descent;
+pub mod descent;
 mod dir;
 mod metadata;
 mod mountinfo;
 pub mod mounts;
-pub mod provision;
 mod regular;
 mod remove;
 mod rewrite;
 mod root;
-pub mod terminfo;
 mod usage;
 
-pub use align::align;
 pub use attributes::{chmod, chown, set_mtime, set_xattr};
 pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
 use super::{Mode, Request, facts};
+use crate::guest::accounts::User;
 use crate::host::Host;
-use crate::rootfs::accounts::User;
 
 /// Accounts below are the system's own; 65534 is nobody (login.defs(5), systemd's "Users, Groups, UIDs and GIDs").
 const ORDINARY: std::ops::Range<u32> = 1000..60_000;

@@ -23,13 +23,12 @@ use super::relay::Relay;
 use super::shield::shield;
 use super::steps::Step;
 use super::streams::Streams;
-use super::{
-    Mode, Network, Request, Terminal, alignment, apply, ldconfig, print, profile, program, room, root,
-};
+use super::{Mode, Network, Request, Terminal, alignment, apply, print, profile, program, room, root};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::guest::{ldconfig, provision, renumber};
 use crate::host::Host;
 use crate::report::Report;
-use crate::rootfs::{self, Rootfs, provision};
+use crate::rootfs::Rootfs;
 use crate::store::{Container, Lock, Registration, Session, mount_namespace};
 use crate::sys::namespace::Namespaces;
 use crate::sys::network::loopback_up;
@@ -237,7 +236,7 @@ impl<'a> Entry<'a> {
         let Some(uid) = alignment::wanted(&self.request, user, self.host) else { return Ok(()) };
         let aligned = match self.running()? {
             Some(_) => Err(Error::new(Kind::Busy, "somebody is in the container")),
-            None => rootfs::align(&self.rootfs, user, uid),
+            None => renumber(&self.rootfs, user, uid),
         };
         let name = user.name.display();
         match aligned {

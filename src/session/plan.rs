@@ -8,10 +8,10 @@ use super::emulator;
 use super::entry;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::facts::Facts;
-use super::guest_file::GuestFile;
 use super::steps::{Step, extra, runtime_dir, view};
 use super::{Mode, Network, Request};
 use crate::error::{Error, Result};
+use crate::guest::guest_file::GuestFile;
 use crate::store::SessionKind;
 use crate::sys::namespace::Namespaces as Types;
 
@@ -230,7 +230,7 @@ mod tests {
     use rustix::thread::CapabilitySet;
 
     use super::*;
-    use crate::rootfs::accounts::User;
+    use crate::guest::accounts::User;
     use crate::session::bind::Restrict;
     use crate::session::facts::source::Source;
 

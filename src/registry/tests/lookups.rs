@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::host::Host;
-use crate::registry::dns::tests::{encoded, response};
-use crate::registry::resolver::Resolver;
+use crate::net::dns::tests::{encoded, response};
+use crate::net::resolver::Resolver;
 
 /// A reply to a question, given whether it came by TCP; `None` is silence.
 type Script = dyn Fn(&[u8], bool) -> Option<Vec<u8>> + Send + Sync;

@@ -9,9 +9,10 @@ mod server;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{Client, Patience, Settings, Sink};
+use super::Client;
 use crate::error::Result;
 use crate::host::Host;
+use crate::net::{Patience, Settings, Sink};
 use crate::report::{Report, Silent, Task};
 
 /// Keeps what it is told.

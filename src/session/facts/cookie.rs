@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use super::source::Sources;
 use super::xauthority::for_any_hostname;
+use crate::guest::accounts::User;
+use crate::guest::guest_file::GuestFile;
 use crate::host::Host;
-use crate::rootfs::accounts::User;
-use crate::session::guest_file::GuestFile;
 
 /// Documented.
 const X11_COPY: &str = "/var/tmp/.chroot-distro-xauthority";

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::cookie::{self, Cookie};
 use super::source::Sources;
+use crate::guest::accounts::User;
+use crate::guest::guest_file::GuestFile;
 use crate::host::{Host, Termux};
-use crate::rootfs::accounts::User;
-use crate::session::guest_file::GuestFile;
 
 /// Where X servers listen.
 const X11: &str = "/tmp/.X11-unix";

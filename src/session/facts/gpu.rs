@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::libraries::{self, DIRECTORIES};
 use super::source::Sources;
+use crate::guest::libraries::{DIRECTORIES, machine, place};
 use crate::rootfs::Rootfs;
 
 /// What was found, besides sources.
@@ -58,7 +58,7 @@ pub fn share(sources: &mut Sources<'_>, rootfs: &Rootfs, is_native: &dyn Fn() ->
     if is_wsl {
         sources.show_there("/dev/dxg");
         sources.show_there("/usr/lib/wsl");
-        let libraries = libraries::share(sources, rootfs, wsl, "", &|_| true);
+        let libraries = share_libraries(sources, rootfs, wsl, "", &|_| true);
         return Gpu { env: WSL, libraries };
     }
     Gpu { env: NVIDIA, libraries: nvidia(sources, rootfs) }
@@ -88,7 +88,7 @@ fn nvidia(sources: &mut Sources<'_>, rootfs: &Rootfs) -> bool {
     let directories: Vec<&Path> = DIRECTORIES.iter().map(Path::new).filter(|path| own(path)).collect();
     for directory in directories {
         for below in BELOW {
-            libraries |= libraries::share(sources, rootfs, &directory.join(below), below, &is_driver);
+            libraries |= share_libraries(sources, rootfs, &directory.join(below), below, &is_driver);
         }
     }
     for directory in DESCRIPTORS.map(Path::new) {
@@ -103,6 +103,25 @@ fn nvidia(sources: &mut Sources<'_>, rootfs: &Rootfs) -> bool {
         sources.show_there(Path::new("/usr/bin").join(tool));
     }
     libraries
+}
+
+/// Adds each library of the host's in `directory` that `wanted` says, at the guest's place for its machine, `below`
+/// it. Whether there was one.
+fn share_libraries(
+    sources: &mut Sources<'_>,
+    rootfs: &Rootfs,
+    directory: &Path,
+    below: &str,
+    wanted: &dyn Fn(&str) -> bool,
+) -> bool {
+    let mut any = false;
+    for name in sources.names(directory).iter().filter(|name| name.contains(".so") && wanted(name)) {
+        let path = directory.join(name);
+        if let Some(place) = machine(&sources.host.file(&path)).and_then(|machine| place(rootfs, machine)) {
+            any |= sources.show(&path, &Path::new(place).join(below).join(name), false);
+        }
+    }
+    any
 }
 
 /// Libraries of NVIDIA's driver; its container tool is another thing, and so is CUDA's toolkit.

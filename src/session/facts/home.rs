@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::source::Sources;
 use crate::error::{Error, Result};
+use crate::guest::accounts::{self, User};
 use crate::host::Host;
-use crate::rootfs::accounts::{self, User};
 
 /// The caller as the host's /etc/passwd has them. A number that it does not list (a directory service may) has no
 /// home there: `/`.

@@ -5,7 +5,6 @@ pub mod dev;
 mod display;
 mod gpu;
 mod home;
-mod libraries;
 pub mod source;
 mod termux;
 #[cfg(test)]
@@ -22,13 +21,14 @@ use super::bind::Restrict;
 use super::emulator::{self, Machine};
 use super::entry::Entry;
 use super::environment::DEFAULT_TERM;
-use super::guest_file::GuestFile;
 use super::steps::{CORE, shares};
 use super::{Mode, Namespaces, Request};
 use crate::error::{Error, Result};
+use crate::guest::accounts::{self, User};
+use crate::guest::guest_file::GuestFile;
+use crate::guest::{ldconfig, terminfo};
 use crate::host::{Host, binfmt};
-use crate::rootfs::accounts::{self, User};
-use crate::rootfs::{FileType, Follow, Rootfs, terminfo};
+use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::store::SessionKind;
 use crate::sys::seccomp;
 use dev::DevEntry;
@@ -164,7 +164,7 @@ fn share(
     facts.files.extend(display.cookies);
     facts.device_groups = display.groups;
     if gpu.libraries {
-        facts.ldconfig = libraries::ldconfig(rootfs);
+        facts.ldconfig = ldconfig::find(rootfs);
     }
     Ok(facts)
 }

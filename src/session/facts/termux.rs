@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::guest::accounts::User;
 use crate::host::{Host, Termux};
-use crate::rootfs::accounts::User;
 use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::session::environment::is_android;
 

@@ -1,10 +1,9 @@
-//! Shared libraries of the host's driver, and the directory where a guest has those of the same machine.
+//! The directory where a guest keeps the shared libraries of a machine.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::source::Sources;
 use crate::rootfs::{FileType, Follow, Rootfs};
 
 /// Library directories of the distributions: Debian's by machine, Fedora's, Arch's.
@@ -18,27 +17,8 @@ pub const DIRECTORIES: [&str; 7] = [
     "/usr/lib",
 ];
 
-/// Adds each library of the host's in `directory` that `wanted` says, at the guest's place for its machine, `below`
-/// it. Whether there was one.
-pub fn share(
-    sources: &mut Sources<'_>,
-    rootfs: &Rootfs,
-    directory: &Path,
-    below: &str,
-    wanted: &dyn Fn(&str) -> bool,
-) -> bool {
-    let mut any = false;
-    for name in sources.names(directory).iter().filter(|name| name.contains(".so") && wanted(name)) {
-        let path = directory.join(name);
-        if let Some(place) = machine(&sources.host.file(&path)).and_then(|machine| place(rootfs, machine)) {
-            any |= sources.show(&path, &Path::new(place).join(below).join(name), false);
-        }
-    }
-    any
-}
-
 /// `e_machine` of an ELF file (elf(5)), a link followed.
-fn machine(path: &Path) -> Option<u16> {
+pub fn machine(path: &Path) -> Option<u16> {
     let mut header = [0; 20];
     // A FIFO would be waited for.
     if !std::fs::metadata(path).ok()?.is_file() {
@@ -49,8 +29,8 @@ fn machine(path: &Path) -> Option<u16> {
     Some(u16::from_le_bytes([low, high]))
 }
 
-/// The first directory that the guest has, of those for the machine.
-fn place(rootfs: &Rootfs, machine: u16) -> Option<&'static str> {
+/// The first directory that the guest has, of those for `machine` ([`machine`]).
+pub fn place(rootfs: &Rootfs, machine: u16) -> Option<&'static str> {
     let is = |path: &str, follow| {
         rootfs.metadata(path, follow).is_ok_and(|found| found.file_type == FileType::Directory)
     };
@@ -71,15 +51,4 @@ fn place(rootfs: &Rootfs, machine: u16) -> Option<&'static str> {
         40 => narrow("/usr/lib/arm-linux-gnueabihf", "/usr/lib/aarch64-linux-gnu"),
         _ => None,
     }
-}
-
-/// The guest's own program that lists its libraries for the loader.
-pub fn ldconfig(rootfs: &Rootfs) -> Option<PathBuf> {
-    ["/sbin/ldconfig", "/usr/sbin/ldconfig", "/usr/bin/ldconfig"].into_iter().map(PathBuf::from).find(
-        |path| {
-            rootfs
-                .metadata(path, Follow::Yes)
-                .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
-        },
-    )
 }

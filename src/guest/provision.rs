@@ -3,18 +3,16 @@
 //! Files are replaced in one rename inside the root; a link in their place is replaced, never followed. A tree
 //! without `/etc` is left alone.
 
-mod android;
-
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{FileType, Follow, Rootfs};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::report::Report;
+use crate::rootfs::{FileType, Follow, Rootfs};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
@@ -41,7 +39,7 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
         tolerate(root.write(HOSTS, minimal, 0o644), HOSTS, report)?;
     }
     if host.is_android() {
-        android::accounts(root, host, report)?;
+        super::android::accounts(root, host, report)?;
     }
     Ok(())
 }
@@ -115,7 +113,7 @@ fn resolv_conf(host: &Host) -> String {
 }
 
 /// A strange image is not a reason to refuse it; a full disk is.
-fn tolerate(result: io::Result<()>, path: &str, report: &dyn Report) -> Result<()> {
+pub(super) fn tolerate(result: io::Result<()>, path: &str, report: &dyn Report) -> Result<()> {
     use io::ErrorKind::{FileTooLarge, InvalidInput, IsADirectory, NotADirectory, NotFound};
     match result {
         Err(error)

@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::Rootfs;
 use crate::error::{Attempt, Error, Result};
+use crate::rootfs::Rootfs;
 use crate::suggest::nearest;
 
 /// Far beyond any real file: 64 KiB holds a thousand accounts.

@@ -3,15 +3,26 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{WaitOptions, chdir, chroot, fchdir, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::rootfs::Rootfs;
+use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::sys::process::{Fork, execve, fork};
+
+/// The guest's own program that lists its libraries for the loader.
+pub fn find(rootfs: &Rootfs) -> Option<PathBuf> {
+    ["/sbin/ldconfig", "/usr/sbin/ldconfig", "/usr/bin/ldconfig"].into_iter().map(PathBuf::from).find(
+        |path| {
+            rootfs
+                .metadata(path, Follow::Yes)
+                .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
+        },
+    )
+}
 
 /// Runs `program` in `root`. Links in the library directories stay as they are. Only while single-threaded.
 pub fn run(program: &Path, root: &Rootfs) -> Result<()> {

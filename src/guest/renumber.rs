@@ -13,10 +13,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::accounts::{User, parse_group, parse_user};
-use super::descent::Descent;
-use super::dir::OPEN_FLAGS;
-use super::{Dir, FileType, Follow, Rootfs};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::rootfs::descent::{Descent, OPEN_FLAGS};
+use crate::rootfs::{Dir, FileType, Follow, Rootfs, chown};
 use crate::sys::identity::Identity;
 
 const PASSWD: &str = "/etc/passwd";
@@ -29,7 +28,7 @@ const PLACEHOLDER: &[u8] = b"aid_";
 /// the number is free. Refused (`Exists`) when the number is another user's.
 ///
 /// The files come first and /etc/passwd last: one that is interrupted is done again.
-pub fn align(root: &Rootfs, user: &User, uid: u32) -> Result<()> {
+pub fn renumber(root: &Rootfs, user: &User, uid: u32) -> Result<()> {
     let attempt = || format!("give '{}' the number {uid} in the container", user.name.display());
     let passwd = contents(root, PASSWD).attempt(attempt)?;
     let group = contents(root, GROUP).unwrap_or_default();
@@ -127,7 +126,7 @@ fn give(root: &Rootfs, user: &User, uid: u32, gid: Option<u32>) -> io::Result<()
     let owners = Owners { user, uid, gid };
     let found = rustix::fs::fstat(&home)?;
     if let Some((uid, gid)) = owners.of(found.st_uid, found.st_gid) {
-        super::chown(&home, uid, gid)?;
+        chown(&home, uid, gid)?;
     }
     let identity = Identity::of(home.as_fd())?;
     let pending = owners.give(&Dir::from(home.try_clone()?))?;
@@ -196,7 +195,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     use super::*;
-    use crate::rootfs::accounts;
+    use crate::guest::accounts;
     use crate::testing::{TempDir, in_mount_namespace, needs_root};
 
     fn guest() -> TempDir {
@@ -229,7 +228,7 @@ mod tests {
 
     fn give(tree: &TempDir, uid: u32) -> Result<()> {
         let root = Rootfs::new(tree.open());
-        align(&root, &accounts::lookup(&root, "me").unwrap(), uid)
+        renumber(&root, &accounts::lookup(&root, "me").unwrap(), uid)
     }
 
     #[test]

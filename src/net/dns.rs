@@ -148,7 +148,7 @@ fn u16_at(message: &[u8], at: usize) -> Option<u16> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A response to `question` with these records: owner, type, data. Names in owners point at the question's if

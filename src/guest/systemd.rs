@@ -9,7 +9,7 @@ const SYSTEMD: u32 = 258;
 const LINUX: (u32, u32) = (5, 4);
 
 /// Warns when the guest's systemd is too new for this kernel.
-pub(super) fn warn(rootfs: &Rootfs, report: &dyn Report) {
+pub fn warn(rootfs: &Rootfs, report: &dyn Report) {
     let release = uname();
     let Some(kernel) = version(&release.release().to_string_lossy()) else { return };
     let installed = ["usr/lib/systemd", "lib/systemd"].iter().find_map(|path| {

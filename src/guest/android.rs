@@ -5,7 +5,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use super::tolerate;
+use super::provision::tolerate;
 use crate::error::Result;
 use crate::host::Host;
 use crate::report::Report;
