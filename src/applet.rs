@@ -7,8 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::cli::{self, Line, help as page};
+use crate::commands::choose::find;
 use crate::commands::global::{GLOBAL, Global, version};
-use crate::commands::{self, App, Command, applets, help};
+use crate::commands::{App, COMMANDS, Command, applets, help};
 use crate::error::{Attempt, Result};
 use crate::host::{Host, Paths};
 use crate::privilege::{self, Wishes};
@@ -34,11 +35,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {
     if let Some(name) = applet(program) {
-        let command = commands::find(&name).attempt(|| format!("'cd-{name}'"))?;
+        let command = find(COMMANDS, &name).attempt(|| format!("'cd-{name}'"))?;
         return run(command, &format!("cd-{name}"), Global::default(), words);
     }
     if let [option, words @ ..] = words
-        && let Some(command) = applets::options().find(|command| command.syntax.answers_to(option))
+        && let Some(command) = applets::options(COMMANDS).find(|command| command.syntax.answers_to(option))
     {
         return run(command, &command.call(), Global::default(), words);
     }
@@ -48,11 +49,11 @@ fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {
     let global: Global = line.parse()?;
     let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
     match rest {
-        _ if line.has("--help") => Ok(show(&help::overview)),
+        _ if line.has("--help") => Ok(show(&overview)),
         _ if global.version => Ok(show(&|_| version())),
-        [] => Ok(show(&help::overview)),
+        [] => Ok(show(&overview)),
         [name, words @ ..] => {
-            let command = commands::find(name)?;
+            let command = find(COMMANDS, name)?;
             run(command, &command.call(), global, words)
         }
     }
@@ -79,7 +80,7 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         _ if line.has("--verbose") => Verbosity::Verbose,
         _ => Verbosity::Normal,
     });
-    let app = App { ui, store: Store::open(Paths::detect()) };
+    let app = App { ui, store: Store::open(Paths::detect()), commands: COMMANDS };
     let code = action(&app).map_err(|error| command.failed(error))?;
     app.ui.finish()?;
     Ok(code)
@@ -96,6 +97,11 @@ fn elevate(command: &Command, line: &Line, global: &Global, words: &[String]) ->
     let arguments: Vec<OsString> =
         [name].into_iter().chain(words.iter().map(|word| cli::os_string(word))).collect();
     privilege::elevate(&host, &wishes.or_environment(&host), "--elevated", &arguments)
+}
+
+/// The page of the program.
+fn overview(width: usize) -> String {
+    help::overview(COMMANDS, width)
 }
 
 /// Prints a page of the program about itself.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, COMMANDS, Command, Run, visible};
+use super::choose::visible;
+use super::command::{App, Command, Run};
 use crate::cli::os_string;
 use crate::error::{Attempt, Error, Kind, Result};
 
@@ -33,11 +34,11 @@ impl Run for Install {
     const ROOT: bool = false;
     const HIDDEN: bool = true;
 
-    fn run(self, _: &App) -> Result<u8> {
+    fn run(self, app: &App) -> Result<u8> {
         let program = std::env::current_exe().attempt(|| "find this program's file")?;
         let directory = PathBuf::from(os_string(&self.dir));
         let directory = directory.canonicalize().attempt(|| format!("open '{}'", directory.display()))?;
-        let links: Vec<PathBuf> = names().map(|name| directory.join(name)).collect();
+        let links: Vec<PathBuf> = names(app.commands).map(|name| directory.join(name)).collect();
         // All or none: first a look at what is in the way.
         let missing: Vec<&PathBuf> = links
             .iter()
@@ -68,19 +69,19 @@ impl Run for List {
     const HIDDEN: bool = true;
 
     fn run(self, app: &App) -> Result<u8> {
-        names().for_each(|name| app.ui.print(name));
+        names(app.commands).for_each(|name| app.ui.print(name));
         Ok(0)
     }
 }
 
 /// The commands that read as options. They stand first on a line.
-pub fn options() -> impl Iterator<Item = &'static Command> + Clone {
-    COMMANDS.iter().filter(|command| command.syntax.name.starts_with("--"))
+pub fn options(commands: &'static [Command]) -> impl Iterator<Item = &'static Command> + Clone {
+    commands.iter().filter(|command| command.syntax.name.starts_with("--"))
 }
 
 /// The names that links to the program can have.
-pub fn names() -> impl Iterator<Item = String> {
-    visible().map(|command| format!("cd-{}", command.syntax.name))
+pub fn names(commands: &'static [Command]) -> impl Iterator<Item = String> {
+    visible(commands).map(|command| format!("cd-{}", command.syntax.name))
 }
 
 /// Whether the link is there already. Anything else of its name is an error.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run, name};
+use super::command::{App, Run, name};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::boot::Init;
 use crate::host::{Host, program};

@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
 use crate::ui::human;

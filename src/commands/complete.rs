@@ -8,9 +8,11 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::choose::{find, visible};
+use super::command::{App, Run};
 use super::completions::SHELLS;
 use super::global::GLOBAL;
-use super::{App, Run, applets, autostart, find, visible};
+use super::{applets, autostart};
 use crate::cli::complete::{Candidate, Wanted, commands, wanted};
 use crate::error::{Error, Result};
 use crate::guest::accounts;
@@ -86,18 +88,23 @@ struct Offer {
 fn offer(app: &App, program: &str, before: &[String], word: &str) -> Offer {
     let name = program.rsplit('/').next().unwrap_or_default();
     let first = before.iter().position(|word| !word.starts_with('-'));
-    let option = |word: &str| applets::options().any(|command| command.syntax.answers_to(word));
+    let option = |word: &str| applets::options(app.commands).any(|command| command.syntax.answers_to(word));
     let (command, rest) = match (name.strip_prefix("cd-"), first) {
-        (Some(name), _) => (find(name), before),
-        (None, _) if before.first().is_some_and(|first| option(first)) => (find(&before[0]), &before[1..]),
-        (None, Some(at)) => (find(&before[at]), &before[at + 1..]),
+        (Some(name), _) => (find(app.commands, name), before),
+        (None, _) if before.first().is_some_and(|first| option(first)) => {
+            (find(app.commands, &before[0]), &before[1..])
+        }
+        (None, Some(at)) => (find(app.commands, &before[at]), &before[at + 1..]),
         (None, None) if word.starts_with('-') => {
             let mut offer = of(app, wanted(&GLOBAL, &GLOBAL, before, word), word);
-            offer.words.extend(commands(applets::options().map(|command| &command.syntax), word));
+            offer.words.extend(commands(applets::options(app.commands).map(|command| &command.syntax), word));
             return offer;
         }
         (None, None) => {
-            return Offer { own: "words", words: commands(visible().map(|command| &command.syntax), word) };
+            return Offer {
+                own: "words",
+                words: commands(visible(app.commands).map(|command| &command.syntax), word),
+            };
         }
     };
     match command {
@@ -141,7 +148,7 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
         "NETWORK" => plain(&["host", "none"]),
         "ACTION" => plain(&autostart::ACTIONS),
         "SHELL" => plain(&SHELLS.map(|(shell, _)| shell)),
-        "COMMAND" => words(commands(visible().map(|command| &command.syntax), typed)),
+        "COMMAND" => words(commands(visible(app.commands).map(|command| &command.syntax), typed)),
         "DIR" | "DIRECTORY" | "CONTEXT" => Offer { own: "directories", words: Vec::new() },
         // A path of the host, or one in a container: CONTAINER:PATH.
         "SOURCE" | "DESTINATION" | "DEST" | "TARGET" => Offer { own: "files", words: containers(app, ":") },

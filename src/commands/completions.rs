@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::applets;
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::{Error, Result};
 
 /// print what makes a shell complete command lines: commands, options, containers, images, users. A shell asks the
@@ -37,7 +37,8 @@ impl Run for Completions {
             return Err(Error::usage(format!("there are no completions for '{}'", self.shell))
                 .hint("the shells are bash, zsh and fish"));
         };
-        let names: Vec<String> = ["chroot-distro".to_owned()].into_iter().chain(applets::names()).collect();
+        let names: Vec<String> =
+            ["chroot-distro".to_owned()].into_iter().chain(applets::names(app.commands)).collect();
         app.ui.print(script.replace("@NAMES@", &names.join(" ")).trim_end());
         Ok(0)
     }

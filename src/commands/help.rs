@@ -2,8 +2,10 @@
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::applets;
+use super::choose::{find, visible};
+use super::command::{App, Command, Run};
 use super::global::GLOBAL;
-use super::{App, Command, Run, applets, find, visible};
 use crate::cli::help;
 use crate::error::Result;
 
@@ -24,9 +26,9 @@ impl Run for Help {
     fn run(self, app: &App) -> Result<u8> {
         let width = app.ui.width();
         let page = match self.command {
-            None => overview(width),
+            None => overview(app.commands, width),
             Some(word) => {
-                let command = find(&word)?;
+                let command = find(app.commands, &word)?;
                 help::page(&command.syntax, &command.call(), width)
             }
         };
@@ -36,14 +38,14 @@ impl Run for Help {
 }
 
 /// The page of the program.
-pub fn overview(width: usize) -> String {
+pub fn overview(commands: &'static [Command], width: usize) -> String {
     let mut page = String::from("Usage: chroot-distro [OPTIONS] COMMAND [ARGUMENTS]\n\n");
     page.push_str(&help::sentence((GLOBAL.info)().description));
     page.push('\n');
-    let rows: Vec<_> = visible().map(row).collect();
+    let rows: Vec<_> = visible(commands).map(row).collect();
     help::section(&mut page, "Commands", &rows, width);
     help::options(&mut page, "Options", &GLOBAL, width);
-    let links: Vec<_> = applets::options()
+    let links: Vec<_> = applets::options(commands)
         .map(|command| (help::synopsis(&command.syntax), help::summary(&command.syntax).to_owned()))
         .collect();
     help::section(&mut page, "Links", &links, width);

@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run, name};
+use super::command::{App, Run, name};
 use crate::cli::os_string;
 use crate::error::{Result, WRONG_USAGE};
 use crate::host::Host;

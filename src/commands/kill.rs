@@ -2,8 +2,8 @@
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::command::{App, Run, name};
 use super::unmount::grace;
-use super::{App, Run, name};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::store::{Container, Usage};

@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::oci::ImageConfig;
 use crate::privilege;

@@ -1,7 +1,7 @@
 //! `login`: a shell or a command inside a container.
 
+use super::command::{App, Run};
 use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
-use super::{App, Run};
 use crate::cli::os_string;
 use crate::error::Result;
 use crate::host::Host;

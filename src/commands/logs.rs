@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::{Attempt, Error, Result};
 
 /// How often a log that is followed is looked at.

@@ -2,8 +2,10 @@
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::applets;
+use super::choose::visible;
+use super::command::{App, Run};
 use super::global::GLOBAL;
-use super::{App, Run, applets, visible};
 use crate::cli::man::{Title, page};
 use crate::error::Result;
 
@@ -25,7 +27,8 @@ impl Run for Man {
             version: env!("CARGO_PKG_VERSION"),
             date: env!("CHROOT_DISTRO_DATE"),
         };
-        let syntaxes = visible().chain(applets::options()).map(|command| &command.syntax);
+        let syntaxes =
+            visible(app.commands).chain(applets::options(app.commands)).map(|command| &command.syntax);
         app.ui.print(page(&title, &GLOBAL, syntaxes, SECTIONS).trim_end());
         Ok(0)
     }

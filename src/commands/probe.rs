@@ -12,7 +12,7 @@ use rustix::process::{getegid, geteuid, getgroups, getpid};
 use rustix::system::uname;
 use serde_json::{Value, json};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::{Attempt, Result};
 
 /// print what this process sees: identity, namespaces, mounts, devices, network, environment.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::guest::accounts;
 use crate::privilege;

@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run, name};
+use super::command::{App, Run, name};
 use crate::error::Result;
 use crate::report::Report;
 

@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::host::Host;
 use crate::image;

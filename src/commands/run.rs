@@ -1,7 +1,7 @@
 //! `run`: what the container's image says is to be run.
 
+use super::command::{App, Run};
 use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
-use super::{App, Run};
 use crate::cli::os_string;
 use crate::error::Result;
 use crate::host::Host;

@@ -4,7 +4,7 @@ use argh::{ArgsInfo, FromArgs};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::net::{Settings, Sink};

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::App;
+use super::command::App;
 use crate::cli::os_string;
 use crate::error::{Error, Result};
 use crate::host::Host;

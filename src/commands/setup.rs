@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::{Attempt, Error, Result};
 use crate::host::{Host, program};
 use crate::privilege::{group, rule};

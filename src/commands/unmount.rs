@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{App, Run};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
 use crate::store::GRACE;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::App;
+use crate::commands::command::App;
 use crate::error::Result;
 use crate::host::{Host, device};
 use crate::oci::ImageConfig;

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::commands::App;
+use crate::commands::command::App;
 use crate::error::Result;
 use crate::host::{Host, binfmt};
 use crate::oci::Arch;

@@ -9,8 +9,8 @@ use std::fs;
 use argh::{ArgsInfo, FromArgs};
 use serde_json::{Map, Value, json};
 
+use super::command::{App, Run};
 use super::global::version;
-use super::{App, Run};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::host::probe::FEATURES;

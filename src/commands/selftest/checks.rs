@@ -6,14 +6,11 @@ use std::fs;
 use rustix::system::uname;
 use serde_json::Value;
 
-use super::Bench;
+use super::bench::{Bench, NAME};
 use super::image::{self, HELP, LINK, PROBE};
 
 /// What came of one check: what there is to say, or why it failed.
 pub type Outcome = Result<String, String>;
-
-/// The container's name; also its hostname where it has one.
-pub const NAME: &str = "selftest";
 
 /// Runs them all; `tell` hears mode, check and outcome of each.
 pub fn run(bench: &Bench, tell: &mut dyn FnMut(&str, &str, Outcome)) {

@@ -1,0 +1,105 @@
+//! What a command is, and what every command works with.
+//!
+//! Whether a command is right to run is known before it runs: [`Command::prepare`] reads the line, [`Run::run`] acts.
+
+use crate::cli::{self, Line, Syntax};
+use crate::error::{Error, Kind, Result};
+use crate::store::{Container, Name, Store};
+use crate::ui::Ui;
+
+/// What every command works with.
+pub struct App {
+    /// Output.
+    pub ui: Ui,
+    /// Containers and cache.
+    pub store: Store,
+    /// Every command: what `help`, `man` and the completions tell of.
+    pub commands: &'static [Command],
+}
+
+impl App {
+    /// The container that an argument names.
+    pub(super) fn container(&self, argument: &str) -> Result<Container> {
+        self.store.container(&name(argument)?)
+    }
+}
+
+/// A container's name as an argument has it. (Whatever is no UTF-8 is no name; the message shows it as other arguments.)
+pub(super) fn name(argument: &str) -> Result<Name> {
+    Name::parse(&cli::os_string(argument).to_string_lossy())
+}
+
+/// A command: its argh struct implements this. (Its doc comment is the help's description, the first sentence of
+/// it the summary; `#[argh(example = "...")]` and `#[argh(note = "...")]` follow in the help.)
+///
+/// A greedy positional argument (`#[argh(positional, greedy)]`) is a command line that `--` introduces. Whatever
+/// may name a file goes through [`crate::cli::os_string`].
+pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
+    /// The word that chooses it.
+    const NAME: &'static str;
+    /// Other names, as documented.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Other long names of options: `("--override-alias", "--name")`.
+    const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[];
+    /// Options that exclude each other: `("--quiet", "--verbose")`.
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[];
+    /// Whether it elevates when not root.
+    const ROOT: bool = true;
+    /// Whether the list of commands leaves it out: what the program says to itself.
+    const HIDDEN: bool = false;
+    /// The exit code when it fails, other than for a wrong command line.
+    const FAILURE: u8 = 1;
+    /// Acts; the exit code on success (a guest's, for `login`).
+    fn run(self, app: &App) -> Result<u8>;
+}
+
+/// A parsed command line, ready to act.
+pub type Action = Box<dyn FnOnce(&App) -> Result<u8>>;
+
+/// A row of the table.
+pub struct Command {
+    /// Names, options, help.
+    pub syntax: Syntax,
+    /// Whether it elevates when not root.
+    pub root: bool,
+    /// Whether the list of commands leaves it out.
+    pub hidden: bool,
+    failure: u8,
+    prepare: fn(&Line) -> Result<Action>,
+}
+
+impl Command {
+    pub(super) const fn of<C: Run>() -> Command {
+        Command {
+            syntax: Syntax {
+                name: C::NAME,
+                aliases: C::ALIASES,
+                long_aliases: C::LONG_ALIASES,
+                conflicts: C::CONFLICTS,
+                info: C::get_args_info,
+            },
+            root: C::ROOT,
+            hidden: C::HIDDEN,
+            failure: C::FAILURE,
+            prepare: |line| {
+                let command: C = line.parse()?;
+                Ok(Box::new(move |app| command.run(app)))
+            },
+        }
+    }
+
+    /// How a user calls it.
+    pub fn call(&self) -> String {
+        format!("chroot-distro {}", self.syntax.name)
+    }
+
+    /// Its failure, with its exit code.
+    pub fn failed(&self, error: Error) -> Error {
+        if error.kind() == Kind::Usage { error } else { error.exits(self.failure) }
+    }
+
+    /// Reads the values on the line; nothing is done yet. Errors are of kind `Usage`.
+    pub fn prepare(&self, line: &Line) -> Result<Action> {
+        (self.prepare)(line)
+    }
+}

@@ -1,0 +1,36 @@
+//! The table of all commands. It imports every command, so no command imports it: they get it by
+//! [`App::commands`](super::App::commands).
+
+use super::command::Command;
+use super::{
+    applets, autostart, clear_cache, complete, completions, help, info, install, kill, list, login, logs,
+    man, probe, ps, remove, rename, reset, run, search, selftest, setup, unmount,
+};
+
+/// Every command, in the order of the help.
+pub static COMMANDS: &[Command] = &[
+    Command::of::<install::Install>(),
+    Command::of::<login::Login>(),
+    Command::of::<run::RunImage>(),
+    Command::of::<list::List>(),
+    Command::of::<ps::Ps>(),
+    Command::of::<logs::Logs>(),
+    Command::of::<unmount::Unmount>(),
+    Command::of::<kill::Kill>(),
+    Command::of::<rename::Rename>(),
+    Command::of::<reset::Reset>(),
+    Command::of::<remove::Remove>(),
+    Command::of::<search::Search>(),
+    Command::of::<clear_cache::ClearCache>(),
+    Command::of::<autostart::Autostart>(),
+    Command::of::<setup::Setup>(),
+    Command::of::<info::Info>(),
+    Command::of::<selftest::SelfTest>(),
+    Command::of::<completions::Completions>(),
+    Command::of::<man::Man>(),
+    Command::of::<probe::Probe>(),
+    Command::of::<complete::Complete>(),
+    Command::of::<applets::Install>(),
+    Command::of::<applets::List>(),
+    Command::of::<help::Help>(),
+];
