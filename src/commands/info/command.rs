@@ -1,0 +1,92 @@
+//! The `info` command: the report as a page or as a JSON document.
+
+use std::fs;
+
+use argh::{ArgsInfo, FromArgs};
+use serde_json::{Map, Value, json};
+
+use super::{containers, health};
+use crate::commands::command::{App, Run};
+use crate::commands::global::version;
+use crate::error::{Attempt, Result};
+use crate::host::Host;
+use crate::host::probe::FEATURES;
+use crate::oci::Arch;
+use crate::ui::text::line;
+
+/// show what this machine is and can do, what may stand in the way, and the containers: attach it to a bug report.
+/// Nothing private is in it; what the kernel can do is tried.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro info > report.txt")]
+pub struct Info {
+    /// print a JSON document
+    #[argh(switch)]
+    json: bool,
+
+    /// also tell the names of containers and images
+    #[argh(switch)]
+    names: bool,
+}
+
+impl Run for Info {
+    const NAME: &'static str = "info";
+    const ALIASES: &'static [&'static str] = &["version-info", "nf"];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let host = Host::detect();
+        let system = host.describe().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+        let document = json!({
+            "version": version(),
+            "built_for": Arch::HOST.to_string(),
+            "system": system.collect::<Map<_, _>>(),
+            "kernel": kernel(&host)?,
+            "health": health::checks(app, &host).iter().map(health::Check::json).collect::<Vec<_>>(),
+            "containers": containers::describe(app, &host, self.names)?,
+        });
+        match self.json {
+            true => app.ui.json(&document),
+            false => app.ui.print(page(&document)),
+        }
+        Ok(0)
+    }
+}
+
+/// What came of trying each feature, in an empty directory.
+fn kernel(host: &Host) -> Result<Map<String, Value>> {
+    let scratch = host.temp_dir().join(format!("cd-info-{}", std::process::id()));
+    fs::create_dir(&scratch).attempt(|| "make a temporary directory")?;
+    let asked = FEATURES.iter().map(|feature| {
+        let answer = feature.ask(&scratch).attempt(|| format!("probe '{}'", feature.name))?;
+        Ok((feature.name.to_owned(), json!(answer.to_string())))
+    });
+    let answers = asked.collect();
+    let _ = fs::remove_dir_all(&scratch);
+    answers
+}
+
+/// The document for reading: sections of aligned rows.
+fn page(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut page = format!("{}\n\nSYSTEM\n", text(&document["version"]));
+    page.push_str(&format!("{:<22} {}\n", "built for", text(&document["built_for"])));
+    for (title, key) in [("", "system"), ("\nKERNEL\n", "kernel")] {
+        page.push_str(title);
+        for (name, value) in document[key].as_object().into_iter().flatten() {
+            page.push_str(&format!("{:<22} {}\n", name, text(value)));
+        }
+    }
+    page.push_str("\nHEALTH\n");
+    for check in document["health"].as_array().into_iter().flatten() {
+        let (state, detail) = (text(&check["state"]), text(&check["detail"]));
+        page.push_str(format!("{:<22} {state:<8} {detail}", text(&check["check"])).trim_end());
+        page.push('\n');
+    }
+    page.push_str("\nCONTAINERS\n");
+    for (at, container) in document["containers"].as_array().into_iter().flatten().enumerate() {
+        let name = container["name"].as_str().map_or_else(|| (at + 1).to_string(), str::to_owned);
+        let image = container["image"].as_str().map(|image| format!(", {image}")).unwrap_or_default();
+        let summary = format!("{}{image}", text(&container["summary"]));
+        page.push_str(&format!("{name:<22} {}\n", line(&summary)));
+    }
+    page.trim_end().to_owned()
+}

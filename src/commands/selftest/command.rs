@@ -1,0 +1,59 @@
+//! The `selftest` command: the tables of features and of checks.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::bench::Bench;
+use super::checks;
+use crate::commands::command::{App, Run};
+use crate::commands::global::version;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::host::Host;
+use crate::host::probe::{Answer, FEATURES};
+use crate::oci::Arch;
+
+/// try everything on this kernel: install a built-in image, enter it in each mode, look around inside, remove it.
+/// Nothing is downloaded, and your containers are not touched. Attach the output to a bug report.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro selftest")]
+pub struct SelfTest {}
+
+impl Run for SelfTest {
+    const NAME: &'static str = "selftest";
+
+    fn run(self, app: &App) -> Result<u8> {
+        let host = Host::detect();
+        let bench = Bench::new(&host)?;
+        app.ui.print(about(&host));
+        app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WITHOUT IT"));
+        for feature in FEATURES {
+            let answer = feature.ask(&bench.probes()).attempt(|| format!("probe '{}'", feature.name))?;
+            let without = if answer == Answer::Works { "" } else { feature.without };
+            app.ui.print(format!("{:<22} {:<15} {without}", feature.name, answer.to_string()).trim_end());
+        }
+        app.ui.print(format!("\n{:<12} {:<26} {}", "SESSION", "CHECK", "RESULT"));
+        let mut failed = 0;
+        checks::run(&bench, &mut |mode, check, outcome| {
+            let shown = match outcome {
+                Ok(detail) if detail.is_empty() => "ok".to_owned(),
+                Ok(detail) => format!("ok: {detail}"),
+                Err(why) => {
+                    failed += 1;
+                    format!("FAILED: {why}")
+                }
+            };
+            app.ui.print(format!("{mode:<12} {check:<26} {shown}"));
+        });
+        drop(bench);
+        match failed {
+            0 => Ok(0),
+            _ => Err(Error::new(Kind::System, format!("{failed} of the checks failed"))
+                .hint("please report it with this output")),
+        }
+    }
+}
+
+/// The machine, in one paragraph.
+fn about(host: &Host) -> String {
+    let rows = [("built", Arch::HOST.to_string())].into_iter().chain(host.describe());
+    rows.fold(version(), |page, (name, value)| format!("{page}\n{name:<12} {value}"))
+}
