@@ -18,11 +18,6 @@ fn make(s: &Sandbox, name: &str) {
     s.cd(["install", "-q", "-n", name, "/tmp/small"]).run().ok();
 }
 
-fn make_busybox(s: &Sandbox, name: &str) {
-    Image::busybox().write_layout(&s.path("busybox"), "latest");
-    s.cd(["install", "-q", "-n", name, "/tmp/busybox"]).run().ok();
-}
-
 #[test]
 fn list_shows_what_is_installed_and_needs_no_root() {
     need!(Root, Tool("docker-registry"));
@@ -183,7 +178,7 @@ fn remove_never_crosses_a_mount() {
 fn remove_does_not_pull_the_floor_from_under_a_session() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        make_busybox(s, "c");
+        make_named(s, "c");
         let session =
             s.cd(["login", "c", "--", "/bin/sh", "-c", "echo in > /root/in; exec sleep 100"]).spawn();
         while !s.rootfs("c").join("root/in").exists() {

@@ -7,17 +7,6 @@ use crate::support::command::Ran;
 use crate::support::prelude::*;
 use crate::support::sandbox::Kernel;
 
-/// A busybox container named `c`.
-fn make(s: &Sandbox) {
-    Image::busybox().write_layout(&s.path("layout"), "latest");
-    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-}
-
-/// `login`, options, the container, and a shell script.
-fn login<'a>(s: &Sandbox, options: &[&'a str], script: &'a str) -> Cd {
-    s.cd([&["login"], options, &["c", "--", "/bin/sh", "-c", script]].concat())
-}
-
 const IDS: &str = "echo $(id -u):$(id -g):$(id -G | tr ' ' ,):$HOME";
 
 #[test]

@@ -43,9 +43,8 @@ const SHAPES: [Shape; 9] = [
     ("missing", |_| ()),
 ];
 
-fn make(s: &Sandbox) -> PathBuf {
-    Image::busybox().write_layout(&s.path("layout"), "latest");
-    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+fn make_target(s: &Sandbox) -> PathBuf {
+    make(s);
     let root = s.rootfs("c");
     fs::create_dir_all(root.join("etc/profile.d")).unwrap();
     fs::create_dir(root.join("mnt")).unwrap();
@@ -70,7 +69,7 @@ fn enter(s: &Sandbox, what: &str, mode: &[&str]) {
 
 fn every_shape(places: &[&str]) {
     on_both_kernels(|s| {
-        let root = make(s);
+        let root = make_target(s);
         for place in places {
             let (path, kept) = (root.join(place), root.join("kept"));
             for (shape, make) in SHAPES {
@@ -103,7 +102,7 @@ fn files_of_any_shape_take_no_write_out() {
 fn links_swapped_while_a_session_is_set_up_lead_nowhere() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        let root = make(s);
+        let root = make_target(s);
         let nodes =
             |dir: &str| fs::read_dir(dir).unwrap().flatten().map(|e| e.file_name()).collect::<Vec<_>>();
         let before = ["/dev", "/tmp/canary", "/"].map(nodes);
@@ -139,7 +138,7 @@ fn links_swapped_while_a_session_is_set_up_lead_nowhere() {
 fn what_the_guest_made_of_its_tree_between_two_sessions_harms_nobody() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        let root = make(s);
+        let root = make_target(s);
         let script =
             "cd /; rm -rf mnt root etc/resolv.conf; ln -s /tmp/canary mnt; ln -s /proc/1/root/tmp/canary root
             mkfifo etc/resolv.conf; rm -f dev/* 2> /dev/null; true";

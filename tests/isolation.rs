@@ -9,12 +9,17 @@ use crate::support::prelude::*;
 use crate::support::sys;
 
 /// A busybox container `c` with the probe in it.
-fn make(s: &Sandbox) {
-    Image::busybox().write_layout(&s.path("layout"), "latest");
-    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+fn make_with_probe(s: &Sandbox) {
+    make(s);
     let probe = s.rootfs("c").join("bin/probe");
     fs::copy(std::env::current_exe().unwrap(), &probe).unwrap();
     fs::set_permissions(probe, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Ends a session, and waits until all of it is gone.
+fn ended(s: &Sandbox, session: crate::support::command::Running) {
+    end(session);
+    assert!(s.settles(), "{:?}", s.processes());
 }
 
 /// A variable that only the probe has.
@@ -30,10 +35,6 @@ fn probe<'a>(s: &Sandbox, options: &[&'a str], test: &'a str) -> Cd {
     s.cd(words.chain(&["c", "--", "/bin/probe", "--exact", test, "--nocapture"]))
 }
 
-fn login<'a>(s: &Sandbox, options: &[&'a str], script: &'a str) -> Cd {
-    s.cd(["login"].iter().chain(options).chain(&["c", "--", "/bin/sh", "-c", script]))
-}
-
 #[test]
 fn there_is_no_way_out() {
     if inside() {
@@ -41,7 +42,7 @@ fn there_is_no_way_out() {
     }
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s);
+        make_with_probe(s);
         // A node that an image ships, of a disk that the host has, and one that the guest may try to make.
         let disk = rustix::fs::makedev(disk().0, disk().1);
         let node = rustix::fs::Mode::from_raw_mode(0o666);
@@ -192,31 +193,13 @@ fn every_way_out_is_closed() {
     assert!(Path::new("/marker").exists() && Path::new("/bin/probe").exists());
 }
 
-/// Waits until a guest's script has written `file`.
-fn appears(s: &Sandbox, file: &str) -> String {
-    for _ in 0..3000 {
-        let text = fs::read_to_string(s.rootfs("c").join(file)).unwrap_or_default();
-        if text.ends_with('\n') {
-            return text;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    panic!("{file} did not appear");
-}
-
-fn end(s: &Sandbox, session: crate::support::command::Running) {
-    session.signal(rustix::process::Signal::TERM);
-    session.wait();
-    assert!(s.settles(), "{:?}", s.processes());
-}
-
 #[test]
 fn no_path_leads_through_what_the_program_has_open() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s);
+        make_with_probe(s);
         let session = login(s, &["--isolated"], "echo in > /root/in; exec sleep 100").spawn();
-        appears(s, "root/in");
+        written(s, "root/in");
         // The program's own file, as a guest would find it, cannot be written: not outside, not as PID 1.
         for pid in s.processes() {
             let exe = format!("/proc/{pid}/exe");
@@ -239,7 +222,7 @@ fn no_path_leads_through_what_the_program_has_open() {
             fs::set_permissions(s.rootfs("c").join("bin/script"), fs::Permissions::from_mode(0o755)).unwrap();
             s.cd(["login", "--isolated", "c", "--", "/bin/script"]).with_the_root_open(9).run().code(127);
         }
-        end(s, session);
+        ended(s, session);
     });
 }
 
@@ -247,7 +230,7 @@ fn no_path_leads_through_what_the_program_has_open() {
 fn the_first_process_is_nobodys_to_end_or_to_read() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s);
+        make_with_probe(s);
         let script = "for signal in SEGV BUS ILL TRAP SYS TERM KILL STOP SEGV BUS ILL TRAP; do kill -$signal 1; done; sleep 0.1; echo alive; tr -d '\\0' < /proc/1/cmdline";
         login(s, &["--isolated", "-e", "PASSWORD=secret"], script)
             .run()
@@ -260,7 +243,7 @@ fn the_first_process_is_nobodys_to_end_or_to_read() {
 fn what_docker_gives_a_guest_is_given_and_more_when_asked_for() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        make(s);
+        make_with_probe(s);
         let status = |options: &[&str]| {
             let ran = login(s, options, "cat /proc/self/status").run().ok();
             let text = ran.out();
@@ -318,7 +301,7 @@ fn a_guest_without_a_network_reaches_nobody() {
     }
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s);
+        make_with_probe(s);
         use std::os::linux::net::SocketAddrExt;
         let name = format!("cd-test-{}-{:?}", std::process::id(), s.kernel);
         let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
@@ -339,19 +322,19 @@ fn a_guest_without_a_network_reaches_nobody() {
             let session =
                 login(s, &[&["--network=none"], mode].concat(), "echo in > /root/in; exec sleep 100");
             let session = session.spawn();
-            appears(s, "root/in");
+            written(s, "root/in");
             let namespace =
                 |options: &[&str]| login(s, &[options, mode].concat(), "readlink /proc/self/ns/net").run();
             let joined = namespace(&[]).ok().out();
             assert_ne!(joined.trim(), fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap());
             assert_eq!(namespace(&["--network=none"]).ok().out(), joined);
             namespace(&["--network=host"]).code(125).says(&["network of its own", "leave"]);
-            end(s, session);
+            ended(s, session);
             fs::remove_file(s.rootfs("c").join("root/in")).unwrap();
             let session = login(s, mode, "echo in > /root/in; exec sleep 100").spawn();
-            appears(s, "root/in");
+            written(s, "root/in");
             namespace(&["--network=none"]).code(125).says(&["host's network"]);
-            end(s, session);
+            ended(s, session);
             fs::remove_file(s.rootfs("c").join("root/in")).unwrap();
         }
         login(s, &["--network=bridge"], "true").run().code(2);
@@ -383,7 +366,7 @@ fn namespaces() -> Vec<String> {
 fn namespaces_can_be_had_with_the_shared_folders() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s);
+        make_with_probe(s);
         fs::write(s.path("on-host"), "").unwrap();
         let script = "for t in pid uts ipc cgroup; do readlink /proc/self/ns/$t; done; hostname; ls /tmp/on-host; \
                       ls -d /proc/[0-9]* | wc -l; grep -c Cap /proc/self/status";
@@ -400,17 +383,17 @@ fn namespaces_can_be_had_with_the_shared_folders() {
         let first =
             login(s, &[], "readlink /proc/self/ns/pid > /root/in; exec sleep 100").env("CD_USE_NS", "1");
         let first = first.spawn();
-        let pids = appears(s, "root/in");
+        let pids = written(s, "root/in");
         login(s, &[], "readlink /proc/self/ns/pid").run().ok().prints(&pids);
         login(s, &[], "readlink /proc/self/ns/pid").env("CD_USE_NS", "1").run().ok().prints(&pids);
         login(s, &["--isolated"], "true").run().code(125).says(&["without isolation"]);
-        end(s, first);
+        ended(s, first);
         fs::remove_file(s.rootfs("c").join("root/in")).unwrap();
         let first = login(s, &[], "readlink /proc/self/ns/pid > /root/in; exec sleep 100").spawn();
-        let pids = appears(s, "root/in");
+        let pids = written(s, "root/in");
         let ran = login(s, &[], "readlink /proc/self/ns/pid").env("CD_USE_NS", "1").run();
         ran.ok().prints(&pids).says(&["without namespaces of its own"]);
-        end(s, first);
+        ended(s, first);
         // The same as --isolated, by the environment; that wins over CD_USE_NS.
         let ran = login(s, &[], "ls /tmp/on-host || echo hidden").env("CD_USE_ISOLATION", "1");
         ran.env("CD_USE_NS", "1").run().ok().prints("hidden\n");
@@ -421,7 +404,7 @@ fn namespaces_can_be_had_with_the_shared_folders() {
 fn what_a_kernel_lacks_is_named_once_or_an_error() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        make(s);
+        make_with_probe(s);
         let lacks = [
             ("PID namespaces", libc::CLONE_NEWPID),
             ("UTS namespaces", libc::CLONE_NEWUTS),
@@ -488,17 +471,17 @@ fn sessions_need_no_younger_call() {
         ),
     ];
     sandbox(|s| {
-        make(s);
+        make_with_probe(s);
         fs::create_dir(s.path("shared")).unwrap();
         let life = |what: &str, on: &dyn Fn(Cd) -> Cd| {
             for mode in [&[][..], &["--isolated"], &["--minimal"]] {
                 let options = [&["--bind", "/tmp/shared:/mnt:ro", "--network=none"], mode].concat();
                 let script = "readlink /proc/self/ns/mnt > /root/in; touch /mnt/x || exec sleep 100";
                 let first = on(login(s, &options, script)).spawn();
-                let there = appears(s, "root/in");
+                let there = written(s, "root/in");
                 let ran = on(login(s, mode, "readlink /proc/self/ns/mnt")).run();
                 assert!(ran.code == Some(0) && ran.out() == there, "{what} {mode:?}: {ran:?}");
-                end(s, first);
+                ended(s, first);
                 fs::remove_file(s.rootfs("c").join("root/in")).unwrap();
             }
         };

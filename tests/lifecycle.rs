@@ -20,19 +20,8 @@ use crate::support::sandbox::Kernel;
 /// The modes that differ in who is whose parent.
 const MODES: [&[&str]; 2] = [&[], &["--isolated"]];
 
-fn make(s: &Sandbox, name: &str) {
-    make_of(s, name, &Image::busybox());
-}
-
-fn make_of(s: &Sandbox, name: &str, image: &Image) {
-    let layout = s.path("layout");
-    let _ = fs::remove_dir_all(&layout);
-    image.write_layout(&layout, "latest");
-    s.cd(["install", "-q", "-n", name, "/tmp/layout"]).run().ok();
-}
-
 /// A session in `name` that has run `script` up to where it waits; `mark` tells it from others.
-fn session(s: &Sandbox, mode: &[&str], name: &str, mark: &str, script: &str) -> Running {
+pub(crate) fn session(s: &Sandbox, mode: &[&str], name: &str, mark: &str, script: &str) -> Running {
     // Any user's marks.
     fs::create_dir_all(s.rootfs(name).join("mark")).unwrap();
     fs::set_permissions(s.rootfs(name).join("mark"), fs::Permissions::from_mode(0o1777)).unwrap();
@@ -43,16 +32,8 @@ fn session(s: &Sandbox, mode: &[&str], name: &str, mark: &str, script: &str) -> 
     running
 }
 
-fn in_file(s: &Sandbox, name: &str, mark: &str) -> PathBuf {
+pub(crate) fn in_file(s: &Sandbox, name: &str, mark: &str) -> PathBuf {
     s.rootfs(name).join(format!("mark/in.{mark}"))
-}
-
-fn appears(path: &std::path::Path) {
-    let there = (0..6000).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        path.exists()
-    });
-    assert!(there, "{} did not appear", path.display());
 }
 
 fn ps(s: &Sandbox, options: &[&str]) -> Vec<Value> {
@@ -78,8 +59,8 @@ fn ps_shows_sessions_and_what_they_left_behind() {
         let none = s.cd(["ps"]).run().ok().prints("");
         assert!(none.err().contains("login"), "{none:?}");
         s.cd(["ps", "--json"]).run().ok().prints("[]\n");
-        make(s, "c");
-        make(s, "idle");
+        make_named(s, "c");
+        make_named(s, "idle");
         for mode in MODES {
             let first = session(s, mode, "c", "a", "");
             let second = session(s, &[mode, &["--user", "user"]].concat(), "c", "b", "test -w / && exit 1");
@@ -133,7 +114,7 @@ fn ps_shows_sessions_and_what_they_left_behind() {
 fn kill_ends_a_container_that_does_not_want_to() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s, "c");
+        make_named(s, "c");
         let before = mounts();
         for mode in MODES {
             for name in ["kill", "k", "stop", "unmount", "umount", "um"] {
@@ -161,7 +142,7 @@ fn kill_ends_a_container_that_does_not_want_to() {
 fn kill_asks_first_and_kill_of_a_pid_spares_the_others() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s, "c");
+        make_named(s, "c");
         for mode in MODES {
             let polite =
                 "trap 'echo bye > /root/bye; exit 5' TERM; : > /root/in.a; while :; do sleep 0.1; done";
@@ -201,7 +182,7 @@ fn kill_asks_first_and_kill_of_a_pid_spares_the_others() {
 fn unmount_undoes_what_the_python_tool_left_on_the_host_and_nothing_of_the_hosts_own() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        make(s, "c");
+        make_named(s, "c");
         // A host's /dev with mounts on it, shared with its peers as systemd has it.
         for dir in ["/tmp/dev", "/tmp/dev/pts", "/tmp/dev/pts/deep"] {
             fs::create_dir_all(dir).unwrap();
@@ -234,7 +215,7 @@ fn unmount_undoes_what_the_python_tool_left_on_the_host_and_nothing_of_the_hosts
 fn records_of_the_dead_are_no_sessions() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        make(s, "c");
+        make_named(s, "c");
         let running = session(s, &[], "c", "a", "");
         let name = records(s).remove(0);
         let path = s.data().join("sessions").join(&name);
@@ -279,7 +260,7 @@ fn fifty_sessions_come_and_go_and_twenty_are_killed() {
     const KILLED: usize = 20;
     sandbox(|s| {
         let names = ["x", "y", "z"];
-        names.iter().for_each(|name| make(s, name));
+        names.iter().for_each(|name| make_named(s, name));
         let before = mounts();
         for mode in MODES {
             let seen = Mutex::new([Seen::Unknown; SESSIONS]);
@@ -336,161 +317,10 @@ fn fifty_sessions_come_and_go_and_twenty_are_killed() {
 }
 
 #[test]
-fn rename_takes_everything_along_and_refuses_what_is_in_use() {
-    need!(Root, Tool("busybox"));
-    on_both_kernels(|s| {
-        make(s, "c");
-        make(s, "other");
-        let data = s.data().to_owned();
-        fs::create_dir_all(data.join("logs")).unwrap();
-        fs::write(data.join("logs/c.log"), "said\n").unwrap();
-        let running = session(s, &[], "c", "a", "");
-        s.cd(["rename", "c", "d"]).run().fails(&["running", "chroot-distro kill c"]);
-        s.cd(["kill", "c"]).run().ok();
-        running.wait();
-        for (old, new, words) in [("c", "other", "exists"), ("c", "c", "exists"), ("absent", "d", "'absent'")]
-        {
-            s.cd(["rename", old, new]).run().fails(&[words]);
-        }
-        for bad in ["../x", "", "a/b", "-x", ".x", "a b"] {
-            s.cd(["rename", "--", "c", bad]).run().code(2);
-        }
-        let manifest = fs::read(data.join("containers/c/manifest.json")).unwrap();
-        let ran = s.cd(["rename", "c", "d-2.x_"]).run().ok().prints("");
-        assert!(ran.err().contains("d-2.x_"));
-        s.cd(["rename", "-q", "d-2.x_", "d"]).run().ok();
-        assert_eq!(s.names(), ["d", "other"]);
-        assert_eq!(fs::read(data.join("containers/d/manifest.json")).unwrap(), manifest);
-        assert!(in_file(s, "d", "a").exists());
-        s.cd(["logs", "d"]).run().ok().prints("said\n");
-        s.cd(["login", "d", "--", "echo", "hi"]).run().ok().prints("hi\n");
-        let left: Vec<_> =
-            fs::read_dir(data.join("locks")).unwrap().flatten().map(|e| e.file_name()).collect();
-        assert!(!left.iter().any(|name| name == "c.lock"), "{left:?}");
-        // Back and forth at once: each is in one place, whoever won.
-        let crossing = [s.cd(["rename", "d", "e"]).spawn(), s.cd(["rename", "other", "d"]).spawn()];
-        crossing.into_iter().for_each(|run| drop(run.wait().code_in(&[0, 1])));
-        assert_eq!(s.names().len(), 2);
-    });
-}
-
-#[test]
-fn commands_keep_off_what_another_holds() {
-    need!(Root, Tool("busybox"));
-    sandbox(|s| {
-        make(s, "c");
-        let lock = fs::File::create(s.data().join("locks/c.lock")).unwrap();
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
-        fs::write(s.data().join("locks/c.lock"), "4711 backup\n").unwrap();
-        for args in [&["rename", "c", "d"][..], &["reset", "c"], &["remove", "c"]] {
-            s.cd(args).run().fails(&["backup", "4711"]);
-        }
-        assert_eq!(s.names(), ["c"]);
-        drop(lock);
-        s.cd(["rename", "c", "d"]).run().ok();
-    });
-}
-
-#[test]
-fn reset_makes_a_container_anew_or_leaves_it_alone() {
-    need!(Root, Tool("busybox"), Tool("docker-registry"));
-    on_both_kernels(|s| {
-        let registry = Registry::start();
-        let push = |text: &str| {
-            Image::new(&[
-                (crate::support::image::userland(), Encoding::Gzip),
-                (tar([Entry::file("version", text)]), Encoding::Gzip),
-            ])
-            .push(&registry, "app:1")
-        };
-        push("one");
-        let reference = registry.reference("app:1");
-        s.cd(["install", "-n", "c", &reference]).run().ok();
-        let root = s.rootfs("c");
-        fs::remove_file(root.join("bin/cat")).unwrap();
-        fs::write(root.join("mine"), "x").unwrap();
-        push("two");
-        let running = session(s, &[], "c", "a", "");
-        s.cd(["reset", "c"]).run().ok().prints("");
-        running.wait();
-        assert!(!root.join("mine").exists() && !in_file(s, "c", "a").exists());
-        assert_eq!(fs::read_to_string(root.join("version")).unwrap(), "two");
-        s.cd(["login", "c", "--", "cat", "/version"]).run().ok().prints("two");
-        let list: Value = serde_json::from_slice(&s.cd(["list", "--json"]).run().ok().stdout).unwrap();
-        assert_eq!((&list[0]["image"], list.as_array().unwrap().len()), (&json!(reference), 1));
-
-        // The registry is gone, and what was downloaded too: nothing changes, and nobody is sent home.
-        fs::write(root.join("mine"), "x").unwrap();
-        s.cd(["clear-cache"]).run().ok();
-        let mut running = session(s, &[], "c", "b", "");
-        drop(registry);
-        s.cd(["reset", "c"]).env("CD_DOWNLOAD_MAX_RETRIES", "0").run().fails(&["reset 'c'"]);
-        assert!(root.join("mine").exists() && running.is_running());
-        s.cd(["kill", "c"]).run().ok();
-        running.wait();
-        assert_eq!(fs::read_dir(s.data().join("staging")).unwrap().count(), 0);
-        s.cd(["reset", "absent"]).run().fails(&["absent"]);
-    });
-}
-
-#[test]
-fn reset_of_what_came_from_an_archive() {
-    need!(Root, Tool("busybox"));
-    sandbox(|s| {
-        // Its name is one that Docker Hub has too, and another image there.
-        Image::busybox().write_layout(&s.path("layout"), "alpine:latest");
-        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-        fs::remove_dir_all(s.path("layout")).unwrap();
-        let root = s.rootfs("c");
-        fs::write(root.join("mine"), "x").unwrap();
-        s.cd(["reset", "-q", "c"]).run().ok().prints("");
-        assert!(!root.join("mine").exists() && root.join("bin/sh").exists());
-        fs::write(root.join("mine"), "x").unwrap();
-        s.cd(["clear-cache"]).run().ok();
-        s.cd(["reset", "c"]).run().fails(&["archive", "install"]);
-        assert!(root.join("mine").exists());
-        // No image at all.
-        fs::write(s.path("plain.tar"), tar([Entry::dir("bin"), Entry::dir("etc"), Entry::dir("usr")]))
-            .unwrap();
-        s.cd(["install", "/tmp/plain.tar"]).run().ok();
-        s.cd(["reset", "plain"]).run().fails(&["root filesystem", "install"]);
-        assert_eq!(s.names(), ["c", "plain"]);
-    });
-}
-
-#[test]
-fn a_kill_at_any_moment_of_reset_leaves_the_old_one_or_the_new_one() {
-    need!(Root);
-    on_both_kernels(|s| {
-        let files = (0..1500).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x"));
-        Image::of(files).write_layout(&s.path("layout"), "latest");
-        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-        let root = s.rootfs("c");
-        fs::write(root.join("mine"), "x").unwrap();
-        let start = std::time::Instant::now();
-        s.cd(["reset", "c"]).run().ok();
-        let whole = start.elapsed();
-        for moment in 0..12 {
-            fs::write(root.join("mine"), "x").unwrap();
-            let mut run = s.cd(["reset", "c"]).spawn();
-            std::thread::sleep(whole * moment / 10);
-            run.kill();
-            run.wait();
-            assert_eq!(s.names(), ["c"]);
-            let count = |dir: &str| fs::read_dir(root.join(dir)).map_or(0, Iterator::count);
-            assert_eq!((0..50).map(|n| count(&format!("d{n}"))).sum::<usize>(), 1500);
-        }
-        s.cd(["reset", "c"]).run().ok();
-        assert!(!root.join("mine").exists());
-        assert_eq!(fs::read_dir(s.data().join("staging")).unwrap().count(), 0, "litter in staging");
-    });
-}
-
-#[test]
 fn logs_are_printed_as_they_are() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        make(s, "c");
+        make_named(s, "c");
         s.cd(["logs", "c"]).run().fails(&["no log", "--detach"]);
         s.cd(["logs", "absent"]).run().fails(&["absent"]);
         fs::create_dir_all(s.data().join("logs")).unwrap();

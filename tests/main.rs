@@ -4,7 +4,8 @@
 //!
 //! | file | its concern |
 //! |---|---|
-//! | `registry` | images from a registry: references, platforms, credentials, mirrors, the offline cache |
+//! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
+//! | `credentials` | passwords and tokens for registries, and where they are found |
 //! | `faults` | a network and a registry that fail in every way |
 //! | `layer` | what a layer's entries mean, one feature an image |
 //! | `hostile` | archives that mean harm |
@@ -14,16 +15,19 @@
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; crashes, races and full disks |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
+//! | `joining` | several sessions of one container |
 //! | `options` | every option of login and run by each name, seen from inside |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
+//! | `gpu` | the host's GPU driver in a session |
 //! | `termux` | sessions on a phone, a made-up one |
 //! | `foreign` | guests for another CPU |
 //! | `terminal` | sessions on a terminal: keys, sizes, hang-ups, settings that are given back, nothing lost |
 //! | `run` | what an image says is to run; sessions in the background |
 //! | `regression` | what tools of this kind did to their users, named by what broke |
-//! | `lifecycle` | ps, kill, unmount, logs, rename, reset; fifty sessions at once |
+//! | `lifecycle` | ps, kill, unmount, logs; fifty sessions at once |
+//! | `renewal` | rename and reset |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
@@ -50,14 +54,17 @@ mod archive;
 mod cli;
 mod completions;
 mod container;
+mod credentials;
 mod elevation;
 mod faults;
 mod foreign;
+mod gpu;
 mod guest;
 mod hostile;
 mod hostile_session;
 mod info;
 mod isolation;
+mod joining;
 mod kernel;
 mod layer;
 mod layout;
@@ -67,6 +74,7 @@ mod package;
 mod ranks;
 mod registry;
 mod regression;
+mod renewal;
 mod run;
 mod search;
 mod session;

@@ -1,29 +1,12 @@
 //! What tools of this kind did to their users, and what must never come back. Each test is named by what broke.
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
 
 use crate::support::prelude::*;
-
-const MODES: [&[&str]; 3] = [&[], &["--isolated"], &["--minimal"]];
-
-fn make(s: &Sandbox) {
-    Image::busybox().write_layout(&s.path("layout"), "latest");
-    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-}
-
-fn appears(path: &Path) {
-    let there = (0..6000).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        path.exists()
-    });
-    assert!(there, "{} did not appear", path.display());
-}
 
 /// CD#5, MM#17, MM#117: the phone's storage was bound into the container, and went with it.
 #[test]

@@ -8,13 +8,6 @@ use rustix::process::Signal;
 use crate::support::prelude::*;
 use crate::support::pty::Terminal;
 
-const MODES: [&[&str]; 3] = [&[], &["--isolated"], &["--minimal"]];
-
-fn make(s: &Sandbox) {
-    Image::busybox().write_layout(&s.path("layout"), "latest");
-    s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-}
-
 /// `login`, options, the container, and a shell script, on a terminal.
 fn login(s: &Sandbox, options: &[&str], script: &str) -> Terminal {
     s.on_terminal([&["login"], options, &["c", "--", "/bin/sh", "-c", script]].concat())

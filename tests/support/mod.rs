@@ -1,6 +1,7 @@
 //! What the tests stand on: the program under test, places to run it in, servers to run it against, and images.
 
 pub mod command;
+pub mod guest;
 pub mod http;
 pub mod image;
 pub mod layer;
@@ -28,6 +29,9 @@ pub fn digest(bytes: &[u8]) -> String {
 /// What nearly every test uses.
 pub mod prelude {
     pub(crate) use super::command::{Cd, tool};
+    pub(crate) use super::guest::{
+        MODES, appears, end, in_every_mode, login, make, make_named, make_of, written,
+    };
     pub(crate) use super::http::Answer;
     pub(crate) use super::image::{Image, push_index};
     pub(crate) use super::layer::{Encoding, Entry, tar};
