@@ -10,6 +10,11 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
+/// The candidate that is a single edit away.
+pub fn nearest_by_one<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates.into_iter().find(|candidate| distance(typed, candidate) == 1)
+}
+
 /// Damerau-Levenshtein distance (optimal string alignment): insertions, deletions, substitutions and swaps of
 /// neighbours.
 fn distance(from: &str, to: &str) -> usize {

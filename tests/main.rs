@@ -30,6 +30,7 @@
 //! | `renewal` | rename and reset |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
+//! | `elsewhere` | words and options of docker, podman and others, and what is answered |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
 //! | `elevation` | root by sudo, doas, pkexec and su |
@@ -56,6 +57,7 @@ mod completions;
 mod container;
 mod credentials;
 mod elevation;
+mod elsewhere;
 mod faults;
 mod foreign;
 mod gpu;

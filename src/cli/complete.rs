@@ -171,6 +171,9 @@ mod tests {
         aliases: &["sam", "other"],
         long_aliases: &[("--count", "--number")],
         conflicts: &[("--all", "--each")],
+        silent: &[],
+        elsewhere: &[],
+        command_follows: false,
         info: Sample::get_args_info,
     };
 

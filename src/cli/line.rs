@@ -73,10 +73,15 @@ impl<'a> Line<'a> {
                 Word::Short(letters) => line.take_short(names, letters, &mut words),
                 Word::Plain => {
                     line.positionals.push(word.clone());
+                    if syntax.command_follows {
+                        let rest: Vec<String> = words.by_ref().cloned().collect();
+                        let command = rest.strip_prefix(&["--".to_owned()]).unwrap_or(&rest);
+                        line.trailing = (!command.is_empty()).then(|| command.to_vec());
+                    }
                     Ok(())
                 }
             };
-            problem = problem.or(taken.err());
+            problem = problem.or(taken.err().map(|message| line.answer(word, message)));
         }
         (line, problem)
     }
@@ -203,6 +208,17 @@ impl<'a> Line<'a> {
                 )))
             }
             Some(extra) => Err(self.usage(&format!("unexpected argument '{}'", shown(extra)))),
+        }
+    }
+
+    /// The answer to an option of another tool, or `message`.
+    fn answer(&self, word: &str, message: String) -> String {
+        let option = word.split_once('=').map_or(word, |(option, _)| option);
+        // `-p8080:80` is `-p` with its value.
+        let is = |known: &str| known == option || (known.len() == 2 && option.starts_with(known));
+        match self.syntax.elsewhere.iter().find(|(known, _)| is(known)) {
+            Some((known, answer)) => format!("unknown option '{known}': {answer}"),
+            None => message,
         }
     }
 
@@ -361,6 +377,9 @@ mod tests {
         aliases: &[],
         long_aliases: &[("--count", "--number")],
         conflicts: &[("--all", "--each"), ("--number", "--count")],
+        silent: &[],
+        elsewhere: &[],
+        command_follows: false,
         info: Sample::get_args_info,
     };
 

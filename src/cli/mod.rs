@@ -27,6 +27,12 @@ pub struct Syntax {
     pub long_aliases: &'static [(&'static str, &'static str)],
     /// Options that exclude each other, by long name.
     pub conflicts: &'static [(&'static str, &'static str)],
+    /// Words that choose it too, but are shown nowhere: other tools call it so.
+    pub silent: &'static [&'static str],
+    /// Options of other tools that are often typed here, dashes and all, with what to type instead.
+    pub elsewhere: &'static [(&'static str, &'static str)],
+    /// The first argument ends the options, as if `--` stood behind it: `exec NAME COMMAND --ITS-OPTION`.
+    pub command_follows: bool,
     /// Options, positional arguments and help.
     pub info: fn() -> CommandInfoWithArgs,
 }
@@ -34,7 +40,7 @@ pub struct Syntax {
 impl Syntax {
     /// Whether `word` chooses this command.
     pub fn answers_to(&self, word: &str) -> bool {
-        self.name == word || self.aliases.contains(&word)
+        self.name == word || self.aliases.contains(&word) || self.silent.contains(&word)
     }
 
     fn flags(&self) -> &'static [FlagInfo<'static>] {

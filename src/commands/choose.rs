@@ -1,9 +1,10 @@
 //! Which command a word means, and which commands a user sees.
 
 use super::command::Command;
+use super::elsewhere;
 use crate::cli;
 use crate::error::{Error, Result};
-use crate::suggest::nearest;
+use crate::suggest::{nearest, nearest_by_one};
 
 /// The commands that the help lists.
 pub fn visible(commands: &'static [Command]) -> impl Iterator<Item = &'static Command> + Clone {
@@ -13,15 +14,29 @@ pub fn visible(commands: &'static [Command]) -> impl Iterator<Item = &'static Co
 /// The command that `word` names, by its name or an alias. An unknown one is an error of kind `Usage`.
 pub fn find(commands: &'static [Command], word: &str) -> Result<&'static Command> {
     commands.iter().find(|command| command.syntax.answers_to(word)).ok_or_else(|| {
-        let words = visible(commands).flat_map(|command| {
-            [command.syntax.name].into_iter().chain(command.syntax.aliases.iter().copied())
-        });
         let shown = cli::os_string(word);
-        Error::usage(format!("unknown command '{}'", shown.to_string_lossy())).hint(
-            match nearest(word, words) {
-                Some(near) => format!("did you mean '{near}'? 'chroot-distro --help' lists the commands"),
-                None => "'chroot-distro --help' lists the commands".to_owned(),
-            },
-        )
+        let error = Error::usage(format!("unknown command '{}'", shown.to_string_lossy()));
+        let all = "'chroot-distro --help' lists the commands";
+        error.hint(match (elsewhere::command(word), suggestion(commands, word)) {
+            (Some(answer), _) => format!("{answer}; {all}"),
+            (None, Some(near)) => format!("did you mean '{near}'? {all}"),
+            (None, None) => all.to_owned(),
+        })
     })
 }
+
+/// The nearest word of a command. One that deletes or ends things is told only by a long word of its own that is one
+/// slip away: who reads no further than the suggestion must not lose anything.
+fn suggestion(commands: &'static [Command], word: &str) -> Option<&'static str> {
+    let words = |command: &'static Command| {
+        [command.syntax.name].into_iter().chain(command.syntax.aliases.iter().copied())
+    };
+    let harmless = visible(commands).filter(|command| command.suggested).flat_map(words);
+    let others = visible(commands).filter(|command| !command.suggested).flat_map(words);
+    let near = nearest(word, harmless);
+    let long = |word: &str| word.chars().count() > SHORT;
+    near.or_else(|| nearest_by_one(word, others.filter(|other| long(word) && long(other))))
+}
+
+/// Words up to this long, in letters, are too near to one another.
+const SHORT: usize = 4;

@@ -23,6 +23,7 @@ pub struct ClearCache {
 impl Run for ClearCache {
     const NAME: &'static str = "clear-cache";
     const ALIASES: &'static [&'static str] = &["clear", "cl"];
+    const SUGGESTED: bool = false;
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {

@@ -43,6 +43,12 @@ pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// Options that exclude each other: `("--quiet", "--verbose")`.
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[];
+    /// Words that choose it too, but are shown nowhere: what other tools call exactly this.
+    const SILENT: &'static [&'static str] = &[];
+    /// Options of other tools that are often typed here, with what to type instead.
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = &[];
+    /// Whether edits of a mistyped word may lead to it: not where a slip would cost data.
+    const SUGGESTED: bool = true;
     /// Whether it elevates when not root.
     const ROOT: bool = true;
     /// Whether the list of commands leaves it out: what the program says to itself.
@@ -64,6 +70,8 @@ pub struct Command {
     pub root: bool,
     /// Whether the list of commands leaves it out.
     pub hidden: bool,
+    /// Whether edits of a mistyped word may lead to it.
+    pub suggested: bool,
     failure: u8,
     prepare: fn(&Line) -> Result<Action>,
 }
@@ -76,16 +84,30 @@ impl Command {
                 aliases: C::ALIASES,
                 long_aliases: C::LONG_ALIASES,
                 conflicts: C::CONFLICTS,
+                silent: C::SILENT,
+                elsewhere: C::ELSEWHERE,
+                command_follows: false,
                 info: C::get_args_info,
             },
             root: C::ROOT,
             hidden: C::HIDDEN,
+            suggested: C::SUGGESTED,
             failure: C::FAILURE,
             prepare: |line| {
                 let command: C = line.parse()?;
                 Ok(Box::new(move |app| command.run(app)))
             },
         }
+    }
+
+    /// The same command by another word, which shows nowhere; what follows its first argument is a command line.
+    pub(super) const fn followed_by_command(mut self, word: &'static str) -> Command {
+        self.syntax.name = word;
+        self.syntax.aliases = &[];
+        self.syntax.silent = &[];
+        self.syntax.command_follows = true;
+        self.hidden = true;
+        self
     }
 
     /// How a user calls it.

@@ -25,8 +25,16 @@ pub struct Global {
 }
 
 /// Their table.
-pub static GLOBAL: Syntax =
-    Syntax { name: "", aliases: &[], long_aliases: &[], conflicts: &[], info: Global::get_args_info };
+pub static GLOBAL: Syntax = Syntax {
+    name: "",
+    aliases: &[],
+    long_aliases: &[],
+    conflicts: &[],
+    silent: &[],
+    elsewhere: &[],
+    command_follows: false,
+    info: Global::get_args_info,
+};
 
 /// `chroot-distro VERSION (COMMIT)`; a build outside a clone knows no commit.
 pub fn version() -> String {

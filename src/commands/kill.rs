@@ -34,6 +34,7 @@ pub struct Kill {
 impl Run for Kill {
     const NAME: &'static str = "kill";
     const ALIASES: &'static [&'static str] = &["k", "stop"];
+    const SUGGESTED: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {
         let name = name(&self.target)?;

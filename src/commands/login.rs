@@ -1,6 +1,7 @@
 //! `login`: a shell or a command inside a container.
 
 use super::command::{App, Run};
+use super::elsewhere;
 use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
 use crate::cli::os_string;
 use crate::error::Result;
@@ -31,6 +32,8 @@ impl Run for Login {
     const NAME: &'static str = "login";
     const ALIASES: &'static [&'static str] = &["sh"];
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = LONG_ALIASES;
+    const SILENT: &'static [&'static str] = &["enter"];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = elsewhere::SESSION_OPTIONS;
     const CONFLICTS: &'static [(&'static str, &'static str)] = CONFLICTS;
     const FAILURE: u8 = OUR_FAILURE;
 

@@ -27,6 +27,8 @@ pub struct Remove {
 impl Run for Remove {
     const NAME: &'static str = "remove";
     const ALIASES: &'static [&'static str] = &["rm"];
+    const SILENT: &'static [&'static str] = &["delete"];
+    const SUGGESTED: bool = false;
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {

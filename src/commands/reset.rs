@@ -29,6 +29,7 @@ pub struct Reset {
 
 impl Run for Reset {
     const NAME: &'static str = "reset";
+    const SUGGESTED: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;

@@ -1,6 +1,7 @@
 //! `run`: what the container's image says is to be run.
 
 use super::command::{App, Run};
+use super::elsewhere;
 use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, start};
 use crate::cli::os_string;
 use crate::error::Result;
@@ -38,6 +39,7 @@ session_command! {
 impl Run for RunImage {
     const NAME: &'static str = "run";
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = LONG_ALIASES;
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = elsewhere::SESSION_OPTIONS;
     const CONFLICTS: &'static [(&'static str, &'static str)] =
         &[CONFLICTS[0], CONFLICTS[1], ("--detach", "--tty")];
     const FAILURE: u8 = OUR_FAILURE;

@@ -11,6 +11,7 @@ use super::{
 pub static COMMANDS: &[Command] = &[
     Command::of::<install::Install>(),
     Command::of::<login::Login>(),
+    Command::of::<login::Login>().followed_by_command("exec"),
     Command::of::<run::RunImage>(),
     Command::of::<list::List>(),
     Command::of::<ps::Ps>(),

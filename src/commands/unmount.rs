@@ -33,6 +33,7 @@ pub struct Unmount {
 impl Run for Unmount {
     const NAME: &'static str = "unmount";
     const ALIASES: &'static [&'static str] = &["umount", "um"];
+    const SUGGESTED: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;

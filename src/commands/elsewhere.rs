@@ -1,0 +1,92 @@
+//! Words that people know from docker, podman, distrobox and proot-distro, and what to type here instead. Pure.
+//!
+//! A word whose meaning is exactly ours is not in these tables: it is a silent name of the command (see
+//! [`super::Run::SILENT`]). An answer never leads to a command that deletes, unless the word itself asks for that.
+
+/// Commands of other tools, with the answer.
+const COMMANDS: &[(&str, &str)] = &[
+    ("attach", "to enter a running container, type 'chroot-distro login NAME'"),
+    ("build", "building images is not part of this version yet"),
+    ("backup", "backups are not part of this version yet"),
+    ("commit", "making images is not part of this version yet"),
+    (
+        "copy",
+        "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside",
+    ),
+    ("cp", "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside"),
+    ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
+    ("diff", "comparing with the image is not part of this version yet"),
+    ("export", "exporting is not part of this version yet"),
+    ("image", "there is no store of images yet: 'chroot-distro list' shows the containers and their images"),
+    ("images", "there is no store of images yet: 'chroot-distro list' shows the containers and their images"),
+    ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),
+    ("inspect", "'chroot-distro list -v' shows what is known of each container"),
+    ("load", "to make a container from a saved image, type 'chroot-distro install FILE --name NAME'"),
+    ("network", "a session has the host's network, or none with '--network none'"),
+    ("prune", "'chroot-distro clear-cache' deletes downloaded images; containers stay"),
+    ("pull", "to download an image and make a container of it, type 'chroot-distro install IMAGE'"),
+    ("push", "publishing images is not part of this version yet"),
+    ("restart", "type 'chroot-distro kill NAME', then 'chroot-distro run --detach NAME'"),
+    ("restore", "backups are not part of this version yet"),
+    ("rmi", "'chroot-distro clear-cache' deletes downloaded images; containers stay"),
+    ("save", "saving images is not part of this version yet"),
+    (
+        "start",
+        "type 'chroot-distro run --detach NAME' for the image's program, 'chroot-distro login NAME' for a shell",
+    ),
+    ("stats", "'chroot-distro ps' shows what runs"),
+    (
+        "sync",
+        "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside",
+    ),
+    ("tag", "there is no store of images yet"),
+    ("top", "'chroot-distro ps' shows what runs"),
+    ("uninstall", "to delete a container and all its data, type 'chroot-distro remove NAME'"),
+    ("update", "to update the packages inside, log in and use the guest's own package manager"),
+    ("upgrade", "to update the packages inside, log in and use the guest's own package manager"),
+    ("version", "type 'chroot-distro --version'"),
+    ("volume", "'--bind SRC:DST' of login and run shows a directory of the host inside"),
+];
+
+/// Options of `docker run` and `docker exec` that are typed after `login` and `run`, with the answer.
+pub const SESSION_OPTIONS: &[(&str, &str)] = &[
+    ("-it", "leave it out: a terminal inside is the default where there is one outside"),
+    ("-ti", "leave it out: a terminal inside is the default where there is one outside"),
+    ("-i", "leave it out: standard input is always passed on"),
+    ("--interactive", "leave it out: standard input is always passed on"),
+    ("--rm", "leave it out: a container stays until 'chroot-distro remove NAME'"),
+    ("-v", "to show a directory of the host inside, type '--bind SRC:DST'"),
+    ("--volume", "to show a directory of the host inside, type '--bind SRC:DST'"),
+    ("--mount", "to show a directory of the host inside, type '--bind SRC:DST'"),
+    ("-p", "leave it out: the network is the host's, so a port that is opened inside is open on the host"),
+    (
+        "--publish",
+        "leave it out: the network is the host's, so a port that is opened inside is open on the host",
+    ),
+    ("--name", "the name is the container's: 'chroot-distro install IMAGE --name NAME' gives it"),
+    ("--privileged", "leave it out: only '--isolated' takes privileges away; '--cap-add' gives some back"),
+    ("--net", "type '--network host' or '--network none'"),
+    ("--workdir", "type '--work-dir PATH'"),
+    ("--init", "leave it out: '--isolated' has a first process that reaps"),
+    ("--restart", "'chroot-distro autostart add NAME' starts a container with the machine"),
+];
+
+/// What to type here for `word`, a command of another tool.
+pub fn command(word: &str) -> Option<&'static str> {
+    COMMANDS.iter().find(|(known, _)| *known == word).map(|&(_, answer)| answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::COMMANDS as OURS;
+
+    #[test]
+    fn a_word_of_ours_has_no_answer() {
+        for (word, answer) in COMMANDS {
+            assert!(OURS.iter().all(|command| !command.syntax.answers_to(word)), "{word} is a command");
+            assert_eq!(command(word), Some(*answer), "{word} stands there twice");
+        }
+        assert_eq!(command("frobnicate"), None);
+    }
+}

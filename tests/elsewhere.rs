@@ -1,0 +1,90 @@
+//! What people type who come from docker, podman, distrobox or proot-distro: each word is taken, or answered with
+//! what to type here, and no answer leads a slip of the finger to a command that deletes.
+
+use crate::support::prelude::*;
+
+fn hint_of(words: &[&str]) -> String {
+    let ran = Cd::bare(words).run().code(2).prints("");
+    let errors = ran.err();
+    errors.split_once("\n  hint: ").unwrap_or_else(|| panic!("{words:?}: {errors}")).1.to_owned()
+}
+
+#[test]
+fn commands_of_other_tools_are_answered() {
+    for (word, answer) in [
+        ("attach", "chroot-distro login NAME"),
+        ("create", "chroot-distro install IMAGE --name NAME"),
+        ("pull", "chroot-distro install IMAGE"),
+        ("images", "chroot-distro list"),
+        ("inspect", "chroot-distro list -v"),
+        ("start", "chroot-distro run --detach NAME"),
+        ("rmi", "chroot-distro clear-cache"),
+        ("prune", "chroot-distro clear-cache"),
+        ("uninstall", "chroot-distro remove NAME"),
+        ("version", "chroot-distro --version"),
+        ("cp", "--bind SRC:DST"),
+        ("build", "not part of this version yet"),
+        ("push", "not part of this version yet"),
+    ] {
+        let hint = hint_of(&[word, "x"]);
+        assert!(hint.contains(answer) && !hint.contains("did you mean"), "{word}: {hint}");
+    }
+}
+
+#[test]
+fn a_slip_never_leads_to_what_deletes() {
+    for word in ["rmo", "rn", "cla", "cle", "kil", "klil", "rest", "umont", "removx-all", "clera", "st"] {
+        let hint = hint_of(&[word]);
+        for harm in
+            ["'remove'", "'rm'", "'clear'", "'cl'", "'clear-cache'", "'reset'", "'kill'", "'k'", "'stop'"]
+        {
+            assert!(!hint.contains(&format!("did you mean {harm}")) || word == "clera", "{word}: {hint}");
+        }
+    }
+    // A long word with one slip is told: who types it means it.
+    assert!(hint_of(&["remvoe"]).starts_with("did you mean 'remove'?"));
+    assert!(hint_of(&["clear-cahce"]).starts_with("did you mean 'clear-cache'?"));
+    assert!(hint_of(&["logn"]).starts_with("did you mean 'login'?"));
+}
+
+#[test]
+fn options_of_docker_run_are_answered() {
+    for (option, answer) in [
+        ("-it", "leave it out: a terminal"),
+        ("-i", "standard input is always passed on"),
+        ("--rm", "chroot-distro remove NAME"),
+        ("-v/src:/dst", "--bind SRC:DST"),
+        ("--volume=/src:/dst", "--bind SRC:DST"),
+        ("--mount", "--bind SRC:DST"),
+        ("-p8080:80", "the network is the host's"),
+        ("--name", "chroot-distro install IMAGE --name NAME"),
+        ("--privileged", "--cap-add"),
+    ] {
+        for command in ["login", "run"] {
+            let errors = Cd::bare([command, option, "x"]).run().code(2).prints("").err();
+            assert!(
+                errors.contains("unknown option '-") && errors.contains(answer),
+                "{command} {option}: {errors}"
+            );
+        }
+    }
+}
+
+#[test]
+fn words_that_mean_exactly_ours_are_taken() {
+    need!(Root);
+    sandbox(|s| {
+        Image::busybox().write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "box", "/tmp/layout"]).run().ok();
+        s.cd(["exec", "box", "sh", "-c", "echo \"$@\"", "sh", "--help", "-d"])
+            .run()
+            .ok()
+            .prints("--help -d\n");
+        s.cd(["exec", "box", "--", "echo", "--"]).run().ok().prints("--\n");
+        s.cd(["exec", "-w", "/tmp", "box", "pwd"]).run().ok().prints("/tmp\n");
+        s.cd(["enter", "box", "--", "echo", "in"]).run().ok().prints("in\n");
+        s.cd(["exec"]).run().code(2).says(&["CONTAINER is missing"]);
+        s.cd(["delete", "box"]).run().ok();
+        s.cd(["list", "-q"]).run().ok().prints("");
+    });
+}
