@@ -64,7 +64,9 @@ impl Reference {
         check_repository(path)?;
         let registry = match registry {
             "index.docker.io" | "registry-1.docker.io" => HUB.to_owned(),
-            other => other.to_ascii_lowercase(),
+            // Told from a repository by its letters alone: in lower case it would be one.
+            host if is_registry(&host.to_ascii_lowercase()) => host.to_ascii_lowercase(),
+            host => host.to_owned(),
         };
         let official = registry == HUB && !path.contains('/');
         let repository = if official { format!("library/{path}") } else { path.to_owned() };
@@ -123,14 +125,16 @@ impl Reference {
     }
 }
 
-/// As a user would write it: `ubuntu:24.04`, `ghcr.io/foo/bar:1`.
+/// As a user would write it: `ubuntu:24.04`, `ghcr.io/foo/bar:1`. It parses to the same reference.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let familiar = match self.repository.strip_prefix("library/") {
             Some(official) if self.is_docker_hub() && !official.contains('/') => official,
             _ => &self.repository,
         };
-        if !self.is_docker_hub() {
+        // Docker Hub has repositories, such as `localhost/x`, that would be taken for another registry's.
+        let misleading = familiar.split_once('/').is_some_and(|(first, _)| is_registry(first));
+        if !self.is_docker_hub() || misleading {
             write!(f, "{}/", self.registry)?;
         }
         f.write_str(familiar)?;
@@ -287,5 +291,28 @@ mod tests {
         let digest = Reference::parse(&format!("r.io/a:t@sha256:{HEX}")).unwrap();
         assert_eq!(digest.cache_key(Arch::Arm), format!("r.io/a@sha256:{HEX}_arm"));
         assert_eq!(hub.short_name(), "ubuntu");
+    }
+
+    #[test]
+    fn what_is_shown_means_the_same() {
+        for text in [
+            "MyHost/app",
+            "MYHOST/a/b:1",
+            "LocalHost/app",
+            "Ghcr.IO/a/b",
+            "docker.io/localhost/x",
+            "docker.io/foo.bar/x:1",
+            "docker.io/library/x",
+            "docker.io/library/localhost",
+            "index.docker.io/a/b",
+            "[::1]:5000/x",
+            "HOST:5000/x",
+            "library/a/b",
+        ] {
+            let reference = Reference::parse(text).unwrap();
+            let shown = reference.to_string();
+            assert_eq!(Reference::parse(&shown).unwrap(), reference, "{text} is shown as {shown}");
+        }
+        assert_eq!(Reference::parse("MyHost/app").unwrap().registry, "MyHost");
     }
 }
