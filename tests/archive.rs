@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::http;
 use crate::support::prelude::*;
+use crate::support::{self, http};
 
 const COMPRESSIONS: [(Encoding, &str); 7] = [
     (Encoding::Plain, "tar"),
@@ -66,7 +66,10 @@ fn a_rootfs_archive_installs_in_any_compression() {
 fn directories_above_the_root_are_stripped() {
     need!(Root);
     on_both_kernels(|s| {
-        for (index, prefix) in ["", "./", "/", "debian/", "./debian/", "a/b/"].into_iter().enumerate() {
+        for (index, prefix) in ["", "./", "/", "debian/", "./debian/", "a/b/", "a/b/c/d/", "1/2/3/4/5/6/"]
+            .into_iter()
+            .enumerate()
+        {
             let name = format!("c{index}");
             fs::write(s.path("r.tar"), rootfs(prefix)).unwrap();
             s.cd(["install", "-n", &name, "/tmp/r.tar"]).run().ok();
@@ -145,6 +148,46 @@ fn what_docker_save_and_skopeo_write_installs() {
             s.cd(["install", "-n", name, "/tmp/x.tar"]).run().ok();
             assert_tree(&s.rootfs(name), &tree);
         }
+    });
+}
+
+#[test]
+fn what_an_archive_holds_decides_and_not_the_names_in_it() {
+    need!(Root, Tool("tar"));
+    sandbox(|s| {
+        let image = Image::new(&[(tar([Entry::file("a", "1")]), Encoding::Plain)]);
+        let tree = tree! {"a" => file("1")};
+        let install = |name: &str, entries: Vec<Entry>| {
+            fs::write(s.path("x.tar"), tar(entries)).unwrap();
+            s.cd(["install", "-q", "-n", name, "/tmp/x.tar"]).run().ok();
+        };
+        // crane's and kaniko's names.
+        let digest = support::digest(&image.config_bytes());
+        install("crane", image.saved_entries("app:1", &digest, ""));
+        install("bare", image.saved_entries("app:1", "config", ""));
+        install("below", image.saved_entries("app:1", &digest, "some/where/"));
+        for name in ["crane", "bare", "below"] {
+            assert_tree(&s.rootfs(name), &tree);
+        }
+        // A layout in a directory.
+        image.write_layout(&s.path("up/layout"), "latest");
+        fs::write(s.path("x.tar"), tool("tar", ["-C", "/tmp/up", "-c", "layout"])).unwrap();
+        s.cd(["install", "-q", "-n", "layout", "/tmp/x.tar"]).run().ok();
+        assert_tree(&s.rootfs("layout"), &tree);
+        // A root filesystem that has files of these names, and few of the usual directories.
+        for (name, path, text) in [
+            ("object", "manifest.json", r#"{"name": "app"}"#),
+            ("list", "manifest.json", r#"[{"name": "app"}]"#),
+            ("index", "index.json", r#"{"title": "a page"}"#),
+            ("text", "index.json", "[not JSON"),
+        ] {
+            install(name, vec![Entry::dir("bin"), Entry::file("bin/sh", "x"), Entry::file(path, text)]);
+            assert_tree(&s.rootfs(name), &tree! {"bin" => dir(), "bin/sh" => file("x"), path => file(text)});
+        }
+        // From before Docker 1.10.
+        let old = ["id/VERSION", "id/json", "id/layer.tar", "repositories"];
+        fs::write(s.path("x.tar"), tar(old.map(|name| Entry::file(name, "{}")))).unwrap();
+        s.cd(["install", "-n", "old", "/tmp/x.tar"]).run().fails(&["before Docker 1.10", "save it again"]);
     });
 }
 

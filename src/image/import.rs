@@ -154,7 +154,8 @@ impl<'a> Wanted<'a> {
             .filter(|layer| layer.data.is_none() && !store.has_blob(&layer.digest, layer.size));
         let path = |layer: &Descriptor| {
             let by_digest = contents.files.iter().find(|(_, (digest, _))| *digest == layer.digest);
-            by_digest.map_or_else(|| blob_path(&layer.digest), |(path, _)| path.clone())
+            let name = by_digest.map_or_else(|| blob_path(&layer.digest), |(path, _)| path.clone());
+            contents.base.join(name)
         };
         Wanted(missing.map(|layer| (path(layer), layer)).collect())
     }

@@ -1,8 +1,9 @@
 //! What an archive is, from one look through it: an OCI layout, a `docker save`, a backup, or a bare root
-//! filesystem with so many directories above it.
+//! filesystem, with any number of directories above it.
 //!
-//! Names decide, not the file's name. A root filesystem is known by the directories that every one has (FHS),
-//! and the look ends as soon as they leave no doubt. Memory is bounded whatever the archive holds.
+//! What it holds decides, not the file's name. A root filesystem is known by the directories that every one has (FHS),
+//! and the look ends as soon as they leave no doubt. An image is known by what its `index.json` or `manifest.json`
+//! says: a root filesystem may have files of these names too. Memory is bounded whatever the archive holds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -21,7 +22,7 @@ const ROOT: [&[u8]; 17] = [
 ];
 /// So many of them leave no doubt.
 const CERTAIN: u32 = 5;
-/// Directories above a root.
+/// A root with more directories above it than this is believed in only with two names of [`ROOT`].
 const DEPTH: usize = 3;
 /// Candidates for a root.
 const PREFIXES: usize = 1 << 12;
@@ -38,9 +39,11 @@ pub(super) enum Kind {
     Image(Contents),
 }
 
-/// What an archive of images holds, by name.
+/// What an archive of images holds, by name below `base`.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
+    /// The directory of the archive that holds the image.
+    pub(super) base: PathBuf,
     /// Small files.
     pub(super) documents: BTreeMap<PathBuf, Vec<u8>>,
     /// Where links lead, as written.
@@ -62,13 +65,16 @@ pub(super) fn survey(reader: &mut Reader<impl BufRead>) -> Result<Kind> {
         }
         contents.see(&entry, &mut reader.content())?;
     }
-    let document = |name: &str| contents.documents.contains_key(Path::new(name));
     if roots.best().is_none_or(|(_, count)| count < CERTAIN)
-        && (document("index.json") || document("manifest.json"))
+        && let Some(base) = contents.image()
     {
-        return Ok(Kind::Image(contents));
+        return Ok(Kind::Image(contents.below(&base)));
     }
     let Some((prefix, _)) = roots.best() else {
+        if contents.is_ancient() {
+            return Err(Error::unsupported("it was written by 'docker save' before Docker 1.10")
+                .hint("load it with a newer docker and save it again"));
+        }
         return Err(Error::invalid(match entries {
             0 => "the archive is empty".to_owned(),
             _ => format!("none of the archive's {entries} entries belongs to a root filesystem or an image"),
@@ -89,20 +95,24 @@ impl Contents {
             EntryKind::File { size } => {
                 let mut hasher = Hasher::new(Algorithm::Sha256);
                 let kept: usize = self.documents.values().map(Vec::len).sum();
-                let is_blob = name.starts_with("blobs");
-                let is_named = name.extension().is_some_and(|end| end == "json") || is_blob;
-                let mut document = (is_named && *size <= DOCUMENT && kept < DOCUMENTS).then(Vec::new);
+                let is_blob = name.ancestors().nth(2).is_some_and(|above| above.ends_with("blobs"));
+                // Names are the packer's whim (crane writes `sha256:<hex>`), so the first byte tells: documents are
+                // JSON objects, docker's manifest.json is a list.
+                let mut document = None;
+                let mut is_first = *size <= DOCUMENT && kept < DOCUMENTS;
                 copy(content, *size, &mut |bytes| {
                     if !is_blob {
                         hasher.update(bytes);
+                    }
+                    if std::mem::take(&mut is_first) && matches!(bytes.first(), Some(b'{' | b'[')) {
+                        document = Some(Vec::new());
                     }
                     if let Some(document) = &mut document {
                         document.extend_from_slice(bytes);
                     }
                     Ok(())
                 })?;
-                // Layers lie among the blobs; documents are JSON objects, docker's manifest.json is a list.
-                if let Some(document) = document.filter(|text| matches!(text.first(), Some(b'{' | b'['))) {
+                if let Some(document) = document {
                     self.documents.insert(name.to_owned(), document);
                 }
                 if !is_blob && self.files.len() < PREFIXES {
@@ -118,6 +128,46 @@ impl Contents {
         if self.links.len() < PREFIXES {
             self.links.insert(name.to_owned(), target);
         }
+    }
+
+    /// The directory nearest to the top that holds an OCI layout or what `docker save` writes.
+    fn image(&self) -> Option<PathBuf> {
+        let is_image = |(path, text): &(&PathBuf, &Vec<u8>)| {
+            let json = || serde_json::from_slice::<Value>(text).unwrap_or_default();
+            match path.file_name().and_then(|name| name.to_str()) {
+                Some("index.json") => json()["manifests"].is_array(),
+                Some("manifest.json") => json()
+                    .as_array()
+                    .and_then(|list| list.first()?.get("Config"))
+                    .is_some_and(Value::is_string),
+                _ => false,
+            }
+        };
+        let bases = self.documents.iter().filter(is_image).filter_map(|(path, _)| path.parent());
+        bases.min_by_key(|base| base.components().count()).map(Path::to_owned)
+    }
+
+    /// The image in `base`, by names below it.
+    fn below(self, base: &Path) -> Contents {
+        fn strip<T>(map: BTreeMap<PathBuf, T>, base: &Path) -> BTreeMap<PathBuf, T> {
+            let below = |(path, value): (PathBuf, T)| Some((path.strip_prefix(base).ok()?.to_owned(), value));
+            map.into_iter().filter_map(below).collect()
+        }
+        let links = strip(self.links, base).into_iter();
+        Contents {
+            documents: strip(self.documents, base),
+            links: links
+                .map(|(path, to)| (path, to.strip_prefix(base).map_or(to.clone(), Path::to_owned)))
+                .collect(),
+            files: strip(self.files, base),
+            base: base.to_owned(),
+        }
+    }
+
+    /// What `docker save` wrote before 1.10: a directory a layer, and `repositories` beside them.
+    fn is_ancient(&self) -> bool {
+        let has = |name: &str| self.files.keys().any(|path| path.ends_with(name));
+        has("layer.tar") && has("VERSION") && has("json")
     }
 
     /// `NAME/manifest.json` beside `NAME/rootfs`.
@@ -158,7 +208,7 @@ struct Roots(HashMap<PathBuf, u32>);
 impl Roots {
     fn see(&mut self, entry: &Entry) {
         let mut prefix = PathBuf::new();
-        for component in entry.name.as_path().iter().take(DEPTH + 1) {
+        for component in entry.name.as_path() {
             let known = ROOT.iter().position(|name| *name == component.as_encoded_bytes());
             if let Some(bit) = known {
                 self.add(prefix, 1 << bit);
@@ -183,7 +233,9 @@ impl Roots {
         let rank = |(prefix, bits): &(&PathBuf, &u32)| {
             (bits.count_ones(), std::cmp::Reverse((prefix.components().count(), (*prefix).clone())))
         };
-        let (prefix, bits) = self.0.iter().max_by_key(rank)?;
+        let believed =
+            |(prefix, bits): &(&PathBuf, &u32)| bits.count_ones() > 1 || prefix.components().count() <= DEPTH;
+        let (prefix, bits) = self.0.iter().filter(believed).max_by_key(rank)?;
         Some((prefix.clone(), bits.count_ones()))
     }
 
@@ -220,5 +272,6 @@ mod tests {
         assert_eq!(best(&["usr/bin", "usr/lib", "usr/sbin"]), Some("".into()));
         assert_eq!(best(&["x/manifest.json", "x/rootfs/hello"]), Some("x/rootfs".into()));
         assert_eq!(best(&["a/b/c/d/etc", "readme", "rootfs"]), None);
+        assert_eq!(best(&["a/b/c/d/etc", "readme", "a/b/c/d/usr/bin"]), Some("a/b/c/d".into()));
     }
 }

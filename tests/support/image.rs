@@ -148,18 +148,24 @@ impl Image {
     /// What `docker save` writes: a tar with `manifest.json`, the config, and uncompressed layers (which is
     /// what this image must have).
     pub fn saved(&self, repo_tag: &str) -> Vec<u8> {
+        let hex = super::digest(&self.config_bytes())["sha256:".len()..].to_owned();
+        tar(self.saved_entries(repo_tag, &format!("{hex}.json"), ""))
+    }
+
+    /// The same with the config under another name, as crane and kaniko write it, and `above` before each path.
+    pub fn saved_entries(&self, repo_tag: &str, config: &str, above: &str) -> Vec<Entry> {
         let hex = |bytes: &[u8]| super::digest(bytes)["sha256:".len()..].to_owned();
-        let config = format!("{}.json", hex(&self.config_bytes()));
         let paths: Vec<String> =
             self.layers.iter().map(|layer| format!("{}/layer.tar", hex(layer))).collect();
         let list = json!([{"Config": config, "RepoTags": [repo_tag], "Layers": paths}]);
-        let mut entries = vec![Entry::file(&config, self.config_bytes())];
+        let at = |path: &str| format!("{above}{path}");
+        let mut entries = vec![Entry::file(at(config), self.config_bytes())];
         for (path, layer) in paths.iter().zip(&self.layers) {
-            entries.push(Entry::dir(path.trim_end_matches("layer.tar")));
-            entries.push(Entry::file(path, layer));
+            entries.push(Entry::dir(at(path.trim_end_matches("layer.tar"))));
+            entries.push(Entry::file(at(path), layer));
         }
-        entries.push(Entry::file("manifest.json", list.to_string()));
-        tar(entries)
+        entries.push(Entry::file(at("manifest.json"), list.to_string()));
+        entries
     }
 }
 
