@@ -288,6 +288,25 @@ fn a_layout_of_several_images_gives_the_one_for_this_machine() {
 }
 
 #[test]
+fn an_image_may_name_its_cpu_as_the_kernel_or_debian_does() {
+    need!(Root);
+    sandbox(|s| {
+        let names: &[&str] = match support::image::host_architecture() {
+            "amd64" => &["x86_64", "X86_64", "x86-64"],
+            "arm64" => &["aarch64", "AArch64"],
+            other => &[other],
+        };
+        for (index, name) in names.iter().enumerate() {
+            let image = Image::new(&[(tar([Entry::file("a", "1")]), Encoding::Plain)]).for_cpu(name, None);
+            let layout = s.path(&format!("layout{index}"));
+            image.write_layout(&layout, "latest");
+            s.cd(["install".as_ref(), layout.as_os_str()]).run().ok();
+            assert_tree(&s.rootfs(&format!("layout{index}")), &tree! {"a" => file("1")});
+        }
+    });
+}
+
+#[test]
 fn digests_of_512_bits_are_checked_too() {
     need!(Root);
     sandbox(|s| {

@@ -47,9 +47,10 @@ impl ImageConfig {
         }
     }
 
-    /// `config.Entrypoint`; one that is a string is for the shell.
+    /// `config.Entrypoint`; one that is a string is for the shell. `[""]` is how builders clear an inherited one.
     pub fn entrypoint(&self) -> Vec<String> {
-        self.command("Entrypoint")
+        let words = self.command("Entrypoint");
+        if words.first().is_some_and(String::is_empty) { Vec::new() } else { words }
     }
 
     /// `config.Cmd`; one that is a string is for the shell.
@@ -112,6 +113,14 @@ mod tests {
         assert!(config.diff_ids().unwrap().is_empty());
         assert!(matches!(config.platform(), Offered::Runs(p) if p.arch == Arch::Aarch64));
         assert_eq!(config.json["x"], 1);
+    }
+
+    #[test]
+    fn an_entrypoint_of_one_empty_word_is_none() {
+        let of = |text: &str| ImageConfig::parse(text.as_bytes()).unwrap().entrypoint();
+        assert!(of(r#"{"config":{"Entrypoint":[""]}}"#).is_empty());
+        assert!(of(r#"{"config":{"Entrypoint":""}}"#).is_empty());
+        assert_eq!(of(r#"{"config":{"Entrypoint":["/a",""]}}"#), ["/a", ""]);
     }
 
     #[test]

@@ -107,11 +107,12 @@ impl Platform {
     }
 
     /// A manifest's `os`, `architecture` and `variant`; `None` for what we cannot run (another system, another
-    /// CPU, an attestation's `unknown/unknown`).
+    /// CPU, an attestation's `unknown/unknown`). Builders also write the kernel's or Debian's names and capitals.
     fn from_spec(os: &str, architecture: &str, variant: Option<&str>) -> Option<Platform> {
-        let arch = Arch::ALL.into_iter().find(|arch| arch.oci() == architecture)?;
-        let variant = variant.filter(|variant| !variant.is_empty()).map(str::to_owned);
-        (os == "linux").then_some(Platform { arch, variant })
+        let (arch, implied) = Arch::spelled(&architecture.to_ascii_lowercase())?;
+        let variant = variant.filter(|variant| !variant.is_empty()).or(implied);
+        let variant = variant.map(str::to_ascii_lowercase);
+        os.eq_ignore_ascii_case("linux").then_some(Platform { arch, variant })
     }
 
     /// This machine's.
@@ -166,8 +167,12 @@ impl Platform {
                 .collect();
             names.dedup();
             let has = if names.is_empty() { "nothing to run".into() } else { names.join(", ") };
-            Error::unsupported(format!("the image is not made for {self}: it has {has}"))
-                .hint("choose one of these with --architecture, or another tag")
+            let error = Error::unsupported(format!("the image is not made for {self}: it has {has}"));
+            let is_ours = |entry: &IndexEntry| matches!(entry.platform, Offered::Runs(_));
+            error.hint(match entries.iter().any(is_ours) {
+                true => "choose one of these with --architecture, or another tag",
+                false => "choose another tag or image: only Linux images run here",
+            })
         })
     }
 }
@@ -301,5 +306,32 @@ mod tests {
         let entries = index(&["linux/arm64/v8", "unknown/unknown", "windows/amd64"]);
         let error = Platform::parse("amd64").unwrap().choose(&entries).unwrap_err().to_string();
         assert!(error.ends_with("linux/amd64: it has linux/arm64/v8, windows/amd64"), "{error}");
+    }
+
+    #[test]
+    fn documents_may_use_any_name_of_an_architecture() {
+        for (os, architecture, variant, shown) in [
+            ("linux", "x86_64", None, "linux/amd64"),
+            ("Linux", "AMD64", None, "linux/amd64"),
+            ("linux", "aarch64", Some("V8"), "linux/arm64/v8"),
+            ("linux", "i386", None, "linux/386"),
+            ("linux", "armhf", None, "linux/arm"),
+            ("linux", "armv7l", None, "linux/arm/v7"),
+            ("linux", "armv7l", Some("v6"), "linux/arm/v6"),
+        ] {
+            let offered = Offered::from_spec(os, architecture, variant);
+            assert!(
+                matches!(&offered, Offered::Runs(p) if p.to_string() == shown),
+                "{architecture}: {offered:?}"
+            );
+        }
+        for (os, architecture) in [("windows", "amd64"), ("unknown", "unknown"), ("linux", "s390x")] {
+            assert!(
+                matches!(Offered::from_spec(os, architecture, None), Offered::Foreign(_)),
+                "{os}/{architecture}"
+            );
+        }
+        let error = Platform::host().choose(&[]).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("another tag or image"));
     }
 }
