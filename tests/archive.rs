@@ -257,6 +257,20 @@ fn what_is_no_archive_makes_nothing() {
             fs::write(s.path(name), bytes).unwrap();
             s.cd(["install".as_ref(), s.path(name).as_os_str()]).run().fails(&[name]);
         }
+        let mut ext4 = vec![0; 4096];
+        ext4[1080..1082].copy_from_slice(&[0x53, 0xef]);
+        for (bytes, what, advice) in [
+            (&b"hello"[..], "neither a tar archive", ""),
+            (&ext4, "a disk image with an ext4 filesystem", "mount it"),
+            (b"hsqs\0\0", "a squashfs image", "unsquashfs"),
+            (b"PK\x03\x04\0\0", "a zip archive", "unpack it"),
+            (b"QFI\xfb\0\0", "a qcow2 disk image", "mount it"),
+            (b"\x04\x22\x4d\x18\0", "compressed with lz4", "lz4 -d"),
+        ] {
+            fs::write(s.path("x.tar"), bytes).unwrap();
+            s.cd(["install", "/tmp/x.tar"]).run().fails(&["read 'x.tar'", what, advice]);
+        }
+        s.cd(["install", "docker://alpine"]).run().code(2).says(&["leave out 'docker://'"]);
         let half = Encoding::Gzip.encode(&rootfs(""));
         fs::write(s.path("half.tar.gz"), &half[..half.len() / 2]).unwrap();
         s.cd(["install", "/tmp/half.tar.gz"]).run().fails(&["half.tar.gz"]);

@@ -47,6 +47,10 @@ impl Source {
             Some((scheme, _)) if ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) => {
                 Ok(Source::Url(text.to_owned()))
             }
+            Some((scheme @ ("docker" | "oci"), _)) => {
+                Err(Error::usage(format!("'{scheme}://' is not needed"))
+                    .hint(format!("leave out '{scheme}://'")))
+            }
             Some((scheme, _)) => {
                 Err(Error::usage(format!("'{scheme}://' is not supported")).hint("use http:// or https://"))
             }

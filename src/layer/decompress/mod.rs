@@ -17,7 +17,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::read_error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use members::Members;
 use sniff::Format;
 
@@ -39,10 +39,8 @@ fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send 
     let mut source = Source { inner: input, failure: failure.clone() };
     let mut head = Vec::with_capacity(sniff::HEAD);
     let read = (&mut source).take(sniff::HEAD as u64).read_to_end(&mut head);
-    let format = failure.prefer(read).and_then(|_| {
-        sniff::sniff(&head)
-            .ok_or_else(|| invalid("neither a tar archive nor compressed with gzip, zstd, xz, lzma or bzip2"))
-    })?;
+    failure.prefer(read)?;
+    let format = recognize(&head)?;
     let source = BufReader::with_capacity(INPUT_BUFFER, Cursor::new(head).chain(source));
     let decoder: Box<dyn Read + Send + 'a> = match format {
         Format::Plain => Box::new(source),
@@ -53,6 +51,18 @@ fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send 
         Format::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(source, memory_limit(), None)?),
     };
     Ok(Box::new(Decoder { inner: decoder, failure }))
+}
+
+/// The format of a stream with this head; what is none of ours is named.
+fn recognize(head: &[u8]) -> io::Result<Format> {
+    if let Some((what, advice)) = sniff::foreign(head) {
+        let error = Error::unsupported(format!("it is {what}, not a tar archive")).hint(advice);
+        return Err(io::Error::other(error));
+    }
+    sniff::sniff(head).ok_or_else(|| {
+        let what = "it is neither a tar archive nor compressed with gzip, zstd, xz, lzma or bzip2";
+        io::Error::other(Error::invalid(what))
+    })
 }
 
 /// [`WINDOW_LIMIT`] and the decoder's own tables, in KiB.

@@ -2,8 +2,8 @@
 
 use crate::layer::header;
 
-/// How many bytes [`sniff`] wants: a tar header block.
-pub(super) const HEAD: usize = header::BLOCK;
+/// How many bytes [`sniff`] and [`foreign`] want: to the end of ext4's superblock.
+pub(super) const HEAD: usize = 2048;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
@@ -30,6 +30,31 @@ pub(super) fn sniff(head: &[u8]) -> Option<Format> {
         _ => return None,
     };
     Some(format)
+}
+
+/// What a stream is that is no archive of ours, and how to make one of it.
+pub(super) fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const MOUNT: &str = "mount it, and make an archive of its files: tar -C MOUNTPOINT -cf rootfs.tar .";
+    const UNPACK: &str = "unpack it, and make a tar archive of its files";
+    // The superblock of ext2 to ext4 begins at 1024, its magic number at 56 in it (ext4(5), kernel's documentation).
+    if head.get(1080..1082) == Some(&[0x53, 0xef]) && header::is_zero(&head[..512]) {
+        return Some(("a disk image with an ext4 filesystem", MOUNT));
+    }
+    Some(match head {
+        [b'h', b's', b'q', b's', ..] => {
+            ("a squashfs image", "unpack it with unsquashfs, and make a tar archive")
+        }
+        [b'P', b'K', 3, 4, ..] => ("a zip archive", UNPACK),
+        [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => ("a 7z archive", UNPACK),
+        [b'Q', b'F', b'I', 0xfb, ..] => ("a qcow2 disk image", MOUNT),
+        [0x3a, 0xff, 0x26, 0xed, ..] => {
+            ("an Android sparse image", "convert it with simg2img, mount it, and make a tar archive")
+        }
+        [0x04, 0x22, 0x4d, 0x18, ..] => ("compressed with lz4", "decompress it first: lz4 -d FILE"),
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => ("a Debian package or another ar archive", UNPACK),
+        [b'<', b'!' | b'h' | b'H', ..] => ("a web page", "the address may lead to a page about the file"),
+        _ => return None,
+    })
 }
 
 /// `.lzma` has no magic number. As xz(1) does, accept its header only with values that encoders write: properties
