@@ -8,10 +8,10 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::assemble::{Origin, short};
-use super::survey::{self, Contents};
+use super::survey::Contents;
 use super::{Image, layout};
 use crate::error::{Error, Result};
-use crate::layer::{Kind as EntryKind, Reader};
+use crate::layer::{Kind as EntryKind, Reader, flatten};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform, media_type};
 use crate::report::{Report, Task};
@@ -176,7 +176,7 @@ impl<'a> Wanted<'a> {
             let Some(layer) = self.0.remove(entry.name.as_path()) else { continue };
             if let Fetch::Missing(mut partial) = store.blob(&layer.digest, layer.size, report)? {
                 partial.restart()?;
-                survey::copy(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
+                flatten(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
                 partial.commit().map_err(|error| error.context(format!("layer {}", short(layer))))?;
             }
             if self.0.is_empty() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::layer::{Content, Entry, Kind as EntryKind, Reader};
+use crate::layer::{Content, Entry, Kind as EntryKind, Reader, flatten};
 use crate::oci::{Algorithm, Digest, Hasher};
 
 /// The directories of a root. A prefix that has one of these names in it is inside a root, not above one.
@@ -85,7 +85,7 @@ pub(super) fn survey(reader: &mut Reader<impl BufRead>) -> Result<Kind> {
 }
 
 impl Contents {
-    fn see(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
+    fn see(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let name = entry.name.as_path();
         match &entry.kind {
             EntryKind::Symlink(target) => {
@@ -100,7 +100,7 @@ impl Contents {
                 // JSON objects, docker's manifest.json is a list.
                 let mut document = None;
                 let mut is_first = *size <= DOCUMENT && kept < DOCUMENTS;
-                copy(content, *size, &mut |bytes| {
+                flatten(content, *size, &mut |bytes| {
                     if !is_blob {
                         hasher.update(bytes);
                     }
@@ -175,30 +175,6 @@ impl Contents {
         let directory = prefix.parent().filter(|_| prefix.ends_with("rootfs"))?;
         serde_json::from_slice(self.documents.get(&directory.join("manifest.json"))?).ok()
     }
-}
-
-/// All of a file's bytes, holes too.
-pub(super) fn copy(
-    content: &mut Content<'_>,
-    size: u64,
-    write: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
-    let mut position = 0;
-    let fill = |position: &mut u64, to: u64, write: &mut dyn FnMut(&[u8]) -> Result<()>| {
-        const ZEROS: [u8; 4096] = [0; 4096];
-        while *position < to {
-            let count = (to - *position).min(ZEROS.len() as u64);
-            write(&ZEROS[..count as usize])?;
-            *position += count;
-        }
-        Ok::<(), Error>(())
-    };
-    while let Some((offset, bytes)) = content.chunk()? {
-        fill(&mut position, offset, write)?;
-        write(bytes)?;
-        position += bytes.len() as u64;
-    }
-    fill(&mut position, size, write)
 }
 
 /// Candidates for a root, each with the names of [`ROOT`] seen in it, as bits.

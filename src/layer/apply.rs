@@ -1,33 +1,58 @@
-//! What the entries of a layer mean (OCI image-spec, layer.md): whiteouts, opaque markers, names to leave out.
+//! Applies a layer or a plain archive to a target: which entries count, and what they ask for.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::thread;
 
-use super::Options;
 use super::entry::Kind;
+use super::flow::flow;
 use super::name::Name;
 use super::read::Reader;
 use super::target::Target;
+use super::whiteout::{Meaning, meaning};
 use crate::error::{Attempt, Error, Result};
+use crate::oci::Digest;
 
-/// Marks what is gone from lower layers.
-const WHITEOUT: &[u8] = b".wh.";
-/// Marks a directory that hides what lower layers have in it.
-const OPAQUE: &[u8] = b".wh..wh..opq";
-/// Begins the names that aufs keeps for itself (`.wh..wh.aufs`, `.wh..wh.plnk/`): no content of the image.
-const RESERVED: &[u8] = b".wh..wh.";
+/// How the tar stream is to be understood.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `.wh.` entries delete (a layer) or are ordinary names (a plain rootfs archive).
+    pub whiteouts: bool,
+    /// Leading components to drop from each name; entries with fewer are skipped.
+    pub strip: usize,
+    /// Only entries under this path count, and it is dropped from their names (a backup's `NAME/rootfs`).
+    pub prefix: Option<std::path::PathBuf>,
+}
 
-/// What a name in a layer asks for.
-#[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    Ordinary,
-    Whiteout(Name),
-    Opaque(Name),
-    Ignored,
+/// What was read.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// SHA-256 of the uncompressed tar, whole: the layer's diff_id (OCI image config).
+    pub diff_id: Digest,
+    /// Bytes of the uncompressed tar.
+    pub bytes: u64,
+    /// Entries applied.
+    pub entries: u64,
+}
+
+/// Applies one layer, compressed in any of the ways [`decompress`] knows, media types not believed.
+/// Inflating runs on a thread beside the writing. `layer` may block (a download being followed); an
+/// [`Error`] inside its `io::Error` comes out as it is.
+pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options) -> Result<Applied> {
+    thread::scope(|scope| {
+        let (producer, mut consumer) = flow();
+        thread::Builder::new()
+            .name("inflate".into())
+            .spawn_scoped(scope, move || producer.run(layer))
+            .map_err(|error| Error::io("start a thread", error))?;
+        let entries = apply_tar(&mut consumer, target, options)?;
+        let (diff_id, bytes) = consumer.finish();
+        Ok(Applied { diff_id, bytes, entries })
+    })
 }
 
 /// Applies uncompressed tar; returns how many entries counted. Reads the stream to its end.
-pub(super) fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) -> Result<u64> {
+fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) -> Result<u64> {
     let prefix = match &options.prefix {
         Some(prefix) => Name::parse(prefix.as_os_str().as_bytes())?,
         None => Name::default(),
@@ -61,43 +86,4 @@ pub(super) fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &
     reader.drain()?;
     target.end()?;
     Ok(applied)
-}
-
-fn meaning(name: &Name) -> Result<Meaning> {
-    let Some((parent, leaf)) = name.split() else { return Ok(Meaning::Ordinary) };
-    if parent.starts_with(WHITEOUT) || parent.windows(WHITEOUT.len() + 1).any(|part| part == b"/.wh.") {
-        return match name.components().find(|component| component.starts_with(WHITEOUT)) {
-            Some(component) if component.starts_with(RESERVED) => Ok(Meaning::Ignored),
-            _ => Err(Error::invalid("stands below a whiteout")),
-        };
-    }
-    match leaf.strip_prefix(WHITEOUT) {
-        None => Ok(Meaning::Ordinary),
-        Some(_) if leaf == OPAQUE => Ok(Meaning::Opaque(name.parent())),
-        Some(_) if leaf.starts_with(RESERVED) => Ok(Meaning::Ignored),
-        Some(b"" | b"." | b"..") => Err(Error::invalid("is a whiteout of no name")),
-        Some(hidden) => Ok(Meaning::Whiteout(name.sibling(hidden))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markers() {
-        let name = |text: &str| Name::parse(text.as_bytes()).unwrap();
-        let of = |text: &str| meaning(&name(text));
-        assert_eq!(of("a/.wh.b").unwrap(), Meaning::Whiteout(name("a/b")));
-        assert_eq!(of(".wh.b").unwrap(), Meaning::Whiteout(name("b")));
-        assert_eq!(of("a/.wh..wh..opq").unwrap(), Meaning::Opaque(name("a")));
-        assert_eq!(of(".wh..wh..opq").unwrap(), Meaning::Opaque(Name::default()));
-        assert_eq!(of(".wh..wh.plnk/12.34").unwrap(), Meaning::Ignored);
-        assert_eq!(of(".wh..wh.aufs").unwrap(), Meaning::Ignored);
-        assert_eq!(of("wh.a/b.wh.c").unwrap(), Meaning::Ordinary);
-        assert_eq!(of(".wh..hidden").unwrap(), Meaning::Whiteout(name(".hidden")));
-        for bad in [".wh.", "a/.wh..", ".wh...", ".wh.a/b"] {
-            assert!(of(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -9,11 +9,12 @@ use std::io::{self, BufRead, Read};
 
 use ::tar::{EntryType, Header};
 
+use super::content::Content;
 use super::entry::{Entry, Kind};
 use super::header::{self, BLOCK};
 use super::name::{Escaped, Name};
 use super::pax::Records;
-use super::read_error;
+use super::read_error::read_error;
 use super::sparse::{self, Extent};
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::Timestamp;
@@ -72,8 +73,8 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The contents of the entry that [`Reader::next`] returned last.
-    pub fn content(&mut self) -> Content<'_> {
-        Content { input: &mut self.input, body: &mut self.body, position: 0 }
+    pub fn content(&mut self) -> TarContent<'_> {
+        TarContent { input: &mut self.input, body: &mut self.body }
     }
 
     /// Reads the stream to its end, whatever follows the archive: it belongs to the digest.
@@ -288,7 +289,8 @@ impl Body {
         Body { left: size, padding, lent: 0, extents: whole.into_iter().collect() }
     }
 
-    fn settle(&mut self, input: &mut dyn BufRead) {
+    /// Takes from the input what the last chunk lent out.
+    fn consume_lent(&mut self, input: &mut dyn BufRead) {
         input.consume(self.lent);
         self.left -= self.lent as u64;
         self.lent = 0;
@@ -296,7 +298,7 @@ impl Body {
 
     /// Skips what is left, with its padding.
     fn finish(&mut self, input: &mut dyn BufRead) -> Result<()> {
-        self.settle(input);
+        self.consume_lent(input);
         let rest = self.left + self.padding;
         *self = Body::default();
         if io::copy(&mut input.take(rest), &mut io::sink()).map_err(read_error)? < rest {
@@ -306,35 +308,21 @@ impl Body {
     }
 }
 
-/// The contents of one regular file.
-pub struct Content<'a> {
+/// The contents of the entry that was read last, out of the archive.
+pub struct TarContent<'a> {
     input: &'a mut dyn BufRead,
     body: &'a mut Body,
-    /// Where [`Read`] stands, holes included.
-    position: u64,
 }
 
-impl Content<'_> {
-    /// The next run of data: where it belongs in the file, and the bytes, lent from the input's buffer. Runs
-    /// ascend; what lies between them are holes, and a hole may end the file.
-    pub fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
-        self.lend(usize::MAX).map_err(read_error)
-    }
-
-    /// Whether a file of this size has no holes.
-    pub(super) fn is_whole(&self, size: u64) -> bool {
-        let whole = Extent { offset: 0, length: size };
-        size == 0 || self.body.extents == [whole]
-    }
-
-    fn lend(&mut self, most: usize) -> io::Result<Option<(u64, &[u8])>> {
-        self.body.settle(self.input);
+impl Content for TarContent<'_> {
+    fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
+        self.body.consume_lent(self.input);
         let Some(extent) = self.body.extents.last_mut() else { return Ok(None) };
-        let available = self.input.fill_buf()?;
+        let available = self.input.fill_buf().map_err(read_error)?;
         if available.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(read_error(io::ErrorKind::UnexpectedEof.into()));
         }
-        let most = usize::try_from(extent.length).unwrap_or(usize::MAX).min(most);
+        let most = usize::try_from(extent.length).unwrap_or(usize::MAX);
         let available = &available[..available.len().min(most)];
         let offset = extent.offset;
         extent.offset += available.len() as u64;
@@ -345,27 +333,10 @@ impl Content<'_> {
         self.body.lent = available.len();
         Ok(Some((offset, available)))
     }
-}
 
-/// Holes read as zeros, but one that ends the file: the reader of an embedded archive has no use for it.
-impl Read for Content<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(extent) = self.body.extents.last() else { return Ok(0) };
-        let count = if extent.offset > self.position {
-            let hole = usize::try_from(extent.offset - self.position).unwrap_or(usize::MAX).min(buffer.len());
-            buffer[..hole].fill(0);
-            hole
-        } else {
-            match self.lend(buffer.len())? {
-                Some((_, bytes)) => {
-                    buffer[..bytes.len()].copy_from_slice(bytes);
-                    bytes.len()
-                }
-                None => 0,
-            }
-        };
-        self.position += count as u64;
-        Ok(count)
+    fn is_whole(&self, size: u64) -> bool {
+        let whole = Extent { offset: 0, length: size };
+        size == 0 || self.body.extents == [whole]
     }
 }
 

@@ -6,6 +6,7 @@
 use std::io::{self, BufRead};
 
 use super::header::{BLOCK, number};
+use super::read_error::read_error;
 use crate::error::{Error, Result};
 
 /// The map may have this many extents: 1 MiB of memory, far more than filesystems make of real files.
@@ -82,7 +83,7 @@ pub(super) fn read_lines(body: &mut impl BufRead) -> Result<(Vec<Extent>, u64)> 
         let mut digits = 0;
         loop {
             let mut byte = [0];
-            body.read_exact(&mut byte).map_err(super::read_error)?;
+            body.read_exact(&mut byte).map_err(read_error)?;
             taken += 1;
             match byte[0] {
                 b'\n' if digits > 0 => return Ok(value),
@@ -108,7 +109,7 @@ pub(super) fn read_lines(body: &mut impl BufRead) -> Result<(Vec<Extent>, u64)> 
         map.push(Extent { offset: line()?, length: line()? });
     }
     let padding = taken.next_multiple_of(BLOCK as u64) - taken;
-    let skipped = io::copy(&mut io::Read::take(body, padding), &mut io::sink()).map_err(super::read_error)?;
+    let skipped = io::copy(&mut io::Read::take(body, padding), &mut io::sink()).map_err(read_error)?;
     if skipped < padding {
         return Err(bad());
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
+use super::content::Content;
 use super::entry::Entry;
 use super::name::{MAX_DEPTH, Name};
-use super::read::Content;
 use crate::error::{Error, Result};
 
 /// Receives what layers hold, in order. Between [`Target::begin`] and [`Target::end`] stands one layer.
@@ -19,7 +19,7 @@ pub trait Target {
 
     /// Puts an entry in its place. A directory joins one that stands there; everything else replaces what stands
     /// there, a directory with all it holds.
-    fn put(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()>;
+    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()>;
 
     /// Takes away `name`, and all below it, as far as lower layers made it. Nothing there is no error.
     fn hide(&mut self, name: &Name) -> Result<()>;
@@ -39,7 +39,7 @@ impl Target for Tee<'_> {
         self.0.begin()?;
         self.1.begin()
     }
-    fn put(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
+    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         self.0.put(entry, content)?;
         self.1.put(entry, content)
     }

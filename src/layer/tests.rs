@@ -1,6 +1,7 @@
 //! What this block's tests share: layers made in code, applied and compared.
 
 use super::*;
+use crate::error::Result;
 use crate::report::Silent;
 use crate::rootfs::{Dir, Rootfs};
 use crate::testing::TempDir;

@@ -102,7 +102,7 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
         (file("etc/passwd", PASSWD)?, PASSWD),
         (file("etc/group", GROUP)?, GROUP),
     ];
-    let mut tar = Writer::new(Vec::with_capacity(program.len() + 16 * 1024));
+    let mut tar = Writer::layer(Vec::with_capacity(program.len() + 16 * 1024));
     for (entry, contents) in &entries {
         tar.append(entry, *contents)?;
     }
@@ -112,7 +112,7 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
 /// The layer that stands here in four forms, uncompressed.
 fn small() -> Result<Vec<u8>> {
     let text = b"bzip2 lzma xz zstd\n".repeat(40);
-    let mut tar = Writer::new(Vec::new());
+    let mut tar = Writer::layer(Vec::new());
     let file = Entry::new("etc/compressed", Kind::File { size: text.len() as u64 })?;
     tar.append(&file.mode(0o644), &text[..])?;
     tar.finish()

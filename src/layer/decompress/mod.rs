@@ -16,7 +16,7 @@ mod zstd;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::read_error;
+use super::read_error::read_error;
 use crate::error::{Error, Result};
 use members::Members;
 use sniff::Format;

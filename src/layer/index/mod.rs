@@ -9,9 +9,9 @@ mod codec;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::content::Content;
 use super::entry::{Entry, Kind};
 use super::name::Name;
-use super::read::Content;
 use super::target::{self, Step, Steps, Target};
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::{FileType, Timestamp};
@@ -364,7 +364,7 @@ impl Target for Index {
         Ok(())
     }
 
-    fn put(&mut self, entry: &Entry, _: &mut Content<'_>) -> Result<()> {
+    fn put(&mut self, entry: &Entry, _: &mut dyn Content) -> Result<()> {
         self.put_entry(entry).attempt(|| format!("entry '{}'", entry.name))
     }
 

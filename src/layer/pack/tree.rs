@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use super::Writer;
+use super::writer::Writer;
 use crate::error::{Attempt, Result};
+use crate::layer::content::NoContent;
 use crate::layer::entry::{Entry, Kind};
+use crate::layer::file_content::FileContent;
 use crate::layer::name::Name;
+use crate::layer::target::Target;
 use crate::rootfs::{Dir, FileType, Metadata};
 
 /// Adds `root` as `prefix` (empty: as the archive's root), and everything below it.
@@ -19,7 +22,7 @@ pub fn tree<W: Write>(root: &Dir, prefix: impl AsRef<OsStr>, writer: &mut Writer
     let prefix = Name::parse(prefix.as_ref().as_bytes())?;
     let metadata: Metadata = rustix::fs::fstat(root).attempt(|| "stat the root")?.into();
     let mut packer = Packer { writer, device: metadata.dev, seen: HashMap::new() };
-    packer.writer.append(&entry(prefix.clone(), &metadata, Kind::Directory), io::empty())?;
+    packer.writer.put(&entry(prefix.clone(), &metadata, Kind::Directory), &mut NoContent)?;
     packer.directory(root, &prefix)
 }
 
@@ -53,14 +56,14 @@ impl<W: Write> Packer<'_, W> {
         let mut entry = entry(name.clone(), &metadata, kind);
         if metadata.dev != self.device {
             return match entry.kind {
-                Kind::Directory => self.writer.append(&entry, io::empty()),
+                Kind::Directory => self.writer.put(&entry, &mut NoContent),
                 _ => Ok(()),
             };
         }
         if metadata.links > 1 && metadata.file_type != FileType::Directory {
             if let Some(first) = self.seen.get(&metadata.inode) {
                 entry.kind = Kind::HardLink(first.clone());
-                return self.writer.append(&entry, io::empty());
+                return self.writer.put(&entry, &mut NoContent);
             }
             self.seen.insert(metadata.inode, name.clone());
         }
@@ -68,14 +71,14 @@ impl<W: Write> Packer<'_, W> {
         match entry.kind {
             Kind::File { .. } => {
                 let file = dir.open(leaf).attempt(|| format!("open '{name}'"))?;
-                self.writer.append(&entry, file)
+                self.writer.put(&entry, &mut FileContent::new(file, metadata.size))
             }
             Kind::Directory => {
-                self.writer.append(&entry, io::empty())?;
+                self.writer.put(&entry, &mut NoContent)?;
                 let below = dir.dir(leaf).attempt(|| format!("open '{name}'"))?;
                 self.directory(&below, name)
             }
-            _ => self.writer.append(&entry, io::empty()),
+            _ => self.writer.put(&entry, &mut NoContent),
         }
     }
 }

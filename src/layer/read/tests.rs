@@ -36,7 +36,13 @@ fn entries(archive: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>> {
     let mut entries = Vec::new();
     while let Some(entry) = reader.next()? {
         let mut content = Vec::new();
-        reader.content().take(1 << 20).read_to_end(&mut content).map_err(read_error)?;
+        let mut body = reader.content();
+        while let Some((offset, bytes)) = body.chunk()? {
+            if offset < 1 << 20 {
+                content.resize(offset as usize, 0);
+                content.extend_from_slice(bytes);
+            }
+        }
         entries.push((entry, content));
     }
     Ok(entries)

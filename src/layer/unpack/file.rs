@@ -9,8 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::error::{Attempt, Error, Result};
+use crate::layer::content::Content;
 use crate::layer::entry::Entry;
-use crate::layer::read::Content;
 use crate::rootfs::{self, Dir, Metadata};
 
 /// A file that is to be made, with all of its contents.
@@ -73,7 +73,7 @@ pub(super) fn create(dir: &Dir, leaf: &OsStr, entry: &Entry) -> io::Result<File>
 
 /// Writes contents as they are read. A run of zeros that fills the buffer becomes a hole: an archive cannot fill
 /// the disk with what compressed to nothing.
-pub(super) fn fill(file: &File, size: u64, content: &mut Content<'_>) -> Result<()> {
+pub(super) fn fill(file: &File, size: u64, content: &mut dyn Content) -> Result<()> {
     let mut end = 0;
     while let Some((offset, bytes)) = content.chunk()? {
         if bytes.len() >= HOLE && bytes.iter().all(|&byte| byte == 0) {

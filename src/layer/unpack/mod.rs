@@ -18,9 +18,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use super::content::Content;
 use super::entry::{Entry, Kind};
 use super::name::{Escaped, Name};
-use super::read::Content;
 use super::target::{self, Step, Steps, Target};
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
@@ -236,7 +236,7 @@ impl<'a> RootfsTarget<'a> {
         Ok(())
     }
 
-    fn put_file(&mut self, entry: &Entry, name: &[u8], size: u64, content: &mut Content<'_>) -> Result<()> {
+    fn put_file(&mut self, entry: &Entry, name: &[u8], size: u64, content: &mut dyn Content) -> Result<()> {
         if size > SMALL || !content.is_whole(size) {
             let file = self.replace(name, |dir, leaf| file::create(dir, leaf, entry))?;
             file::fill(&file, size, content)?;
@@ -364,7 +364,7 @@ impl Target for RootfsTarget<'_> {
         Ok(())
     }
 
-    fn put(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
+    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         self.reap(false)?;
         let put = self.put_entry(entry, content);
         self.named(put, &entry.name)
@@ -419,7 +419,7 @@ impl RootfsTarget<'_> {
         names.iter().try_for_each(|name| self.prune(&dir, key, name.as_ref())).attempt(|| "remove it")
     }
 
-    fn put_entry(&mut self, entry: &Entry, content: &mut Content<'_>) -> Result<()> {
+    fn put_entry(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let Some((directory, name)) = entry.name.split() else {
             self.top();
             let metadata = stat(&self.here().dir)?;

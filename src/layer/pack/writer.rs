@@ -1,0 +1,180 @@
+//! A tar archive as a [`Target`]: the same bytes for the same entries, no names of owners, no times of ours, PAX
+//! records (sorted) only for what a ustar header cannot hold. Holes are written as zeros.
+//!
+//! Refuses what tar cannot carry: attributes with `=` in their names, devices beyond 21-bit numbers.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use ::tar::{EntryType, Header};
+
+use super::records::{MAX_11_DIGITS, Records};
+use crate::error::{Attempt, Error, Result};
+use crate::layer::content::{BytesContent, Content, NoContent, flatten};
+use crate::layer::entry::{Entry, Kind};
+use crate::layer::header::BLOCK;
+use crate::layer::name::Name;
+use crate::layer::target::Target;
+use crate::layer::whiteout::{Meaning, meaning, opaque_marker, whiteout};
+
+/// The greatest number in a field of 8 bytes.
+const MAX_7_DIGITS: u64 = 0o7_777_777;
+
+/// A tar archive being written.
+pub struct Writer<W> {
+    output: W,
+    /// Whether `.wh.` names hide, as in a layer.
+    whiteouts: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a plain archive, such as a backup: `.wh.` names are ordinary, and nothing can be hidden.
+    pub fn new(output: W) -> Writer<W> {
+        Writer { output, whiteouts: false }
+    }
+
+    /// Begins a layer. A file that is named like a whiteout is refused: it would hide another one when the layer
+    /// is applied.
+    pub fn layer(output: W) -> Writer<W> {
+        Writer { output, whiteouts: true }
+    }
+
+    /// Adds an entry with the contents that it has, if it is a regular file.
+    pub fn append(&mut self, entry: &Entry, contents: &[u8]) -> Result<()> {
+        self.put(entry, &mut BytesContent::new(contents))
+    }
+
+    /// Ends the archive with two zero blocks.
+    pub fn finish(mut self) -> Result<W> {
+        self.output.write_all(&[0; 2 * BLOCK]).attempt(|| "write the archive")?;
+        Ok(self.output)
+    }
+
+    fn check(&self, name: &Name) -> Result<()> {
+        if self.whiteouts && !matches!(meaning(name), Ok(Meaning::Ordinary)) {
+            return Err(Error::unsupported("has a name that means a whiteout in a layer"));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
+        let mut records = Records::default();
+        let header = header(entry, &mut records)?;
+        if !records.is_empty() {
+            self.extended(&records.encode())?;
+        }
+        self.block(&header)?;
+        match entry.kind {
+            Kind::File { size } => self.body(content, size),
+            _ => Ok(()),
+        }
+    }
+
+    fn extended(&mut self, body: &[u8]) -> Result<()> {
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..14].copy_from_slice(b"././@PaxHeader");
+        header.set_entry_type(EntryType::XHeader);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(body.len() as u64);
+        header.set_cksum();
+        self.block(&header)?;
+        self.body(&mut BytesContent::new(body), body.len() as u64)
+    }
+
+    fn block(&mut self, header: &Header) -> Result<()> {
+        self.output.write_all(header.as_bytes()).attempt(|| "write the archive")
+    }
+
+    /// A body of another size than the header says would shift all that follows.
+    fn body(&mut self, content: &mut dyn Content, size: u64) -> Result<()> {
+        let mut written = 0;
+        flatten(content, size, &mut |bytes| {
+            written += bytes.len() as u64;
+            if written > size {
+                return Err(Error::invalid(format!("has more contents than its {size} bytes")));
+            }
+            self.output.write_all(bytes).attempt(|| "write the archive")
+        })?;
+        let padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
+        self.output.write_all(&[0; BLOCK][..padding as usize]).attempt(|| "write the archive")
+    }
+
+    fn mark(&mut self, marker: Name) -> Result<()> {
+        if !self.whiteouts {
+            return Err(Error::unsupported("only a layer can hide what is below it"));
+        }
+        let entry = Entry::new(marker.as_path(), Kind::File { size: 0 })?;
+        self.write(&entry, &mut NoContent)
+    }
+}
+
+/// Layers begin and end where the caller makes a writer and finishes it.
+impl<W: Write> Target for Writer<W> {
+    fn begin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
+        let named = || format!("entry '{}'", entry.name);
+        self.check(&entry.name).and_then(|()| self.write(entry, content)).attempt(named)
+    }
+
+    fn hide(&mut self, name: &Name) -> Result<()> {
+        whiteout(name).and_then(|marker| self.mark(marker)).attempt(|| format!("entry '{name}'"))
+    }
+
+    fn hide_children(&mut self, name: &Name) -> Result<()> {
+        opaque_marker(name).and_then(|marker| self.mark(marker)).attempt(|| format!("entry '{name}'"))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
+    let mut header = Header::new_ustar();
+    let mut name = if entry.name.is_root() { b".".to_vec() } else { entry.name.as_bytes().to_vec() };
+    let (kind, size, link) = match &entry.kind {
+        Kind::File { size } => (EntryType::Regular, *size, None),
+        Kind::Directory => (EntryType::Directory, 0, None),
+        Kind::Symlink(to) => (EntryType::Symlink, 0, Some(to.as_bytes())),
+        Kind::HardLink(to) => (EntryType::Link, 0, Some(to.as_bytes())),
+        Kind::Fifo => (EntryType::Fifo, 0, None),
+        Kind::Character(..) => (EntryType::Char, 0, None),
+        Kind::Block(..) => (EntryType::Block, 0, None),
+    };
+    if kind == EntryType::Directory {
+        name.push(b'/');
+    }
+    header.set_entry_type(kind);
+    header.set_mode(entry.mode);
+    records.text("path", &mut header.as_old_mut().name, &name);
+    records.text("linkpath", &mut header.as_old_mut().linkname, link.unwrap_or_default());
+    header.set_size(records.number("size", size, MAX_11_DIGITS));
+    header.set_uid(records.number("uid", entry.uid.into(), MAX_7_DIGITS));
+    header.set_gid(records.number("gid", entry.gid.into(), MAX_7_DIGITS));
+    header.set_mtime(records.time(entry.mtime));
+    let (major, minor) = match entry.kind {
+        Kind::Character(major, minor) | Kind::Block(major, minor) => (major, minor),
+        _ => (0, 0),
+    };
+    if u64::from(major.max(minor)) > MAX_7_DIGITS {
+        return Err(Error::unsupported("has a device number that tar cannot hold"));
+    }
+    header.set_device_major(major).attempt(|| "write its device number")?;
+    header.set_device_minor(minor).attempt(|| "write its device number")?;
+    for (key, value) in &entry.xattrs {
+        if key.as_bytes().contains(&b'=') {
+            return Err(Error::unsupported(format!(
+                "has the attribute '{}', which tar cannot hold",
+                key.display()
+            )));
+        }
+        records.push([b"SCHILY.xattr.", key.as_bytes()].concat(), value.clone());
+    }
+    header.set_cksum();
+    Ok(header)
+}
