@@ -4,6 +4,7 @@
 //! kernels from 3.10 on. A modern call and its old twin share one signature through [`Modern`].
 
 pub mod chmod;
+pub mod copy;
 pub mod environment;
 pub mod fault;
 pub mod identity;

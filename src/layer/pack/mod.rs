@@ -8,3 +8,6 @@ mod writer;
 pub use gzip::gzip;
 pub use tree::tree;
 pub use writer::Writer;
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 //! Small files are made by a [`Pool`] of threads; everything else happens here, in the archive's order, and waits
 //! for the files that it depends on.
 
+mod clone;
 mod directories;
 mod file;
 mod fresh;

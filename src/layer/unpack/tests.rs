@@ -1,8 +1,11 @@
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::layer::tests::*;
-use crate::layer::{Entry, Index, Kind, apply};
+use crate::layer::{Entry, FileContent, Index, Kind, NoContent, RootfsTarget, Target, apply};
+use crate::report::Silent;
+use crate::rootfs::{Dir, Rootfs};
 use crate::testing::{TempDir, needs_root};
 
 fn installed(layers: &[Vec<u8>]) -> TempDir {
@@ -239,4 +242,44 @@ fn rootfs_and_index_agree() {
         }
     }
     assert!(complete > 100, "only {complete} of the layers were sound");
+}
+
+/// A tree that is sent from directory to directory, not through an archive.
+#[test]
+fn contents_may_come_from_files() {
+    needs_root!();
+    let source = TempDir::new();
+    let large: Vec<u8> = (0..300_000).map(|at| (at / 7) as u8).collect();
+    fs::write(source.path().join("small"), b"small").unwrap();
+    fs::write(source.path().join("large"), &large).unwrap();
+    let sparse = fs::File::create_new(source.path().join("sparse")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&sparse, b"middle", 10 << 20).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let (from, root) = (Dir::from(source.open()), TempDir::new());
+    let rootfs = Rootfs::new(root.open());
+    let mut target = RootfsTarget::new(&rootfs, &Silent);
+    target.begin().unwrap();
+    for name in ["small", "large", "sparse"] {
+        let file = from.open(OsStr::new(name)).unwrap();
+        let size = file.metadata().unwrap().len();
+        let entry = Entry::new(format!("d/{name}"), Kind::File { size }).unwrap();
+        target.put(&entry, &mut FileContent::new(file, size)).unwrap();
+        let link = hard_link(&format!("{name}.link"), &format!("d/{name}")).0;
+        target.put(&link, &mut NoContent).unwrap();
+    }
+    target.end().unwrap();
+    target.finish().unwrap();
+    let at = |name: &str| root.path().join(name);
+    assert_eq!(fs::read(at("d/small")).unwrap(), b"small");
+    assert!(fs::read(at("d/large")).unwrap() == large);
+    let sparse = fs::metadata(at("d/sparse")).unwrap();
+    assert!(sparse.len() == 1 << 40 && sparse.blocks() * 512 < 1 << 20, "{} blocks", sparse.blocks());
+    let mut middle = [0; 6];
+    let file = fs::File::open(at("d/sparse")).unwrap();
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut middle, 10 << 20).unwrap();
+    assert_eq!(&middle, b"middle");
+    for name in ["small", "large", "sparse"] {
+        let inode = |name: &str| fs::metadata(at(name)).unwrap().ino();
+        assert_eq!(inode(&format!("d/{name}")), inode(&format!("{name}.link")));
+    }
 }
