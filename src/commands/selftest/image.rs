@@ -104,7 +104,7 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
     ];
     let mut tar = Writer::layer(Vec::with_capacity(program.len() + 16 * 1024));
     for (entry, contents) in &entries {
-        tar.append(entry, *contents)?;
+        tar.append(entry, contents)?;
     }
     tar.finish()
 }
