@@ -4,19 +4,17 @@
 //! owner. (An idmapped mount could translate instead, but not every filesystem takes one, and a socket's peer would
 //! still be somebody else.) Only the guest's own files change; a directory with anything mounted below is refused.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::accounts::{User, parse_group, parse_user};
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::rootfs::descent::{Descent, OPEN_FLAGS};
+use crate::rootfs::walk::{self, Doing, Next, Order, Place, Visit};
 use crate::rootfs::{Dir, FileType, Follow, Rootfs, chown};
-use crate::sys::identity::Identity;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -117,38 +115,18 @@ fn replace(line: &[u8], numbers: &[(usize, Option<u32>)]) -> Vec<u8> {
 
 /// The user's own files at home, without leaving the filesystem.
 fn give(root: &Rootfs, user: &User, uid: u32, gid: Option<u32>) -> io::Result<()> {
-    let home: OwnedFd = match root.dir(&user.home) {
+    let home = match root.dir(&user.home) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(());
         }
-        home => home?.into(),
+        home => home?,
     };
-    let owners = Owners { user, uid, gid };
+    let mut owners = Owners { user, uid, gid };
     let found = rustix::fs::fstat(&home)?;
     if let Some((uid, gid)) = owners.of(found.st_uid, found.st_gid) {
         chown(&home, uid, gid)?;
     }
-    let identity = Identity::of(home.as_fd())?;
-    let pending = owners.give(&Dir::from(home.try_clone()?))?;
-    let mut descent = Descent::new(home, identity, pending);
-    loop {
-        let Some(name) = descent.data().pop() else {
-            if descent.leave()?.is_some() {
-                continue;
-            }
-            return Ok(());
-        };
-        let flags = OPEN_FLAGS | OFlags::NOFOLLOW;
-        let fd = match rustix::fs::openat(descent.fd(), &*name, flags, Mode::empty()) {
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
-            fd => fd?,
-        };
-        let child = Identity::of(fd.as_fd())?;
-        if child.same_mount(&identity) {
-            let pending = owners.give(&Dir::from(fd.try_clone()?))?;
-            descent.enter(fd, child, pending);
-        }
-    }
+    walk::below(home, Order::Any, &mut owners)
 }
 
 struct Owners<'a> {
@@ -165,28 +143,42 @@ impl Owners<'_> {
         (new_uid != u32::MAX || new_gid != u32::MAX).then_some((new_uid, new_gid))
     }
 
-    /// What lies in `dir`; the names of its directories.
-    fn give(&self, dir: &Dir) -> io::Result<Vec<CString>> {
-        let mut directories = Vec::new();
-        for name in dir.names()? {
-            let found = dir.metadata(&name)?;
-            if let Some((uid, gid)) = self.of(found.uid, found.gid) {
-                dir.chown(&name, uid, gid)?;
-                // Changing the owner takes setuid and setgid away.
-                if found.mode & 0o6000 != 0 && found.file_type != FileType::Symlink {
-                    dir.chmod(&name, found.mode)?;
-                }
-            }
-            if found.file_type == FileType::Directory {
-                directories.push(c_string(&name)?);
+    fn give(&self, place: &Place<'_>) -> io::Result<()> {
+        let found = place.metadata;
+        if let Some((uid, gid)) = self.of(found.uid, found.gid) {
+            place.dir.chown(place.leaf, uid, gid)?;
+            // Changing the owner takes setuid and setgid away.
+            if found.mode & 0o6000 != 0 && found.file_type != FileType::Symlink {
+                place.dir.chmod(place.leaf, found.mode)?;
             }
         }
-        Ok(directories)
+        Ok(())
     }
 }
 
-fn c_string(name: &OsStr) -> io::Result<CString> {
-    CString::new(name.as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
+impl Visit for Owners<'_> {
+    type Error = io::Error;
+
+    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> io::Result<Next> {
+        if place.mounted {
+            return Ok(Next::Over);
+        }
+        self.give(place)?;
+        Ok(Next::Into)
+    }
+
+    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
+        self.give(place)
+    }
+
+    /// What is no directory any more, or gone, is nobody's business.
+    fn failed(&mut self, doing: Doing, _path: &Path, error: io::Error) -> io::Result<()> {
+        let vanished = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
+        match Errno::from_io_error(&error) {
+            Some(errno) if doing == Doing::Open && vanished.contains(&errno) => Ok(()),
+            _ => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

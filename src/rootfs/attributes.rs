@@ -1,15 +1,14 @@
-//! Owner, mode, times and extended attributes, by descriptor where a caller holds one (the layer writer does),
-//! by a name in a [`Dir`] where none can be had: links, FIFOs, devices.
+//! Owner, mode, times and extended attributes of an open file. What cannot be opened (links, FIFOs, devices) is
+//! changed by its name: [`super::dir::Dir`].
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
 
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::{Dir, Timestamp};
+use super::metadata::Timestamp;
 
 /// Owner and group of an open file.
 pub fn chown(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
@@ -56,80 +55,6 @@ pub(super) fn clamped(
         }
         answer => Ok(answer?),
     }
-}
-
-/// A name that the path-taking calls without an `*at` form accept: the directory is reached through procfs's
-/// magic link, the leaf is not followed by the `l*xattr` calls.
-fn through_proc(dir: &Dir, name: &OsStr) -> OsString {
-    let mut path = OsString::from(format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()));
-    path.push(name);
-    path
-}
-
-/// For a host without /proc: a regular file or directory by descriptor. Anything else is refused unopened.
-fn by_descriptor(dir: &Dir, name: &OsStr) -> io::Result<OwnedFd> {
-    match dir.dir(name) {
-        Ok(dir) => Ok(dir.into()),
-        Err(_) => Ok(dir.open(name)?.into()),
-    }
-}
-
-pub(super) fn set_xattr_at(dir: &Dir, name: &OsStr, key: &OsStr, value: &[u8]) -> io::Result<()> {
-    match rustix::fs::lsetxattr(through_proc(dir, name), key, value, XattrFlags::empty()) {
-        Err(Errno::NOENT) => set_xattr(by_descriptor(dir, name)?, key, value),
-        answer => Ok(answer?),
-    }
-}
-
-pub(super) fn xattrs_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
-    let path = through_proc(dir, name);
-    match collect(
-        |list| rustix::fs::llistxattr(&path, list),
-        |key, value| rustix::fs::lgetxattr(&path, key, value),
-    ) {
-        Err(Errno::NOENT) => {
-            let fd = by_descriptor(dir, name)?;
-            Ok(collect(
-                |list| rustix::fs::flistxattr(&fd, list),
-                |key, value| rustix::fs::fgetxattr(&fd, key, value),
-            )?)
-        }
-        found => Ok(found?),
-    }
-}
-
-fn collect(
-    list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
-    get: impl Fn(&OsStr, &mut [u8]) -> rustix::io::Result<usize>,
-) -> rustix::io::Result<Vec<(OsString, Vec<u8>)>> {
-    let keys = match whole(list) {
-        Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        keys => keys?,
-    };
-    let mut found = Vec::new();
-    for key in keys.split(|&byte| byte == 0).filter(|key| !key.is_empty()) {
-        let key = OsStr::from_bytes(key);
-        match whole(|value| get(key, value)) {
-            // Taken away meanwhile.
-            Err(Errno::NODATA) => {}
-            value => found.push((key.to_owned(), value?)),
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Reads with a buffer that grows to the kernel's own limit of 64 KiB (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
-fn whole(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
-    let mut small = [0; 256];
-    match read(&mut small) {
-        Err(Errno::RANGE) => {}
-        length => return Ok(small[..length?].to_vec()),
-    }
-    let mut large = vec![0; 65_536];
-    let length = read(&mut large)?;
-    large.truncate(length);
-    Ok(large)
 }
 
 #[cfg(test)]

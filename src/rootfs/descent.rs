@@ -4,39 +4,36 @@
 //! the directory that was left: a tree that is moved meanwhile ends the descent instead of leading it astray.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::Mode;
 
-pub use super::dir::OPEN_FLAGS;
+use super::dir::{Dir, OPEN_FLAGS};
 use crate::sys::identity::Identity;
 
 /// How many directories stay open: a soft limit of 1024 descriptors is common, 256 not unheard of.
 const OPEN: usize = 64;
-/// For getdents64: several hundred entries at a time.
-pub const BUFFER: usize = 32 * 1024;
 
 /// Where the descent stands, and what `T` remembers of each level above.
 pub struct Descent<T> {
-    here: Level<OwnedFd, T>,
-    above: Vec<Level<Option<OwnedFd>, T>>,
+    here: Level<Dir, T>,
+    above: Vec<Level<Option<Dir>, T>>,
 }
 
-struct Level<Fd, T> {
-    fd: Fd,
+struct Level<D, T> {
+    dir: D,
     identity: Identity,
     data: T,
 }
 
 impl<T> Descent<T> {
-    /// Starts in `fd`, a directory open for reading.
-    pub fn new(fd: OwnedFd, identity: Identity, data: T) -> Descent<T> {
-        Descent { here: Level { fd, identity, data }, above: Vec::new() }
+    /// Starts in `dir`.
+    pub fn new(dir: Dir, identity: Identity, data: T) -> Descent<T> {
+        Descent { here: Level { dir, identity, data }, above: Vec::new() }
     }
 
     /// The directory it stands in.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.here.fd.as_fd()
+    pub fn dir(&self) -> &Dir {
+        &self.here.dir
     }
 
     /// What is remembered of it.
@@ -44,31 +41,31 @@ impl<T> Descent<T> {
         &mut self.here.data
     }
 
-    /// Goes down into `fd`, a subdirectory of where it stands.
-    pub fn enter(&mut self, fd: OwnedFd, identity: Identity, data: T) {
-        let parent = std::mem::replace(&mut self.here, Level { fd, identity, data });
-        self.above.push(Level { fd: Some(parent.fd), identity: parent.identity, data: parent.data });
+    /// Goes down into `dir`, a subdirectory of where it stands.
+    pub fn enter(&mut self, dir: Dir, identity: Identity, data: T) {
+        let parent = std::mem::replace(&mut self.here, Level { dir, identity, data });
+        self.above.push(Level { dir: Some(parent.dir), identity: parent.identity, data: parent.data });
         if let Some(far) = self.above.len().checked_sub(OPEN) {
-            self.above[far].fd = None;
+            self.above[far].dir = None;
         }
     }
 
     /// Goes up; what was remembered of the level left. None at the top, which is not left.
     pub fn leave(&mut self) -> io::Result<Option<T>> {
         let Some(parent) = self.above.pop() else { return Ok(None) };
-        let fd = match parent.fd {
-            Some(fd) => fd,
-            None => reopen(self.fd(), parent.identity)?,
+        let dir = match parent.dir {
+            Some(dir) => dir,
+            None => reopen(self.dir(), parent.identity)?,
         };
-        let here = Level { fd, identity: parent.identity, data: parent.data };
+        let here = Level { dir, identity: parent.identity, data: parent.data };
         Ok(Some(std::mem::replace(&mut self.here, here).data))
     }
 }
 
-fn reopen(child: BorrowedFd<'_>, expected: Identity) -> io::Result<OwnedFd> {
-    let fd = rustix::fs::openat(child, c"..", OPEN_FLAGS, Mode::empty())?;
-    if Identity::of(fd.as_fd())? != expected {
+fn reopen(child: &Dir, expected: Identity) -> io::Result<Dir> {
+    let dir = Dir::from(rustix::fs::openat(child, c"..", OPEN_FLAGS, Mode::empty())?);
+    if Identity::of(dir.as_fd())? != expected {
         return Err(io::Error::other("the tree was moved meanwhile"));
     }
-    Ok(fd)
+    Ok(dir)
 }

@@ -6,15 +6,18 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
-use super::{FileType, Metadata, Timestamp, attributes, descent, regular, remove};
+use super::metadata::{FileType, Metadata, Timestamp};
+use super::{attributes, regular};
 use crate::sys;
 
 /// How every directory is opened.
 pub const OPEN_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// For getdents64(2), in bytes: several hundred entries at a time.
+pub const BUFFER: usize = 32 * 1024;
 
 /// One directory inside a root. Each operation takes a single name: not empty, no `/`, not `.` or `..`;
 /// anything else is `InvalidInput`. None follows a symlink. Modes of what is made are cut by the umask, and
@@ -52,7 +55,7 @@ impl Dir {
     /// The names in it, without `.` and `..`, in no order.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Start(0))?;
-        let mut buffer = Vec::with_capacity(descent::BUFFER);
+        let mut buffer = Vec::with_capacity(BUFFER);
         let mut names = Vec::new();
         let mut entries = rustix::fs::RawDir::new(&self.fd, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
@@ -153,31 +156,14 @@ impl Dir {
         })
     }
 
-    /// Sets an extended attribute, of a link itself.
-    pub fn set_xattr(&self, name: &OsStr, key: &OsStr, value: &[u8]) -> io::Result<()> {
-        attributes::set_xattr_at(self, leaf(name)?, key, value)
-    }
-
-    /// The extended attributes, sorted by name. A filesystem that has none has an empty list.
-    pub fn xattrs(&self, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
-        attributes::xattrs_at(self, leaf(name)?)
-    }
-
     /// Unlinks what is not a directory.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::empty())?)
     }
-
-    /// Deletes `name` and everything below it by descriptors: mode-000 trees, any depth, any names. Stops with
-    /// an error naming the path at any change of device or mount id, having deleted nothing beyond it.
-    /// `each` hears every path deleted, relative to this directory.
-    pub fn remove_all(&self, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
-        remove::remove_all(self, leaf(name)?, each)
-    }
 }
 
 /// A single name, or `InvalidInput`. NUL is refused by the system call layer, likewise.
-fn leaf(name: &OsStr) -> io::Result<&OsStr> {
+pub(super) fn leaf(name: &OsStr) -> io::Result<&OsStr> {
     match name.as_bytes() {
         b"" | b"." | b".." => {}
         bytes if bytes.contains(&b'/') => {}

@@ -6,7 +6,7 @@
 //! and acts there. Links are followed inside the root, never out of it.
 
 mod attributes;
-pub mod descent;
+mod descent;
 mod dir;
 mod metadata;
 mod mountinfo;
@@ -16,10 +16,10 @@ mod remove;
 mod rewrite;
 mod root;
 mod usage;
+pub mod walk;
+mod xattrs;
 
 pub use attributes::{chmod, chown, set_mtime, set_xattr};
 pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};
 pub use root::{Follow, Rootfs};
-
-pub use crate::sys::resolve::Resolver;

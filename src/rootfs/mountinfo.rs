@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// One mount.
+/// One mount: a line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct MountLine {
     /// The mount's id.
     pub id: u64,
     /// The id of the mount that it is mounted on; of a mount not listed, for the topmost.
@@ -21,16 +21,16 @@ pub struct Entry {
 }
 
 /// The mounts, in the file's order.
-pub fn parse(text: &[u8]) -> Vec<Entry> {
-    text.split(|&byte| byte == b'\n').filter_map(entry).collect()
+pub fn parse(text: &[u8]) -> Vec<MountLine> {
+    text.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
 }
 
-fn entry(line: &[u8]) -> Option<Entry> {
+fn parse_line(line: &[u8]) -> Option<MountLine> {
     let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
     let [id, parent, dev, root, mount_point, _options, ..] = fields[..] else { return None };
     let text = |field| std::str::from_utf8(field).ok();
     let (major, minor) = text(dev)?.split_once(':')?;
-    Some(Entry {
+    Some(MountLine {
         id: text(id)?.parse().ok()?,
         parent: text(parent)?.parse().ok()?,
         dev: (major.parse().ok()?, minor.parse().ok()?),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Stat;
 
-use super::mountinfo::{self, Entry};
+use super::mountinfo::{self, MountLine};
 use crate::sys::identity::Identity;
 
 /// A mount below the directory asked about.
@@ -89,7 +89,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(directory: BorrowedFd<'_>, own: &[Entry]) -> io::Result<Place> {
+    fn of(directory: BorrowedFd<'_>, own: &[MountLine]) -> io::Result<Place> {
         let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
         let identity = Identity::of(directory)?;
         let mount = match identity.mount {
@@ -112,16 +112,16 @@ impl Place {
         })
     }
 
-    fn mounts(&self, mounts: &[Entry], pid: u32) -> Vec<Mount> {
+    fn mounts(&self, mounts: &[MountLine], pid: u32) -> Vec<Mount> {
         let by_id = |id| mounts.iter().find(|mount| mount.id == id);
         // Stands on the directory's own filesystem.
-        let placed = |mount: &Entry| {
+        let placed = |mount: &MountLine| {
             let parent = by_id(mount.parent).filter(|parent| parent.dev == self.dev)?;
             let relative = mount.mount_point.strip_prefix(&parent.mount_point).ok()?;
             Some(join(&parent.root, relative).strip_prefix(&self.path).ok()?.to_owned())
         };
         // Stands on it, or on what does.
-        let below = |mount: &Entry| {
+        let below = |mount: &MountLine| {
             let mut base = mount;
             for _ in 0..=mounts.len() {
                 if base.id == self.mount {
@@ -135,7 +135,7 @@ impl Place {
             None
         };
         let mount =
-            |mount: &Entry| Some(Mount { path: below(mount)?, point: mount.mount_point.clone(), pid });
+            |mount: &MountLine| Some(Mount { path: below(mount)?, point: mount.mount_point.clone(), pid });
         mounts.iter().filter_map(mount).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{FileType, Metadata};
+use super::metadata::{FileType, Metadata};
 
 /// Opens for reading what `found`, an `O_PATH` descriptor, holds. `again` finds it by name once more, with the
 /// flags given, for a host without /proc; then another inode in its place is `ESTALE`.

@@ -1,6 +1,9 @@
 //! Deleting a tree by descriptors. It never enters another mount: a guest's root with the phone's storage bound
 //! into it loses the guest and keeps the storage. Any depth, any names, any modes; what is put into the tree
 //! meanwhile is deleted too, what is moved out of it is not followed.
+//!
+//! Not a [`super::walk`]: it deletes while it lists, a few hundred names at a time, so that a directory of millions
+//! costs no memory; it lists again what is not empty yet; and it opens with force what may not be opened.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -11,13 +14,21 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, IFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::descent::{BUFFER, Descent};
-use super::dir::OPEN_FLAGS;
-use super::{Dir, regular};
+use super::descent::Descent;
+use super::dir::{BUFFER, Dir, OPEN_FLAGS, leaf};
+use super::regular;
 use crate::sys::{chmod, identity::Identity};
 
-/// See [`Dir::remove_all`].
-pub fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
+impl Dir {
+    /// Deletes `name` and everything below it by descriptors: mode-000 trees, any depth, any names. Stops with
+    /// an error naming the path at any change of device or mount id, having deleted nothing beyond it.
+    /// `each` hears every path deleted, relative to this directory.
+    pub fn remove_all(&self, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
+        remove_all(self, leaf(name)?, each)
+    }
+}
+
+fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
     let mount = Identity::of(parent.as_fd())?;
     let start = Level {
         name: CString::default(),
@@ -25,7 +36,7 @@ pub fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io
         pending: vec![CString::new(name.as_bytes())?],
         drained: true,
     };
-    let descent = Descent::new(parent.as_fd().try_clone_to_owned()?, mount, start);
+    let descent = Descent::new(parent.as_fd().try_clone_to_owned()?.into(), mount, start);
     let mut removal =
         Removal { mount, path: PathBuf::new(), deleted: 0, buffer: Vec::with_capacity(BUFFER), each };
     removal.run(descent).map_err(|error| at_path(&removal.path, error))
@@ -58,17 +69,21 @@ impl Removal<'_> {
         loop {
             if let Some(name) = descent.data().pending.pop() {
                 self.push(&name);
-                if let Some((fd, identity)) = self.open_or_unlink(descent.fd(), &name)? {
+                if let Some((fd, identity)) = self.open_or_unlink(descent.dir().as_fd(), &name)? {
                     let deleted = self.deleted;
-                    descent.enter(fd, identity, Level { name, deleted, pending: Vec::new(), drained: false });
+                    descent.enter(
+                        fd.into(),
+                        identity,
+                        Level { name, deleted, pending: Vec::new(), drained: false },
+                    );
                 }
             } else if !descent.data().drained {
-                let (pending, drained) = self.sweep(descent.fd())?;
+                let (pending, drained) = self.sweep(descent.dir().as_fd())?;
                 descent.data().pending = pending;
                 descent.data().drained = drained;
             } else {
                 let Some(emptied) = descent.leave()? else { return Ok(()) };
-                match self.unlink(descent.fd(), &emptied.name, AtFlags::REMOVEDIR) {
+                match self.unlink(descent.dir().as_fd(), &emptied.name, AtFlags::REMOVEDIR) {
                     Ok(()) => self.gone(),
                     Err(Errno::NOENT) => {}
                     // Something was put in, or the filesystem skips entries while others are deleted: once more,

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use super::{FileType, Follow, Rootfs};
+use super::metadata::FileType;
+use super::root::{Follow, Rootfs};
 
 /// Bytes; account files and their like are smaller by far.
 const LIMIT: u64 = 4 << 20;

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::dir::{Dir, OPEN_FLAGS};
+use super::metadata::Metadata;
 use super::mounts::{self, Mount};
-use super::{Dir, Metadata, Resolver, attributes, dir, regular, usage};
-use crate::sys::resolve::opath;
+use super::{attributes, regular, usage};
+use crate::sys::resolve::{Resolver, opath};
 
 /// Whether the last component, when a symlink, is followed (inside the root) or is itself the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Rootfs {
 
     /// The directory at `path`, following links inside the root.
     pub fn dir(&self, path: impl AsRef<Path>) -> io::Result<Dir> {
-        Ok(Dir::from(self.resolve(path.as_ref(), dir::OPEN_FLAGS)?))
+        Ok(Dir::from(self.resolve(path.as_ref(), OPEN_FLAGS)?))
     }
 
     /// The parent of `path` (links followed inside the root) and the leaf name (not resolved).
@@ -129,7 +131,7 @@ impl Rootfs {
 
     /// Bytes on disk, each inode once, not crossing a mount.
     pub fn disk_usage(&self) -> io::Result<u64> {
-        usage::disk_usage(self.dir("")?.into())
+        usage::disk_usage(self.dir("")?)
     }
 
     /// What is mounted below the root, in any mount namespace that this process may look into.

@@ -1,83 +1,55 @@
 //! Bytes on disk of a tree: blocks rather than sizes, each inode once, nothing that is mounted inside it.
 
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::descent::{BUFFER, Descent};
-use super::dir::OPEN_FLAGS;
-use super::{FileType, Metadata};
-use crate::sys::identity::Identity;
+use super::dir::Dir;
+use super::metadata::Metadata;
+use super::walk::{self, Doing, Next, Order, Place, Visit};
 
-/// Of `root`, a directory open for reading at its start. What vanishes meanwhile, or may not be read, does not
-/// count.
-pub fn disk_usage(root: OwnedFd) -> io::Result<u64> {
-    let identity = Identity::of(root.as_fd())?;
-    let mut tally =
-        Tally { blocks: Metadata::from(rustix::fs::fstat(&root)?).blocks, linked: HashSet::new() };
-    let mut buffer = Vec::with_capacity(BUFFER);
-    let pending = tally.list(root.as_fd(), &mut buffer)?;
-    let mut descent = Descent::new(root, identity, pending);
-    loop {
-        let Some(name) = descent.data().pop() else {
-            if descent.leave()?.is_some() {
-                continue;
-            }
-            // st_blocks counts 512 bytes on every filesystem (inode(7)).
-            return Ok(tally.blocks.saturating_mul(512));
-        };
-        let flags = OPEN_FLAGS | OFlags::NOFOLLOW;
-        let fd = match rustix::fs::openat(descent.fd(), &*name, flags, Mode::empty()) {
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => continue,
-            fd => fd?,
-        };
-        let child = Identity::of(fd.as_fd())?;
-        if child.same_mount(&identity) {
-            tally.blocks += Metadata::from(rustix::fs::fstat(&fd)?).blocks;
-            let pending = tally.list(fd.as_fd(), &mut buffer)?;
-            descent.enter(fd, child, pending);
-        }
-    }
+/// Of `root`, open at its start, in bytes. What vanishes meanwhile, or may not be read, does not count.
+pub fn disk_usage(root: Dir) -> io::Result<u64> {
+    let blocks = Metadata::from(rustix::fs::fstat(&root)?).blocks;
+    let mut tally = Tally { blocks, linked: HashSet::new() };
+    walk::below(root, Order::Any, &mut tally)?;
+    // st_blocks counts 512 bytes on every filesystem (inode(7)).
+    Ok(tally.blocks.saturating_mul(512))
 }
 
 struct Tally {
     blocks: u64,
-    /// Files counted that have further links.
+    /// Files counted that have further links: device and inode.
     linked: HashSet<((u32, u32), u64)>,
 }
 
-impl Tally {
-    /// Counts the files in `dir`; the names of its directories.
-    fn list(&mut self, dir: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<Vec<CString>> {
-        let mut directories = Vec::new();
-        let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name();
-            if entry.file_type() == rustix::fs::FileType::Directory {
-                if !matches!(name.to_bytes(), b"." | b"..") {
-                    directories.push(name.to_owned());
-                }
-                continue;
-            }
-            let metadata = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT | Errno::ACCESS) => continue,
-                stat => Metadata::from(stat?),
-            };
-            if metadata.file_type == FileType::Directory {
-                // A filesystem that gives no d_type, or changed meanwhile.
-                if !matches!(name.to_bytes(), b"." | b"..") {
-                    directories.push(name.to_owned());
-                }
-            } else if metadata.links == 1 || self.linked.insert((metadata.dev, metadata.inode)) {
-                self.blocks += metadata.blocks;
-            }
+impl Visit for Tally {
+    type Error = io::Error;
+
+    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> io::Result<Next> {
+        if !place.mounted {
+            self.blocks += place.metadata.blocks;
         }
-        Ok(directories)
+        Ok(Next::Into)
+    }
+
+    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
+        let file = place.metadata;
+        if file.links == 1 || self.linked.insert((file.dev, file.inode)) {
+            self.blocks += file.blocks;
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, doing: Doing, _path: &Path, error: io::Error) -> io::Result<()> {
+        let passed_over = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::ACCESS];
+        let errno = Errno::from_io_error(&error);
+        match doing {
+            Doing::Stat | Doing::Open if errno.is_some_and(|errno| passed_over.contains(&errno)) => Ok(()),
+            _ => Err(error),
+        }
     }
 }
 

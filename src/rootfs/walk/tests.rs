@@ -1,0 +1,105 @@
+use super::*;
+use crate::testing::{TempDir, in_mount_namespace};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+/// Writes down what it sees: `d/` a directory, `d|` a mount point, `<d` leaving.
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    over: Option<&'static str>,
+}
+
+impl Visit for Log {
+    type Error = io::Error;
+
+    fn enter(&mut self, place: &Place<'_>, opened: &Dir) -> io::Result<Next> {
+        assert_eq!(place.metadata.inode, Metadata::from(rustix::fs::fstat(opened)?).inode);
+        let path = place.path().display().to_string();
+        self.lines.push(format!("{path}{}", if place.mounted { '|' } else { '/' }));
+        Ok(if self.over == Some(&path) { Next::Over } else { Next::Into })
+    }
+
+    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
+        assert_eq!(place.dir.metadata(place.leaf)?.inode, place.metadata.inode);
+        self.lines.push(place.path().display().to_string());
+        Ok(())
+    }
+
+    fn leave(&mut self, left: &Dir) -> io::Result<()> {
+        self.lines.push(format!("<{}", left.names()?.len()));
+        Ok(())
+    }
+
+    fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> io::Result<()> {
+        self.lines.push(format!("{doing:?} {}: {:?}", path.display(), error.kind()));
+        if doing == Doing::Climb { Err(error) } else { Ok(()) }
+    }
+}
+
+fn log(root: &TempDir, order: Order, over: Option<&'static str>) -> Vec<String> {
+    let mut log = Log { over, ..Log::default() };
+    below(root.open().into(), order, &mut log).unwrap();
+    log.lines
+}
+
+#[test]
+fn each_name_is_visited_once_and_no_link_is_followed() {
+    let root = TempDir::new();
+    let at = |path: &str| root.path().join(path);
+    fs::create_dir_all(at("b/empty")).unwrap();
+    fs::create_dir(at("over")).unwrap();
+    fs::write(at("b/file"), "").unwrap();
+    fs::write(at("b-file"), "").unwrap();
+    fs::write(at("over/hidden"), "").unwrap();
+    symlink("b", at("a")).unwrap();
+    let sorted = log(&root, Order::Sorted, Some("over"));
+    assert_eq!(sorted, ["a", "b/", "b/empty/", "<0", "b/file", "<2", "b-file", "over/"]);
+    let any = log(&root, Order::Any, Some("over"));
+    assert_eq!(any.iter().collect::<BTreeSet<_>>(), sorted.iter().collect());
+}
+
+#[test]
+fn a_mount_point_is_a_place_and_no_more() {
+    in_mount_namespace(|| {
+        let root = TempDir::new();
+        let outside = TempDir::new();
+        fs::write(outside.path().join("canary"), "").unwrap();
+        fs::create_dir_all(root.path().join("d/bound")).unwrap();
+        let bound = root.path().join("d/bound");
+        rustix::mount::mount_bind(outside.path(), &bound).unwrap();
+        for order in [Order::Any, Order::Sorted] {
+            assert_eq!(log(&root, order, None), ["d/", "d/bound|", "<1"]);
+        }
+        rustix::mount::unmount(&bound, rustix::mount::UnmountFlags::DETACH).unwrap();
+    });
+}
+
+/// A directory becomes a link after its name was read.
+#[test]
+fn what_takes_the_place_of_a_directory_is_told_of() {
+    struct Swap<'a>(&'a TempDir, Log);
+    impl Visit for Swap<'_> {
+        type Error = io::Error;
+        fn enter(&mut self, place: &Place<'_>, opened: &Dir) -> io::Result<Next> {
+            if place.leaf == "a" {
+                fs::remove_dir(self.0.path().join("b")).unwrap();
+                symlink("/", self.0.path().join("b")).unwrap();
+            }
+            self.1.enter(place, opened)
+        }
+        fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
+            self.1.other(place)
+        }
+        fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> io::Result<()> {
+            self.1.failed(doing, path, error)
+        }
+    }
+    let root = TempDir::new();
+    fs::create_dir(root.path().join("a")).unwrap();
+    fs::create_dir(root.path().join("b")).unwrap();
+    let mut swap = Swap(&root, Log::default());
+    below(root.open().into(), Order::Sorted, &mut swap).unwrap();
+    assert_eq!(swap.1.lines, ["a/", "Open b: NotADirectory"]);
+}
