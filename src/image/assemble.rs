@@ -7,7 +7,7 @@ use std::thread;
 use super::Image;
 use super::slot::Slot;
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::layer::{self, Index, RootfsTarget, Tee};
+use crate::layer::{self, Index, Recording, RootfsTarget};
 use crate::net::Sink;
 use crate::oci::{Algorithm, Descriptor};
 use crate::report::{Report, Task};
@@ -113,7 +113,7 @@ impl Assembly<'_> {
         let image = self.image;
         let mut tree = RootfsTarget::new(staged.rootfs(), self.report);
         let mut index = Index::new();
-        let mut target = Tee(&mut tree, &mut index);
+        let mut target = Recording::new(&mut tree, &mut index);
         let options = layer::Options { whiteouts: true, ..layer::Options::default() };
         for (index, (layer, slot)) in image.manifest.layers.iter().zip(slots).enumerate() {
             let attempt = || format!("layer {} ({} of {})", short(layer), index + 1, slots.len());

@@ -60,6 +60,14 @@ impl Entry {
         Ok(Entry { name, kind, mode, uid: 0, gid: 0, mtime: Timestamp::default(), xattrs: Vec::new() })
     }
 
+    /// The extended attributes that mean something to the guest. Others are the host's: SELinux labels are of its
+    /// policy, and overlayfs's would change what a directory is when it becomes a layer of a mount.
+    pub fn kept_xattrs(&self) -> impl Iterator<Item = &(OsString, Vec<u8>)> {
+        let is_hosts =
+            |key: &OsStr| key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.");
+        self.xattrs.iter().filter(move |(key, _)| !is_hosts(key))
+    }
+
     /// With permission bits.
     #[must_use]
     pub fn mode(self, mode: u32) -> Entry {

@@ -31,32 +31,6 @@ pub trait Target {
     fn end(&mut self) -> Result<()>;
 }
 
-/// Two targets filled in one pass: files first, then what is said of them. The second sees no contents.
-pub struct Tee<'a>(pub &'a mut dyn Target, pub &'a mut dyn Target);
-
-impl Target for Tee<'_> {
-    fn begin(&mut self) -> Result<()> {
-        self.0.begin()?;
-        self.1.begin()
-    }
-    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
-        self.0.put(entry, content)?;
-        self.1.put(entry, content)
-    }
-    fn hide(&mut self, name: &Name) -> Result<()> {
-        self.0.hide(name)?;
-        self.1.hide(name)
-    }
-    fn hide_children(&mut self, name: &Name) -> Result<()> {
-        self.0.hide_children(name)?;
-        self.1.hide_children(name)
-    }
-    fn end(&mut self) -> Result<()> {
-        self.0.end()?;
-        self.1.end()
-    }
-}
-
 /// A position in a tree that moves by single steps. No step follows a link, so none can leave the root.
 pub(super) trait Steps {
     /// Goes to the root.

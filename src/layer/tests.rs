@@ -62,14 +62,17 @@ pub(super) fn packed(root: &TempDir) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// One line a path: type, mode, owner, size, time, link.
+/// One line a path: type, mode, owner, size, time, link, hashes.
 pub(super) fn listing(index: &Index) -> String {
     let mut lines = String::new();
     index.for_each(&mut |path, node| {
-        let Node { file_type, mode, uid, gid, mtime, size, link, hard_link, .. } = node;
+        let Node {
+            file_type, mode, uid, gid, mtime, size, link, hard_link, content_hash, xattr_hash, ..
+        } = node;
         let (seconds, link) = (mtime.seconds, link.unwrap_or_default());
         let shared = if hard_link.is_some() { " shared" } else { "" };
-        lines += &format!("{path:?} {file_type:?} {mode:o} {uid}:{gid} {size} {seconds} {link:?}{shared}\n");
+        lines += &format!("{path:?} {file_type:?} {mode:o} {uid}:{gid} {size} {seconds} {link:?}{shared}");
+        lines += &format!(" {content_hash:?} {xattr_hash:?}\n");
     });
     lines
 }

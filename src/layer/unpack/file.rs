@@ -130,7 +130,7 @@ pub(super) fn set_xattrs(
     set: impl Fn(&OsStr, &[u8]) -> io::Result<()>,
 ) -> Result<Option<Refused>> {
     let mut refused = None;
-    for (key, value) in entry.xattrs.iter().filter(|(key, _)| !is_hosts_own(key)) {
+    for (key, value) in entry.kept_xattrs() {
         let Err(error) = set(key, value) else { continue };
         match error.raw_os_error() {
             Some(libc::ENOTSUP | libc::EPERM | libc::EACCES | libc::EINVAL | libc::ENOSYS) => {
@@ -141,10 +141,4 @@ pub(super) fn set_xattrs(
         }
     }
     Ok(refused)
-}
-
-/// Attributes that mean something to the host, not to the image: SELinux labels are of the host's policy, and
-/// overlayfs's would change what a directory is when it becomes a layer of a mount.
-fn is_hosts_own(key: &OsStr) -> bool {
-    key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.")
 }
