@@ -17,6 +17,7 @@ pub mod pack;
 mod pax;
 mod read;
 mod read_error;
+mod send;
 mod sparse;
 mod target;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use file_content::FileContent;
 pub use index::{Index, Node, Recording};
 pub use name::Name;
 pub use read::{Reader, TarContent};
+pub use send::send;
 pub use target::Target;
 pub use unpack::RootfsTarget;

@@ -58,7 +58,7 @@ pub(super) fn index(layers: &[Vec<u8>]) -> Result<Index> {
 /// What stands in a root, packed.
 pub(super) fn packed(root: &TempDir) -> Vec<u8> {
     let mut writer = pack::Writer::new(Vec::new());
-    pack::tree(&Dir::from(root.open()), "", &mut writer).unwrap();
+    send(Dir::from(root.open()), "", &mut writer).unwrap();
     writer.finish().unwrap()
 }
 

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::RawDir;
+use rustix::fs::{RawDir, SeekFrom};
 
 use super::descent::Descent;
 use super::dir::{BUFFER, Dir};
@@ -93,12 +93,14 @@ pub trait Visit {
 
 /// Shows `visitor` all below `start`, but not `start` itself.
 pub fn below<V: Visit>(start: Dir, order: Order, visitor: &mut V) -> Result<(), V::Error> {
-    match Identity::of(start.as_fd()) {
+    // It may have been listed before.
+    let rewound = rustix::fs::seek(&start, SeekFrom::Start(0));
+    match rewound.and_then(|_| Identity::of(start.as_fd())) {
         Ok(mount) => {
             let buffer = Vec::with_capacity(BUFFER);
             Walk { order, visitor, mount, path: PathBuf::new(), buffer }.run(start)
         }
-        Err(errno) => visitor.failed(Doing::Stat, Path::new(""), errno.into()),
+        Err(errno) => visitor.failed(Doing::Open, Path::new(""), errno.into()),
     }
 }
 

@@ -1,0 +1,131 @@
+//! Sends what stands in a directory to a [`Target`], an archive or another root: sorted by name, each file once and
+//! its other names as hard links.
+//!
+//! Stays on the directory's own mount: of what is mounted below, only the place is sent. Sockets are left out; tar
+//! has no type for them, and they are dead without their makers.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::content::NoContent;
+use super::entry::{Entry, Kind};
+use super::file_content::FileContent;
+use super::name::Name;
+use super::target::Target;
+use crate::error::{Attempt, Error, Result};
+use crate::rootfs::walk::{self, Doing, Next, Order, Place, Visit};
+use crate::rootfs::{Dir, FileType, Metadata};
+
+/// Sends `root` as `prefix` (empty: as the target's root), and everything below it. The caller begins and ends the
+/// layer, since more may belong to it.
+pub fn send(root: Dir, prefix: impl AsRef<OsStr>, target: &mut dyn Target) -> Result<()> {
+    let prefix = Name::parse(prefix.as_ref().as_bytes())?;
+    let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
+    target.put(&entry(prefix.clone(), &metadata, Kind::Directory), &mut NoContent)?;
+    let mut sender = Sender { target, prefix, device: metadata.dev, sent: HashMap::new() };
+    walk::below(root, Order::Sorted, &mut sender)
+}
+
+struct Sender<'a> {
+    target: &'a mut dyn Target,
+    prefix: Name,
+    device: (u32, u32),
+    /// The first name of each file that has several, by inode.
+    sent: HashMap<u64, Name>,
+}
+
+impl Sender<'_> {
+    /// The name of what stands at `path` from the root.
+    fn name(&self, path: &Path) -> Result<Name> {
+        Name::parse(&[self.prefix.as_bytes(), b"/", path.as_os_str().as_bytes()].concat())
+    }
+
+    fn put(&mut self, entry: &Entry) -> Result<()> {
+        self.target.put(entry, &mut NoContent)
+    }
+
+    /// The name under which the same file was sent already. One with several names is remembered under this.
+    fn sent(&mut self, name: &Name, metadata: &Metadata) -> Option<Name> {
+        if metadata.links < 2 {
+            return None;
+        }
+        let first = self.sent.get(&metadata.inode).cloned();
+        if first.is_none() {
+            self.sent.insert(metadata.inode, name.clone());
+        }
+        first
+    }
+}
+
+impl Visit for Sender<'_> {
+    type Error = Error;
+
+    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> Result<Next> {
+        let mut entry = entry(self.name(&place.path())?, place.metadata, Kind::Directory);
+        if place.mounted {
+            self.put(&entry)?;
+            return Ok(Next::Over);
+        }
+        entry.xattrs = xattrs(place, &entry.name)?;
+        self.put(&entry)?;
+        Ok(Next::Into)
+    }
+
+    fn other(&mut self, place: &Place<'_>) -> Result<()> {
+        let name = self.name(&place.path())?;
+        let metadata = place.metadata;
+        let Some(kind) = kind(place, &name)?.filter(|_| metadata.dev == self.device) else { return Ok(()) };
+        if let Some(first) = self.sent(&name, metadata) {
+            return self.put(&entry(name, metadata, Kind::HardLink(first)));
+        }
+        let mut entry = entry(name, metadata, kind);
+        entry.xattrs = xattrs(place, &entry.name)?;
+        if metadata.file_type != FileType::Regular {
+            return self.put(&entry);
+        }
+        let file = place.dir.open(place.leaf).attempt(|| format!("open '{}'", entry.name))?;
+        self.target.put(&entry, &mut FileContent::new(file, metadata.size))
+    }
+
+    fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
+        let name = self.name(path)?;
+        let attempt = match doing {
+            Doing::List => "list",
+            Doing::Stat => "stat",
+            Doing::Open => "open",
+            Doing::Climb => "leave",
+        };
+        Err(Error::io(format!("{attempt} '{name}'"), error))
+    }
+}
+
+/// What an entry says of it; none for a socket.
+fn kind(place: &Place<'_>, name: &Name) -> Result<Option<Kind>> {
+    let Metadata { file_type, size, rdev: (major, minor), .. } = *place.metadata;
+    Ok(Some(match file_type {
+        FileType::Regular => Kind::File { size },
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => {
+            Kind::Symlink(place.dir.read_link(place.leaf).attempt(|| format!("read the link '{name}'"))?)
+        }
+        FileType::Fifo => Kind::Fifo,
+        FileType::Character => Kind::Character(major, minor),
+        FileType::Block => Kind::Block(major, minor),
+        FileType::Socket => return Ok(None),
+    }))
+}
+
+fn xattrs(place: &Place<'_>, name: &Name) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
+    place.dir.xattrs(place.leaf).attempt(|| format!("read the extended attributes of '{name}'"))
+}
+
+fn entry(name: Name, metadata: &Metadata, kind: Kind) -> Entry {
+    let Metadata { mode, uid, gid, mtime, .. } = *metadata;
+    Entry { name, kind, mode, uid, gid, mtime, xattrs: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;
