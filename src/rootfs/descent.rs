@@ -5,9 +5,7 @@
 
 use std::io;
 
-use rustix::fs::Mode;
-
-use super::dir::{Dir, OPEN_FLAGS};
+use super::dir::Dir;
 use crate::sys::identity::Identity;
 
 /// How many directories stay open: a soft limit of 1024 descriptors is common, 256 not unheard of.
@@ -63,7 +61,7 @@ impl<T> Descent<T> {
 }
 
 fn reopen(child: &Dir, expected: Identity) -> io::Result<Dir> {
-    let dir = Dir::from(rustix::fs::openat(child, c"..", OPEN_FLAGS, Mode::empty())?);
+    let dir = child.parent()?;
     if Identity::of(dir.as_fd())? != expected {
         return Err(io::Error::other("the tree was moved meanwhile"));
     }

@@ -74,6 +74,11 @@ impl Dir {
         Ok(Dir { fd: rustix::fs::openat(&self.fd, leaf(name)?, flags, Mode::empty())? })
     }
 
+    /// The directory that holds this one; of a root, what is around it. For whoever knows what it must be, and checks.
+    pub fn parent(&self) -> io::Result<Dir> {
+        Ok(Dir { fd: rustix::fs::openat(&self.fd, c"..", OPEN_FLAGS, Mode::empty())? })
+    }
+
     /// What stands there.
     pub fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
         Ok(rustix::fs::statat(&self.fd, leaf(name)?, AtFlags::SYMLINK_NOFOLLOW)?.into())

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::RootfsTarget;
 use super::file::stat;
 use super::fresh::Fresh;
+use super::prune::is_no_directory;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::entry::{Entry, Kind};
 use crate::layer::name::Escaped;
@@ -18,10 +19,17 @@ use crate::rootfs::{self, Dir, FileType, Metadata, Timestamp};
 /// How many directories may wait for their last files before the parser waits, too.
 const MAX_LEFT: usize = 64;
 
+/// How many of the innermost directories keep a descriptor, beside the root: layers are hardly ever deeper, and some
+/// hosts allow a process no more than 256 descriptors.
+const MAX_HELD: usize = 32;
+
 /// A directory that is being worked in.
 pub(super) struct Open {
     name: Vec<u8>,
-    pub(super) dir: Arc<Dir>,
+    /// None while the position is far below it: [`RootfsTarget::close`] opens it again.
+    dir: Option<Arc<Dir>>,
+    /// Device and inode.
+    file: ((u32, u32), u64),
     /// Names it in [`Fresh`].
     pub(super) key: u64,
     /// What must stand there when it is closed.
@@ -32,30 +40,52 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn root(dir: Dir) -> Result<Open> {
-        let mtime = stat(&dir)?.mtime;
-        Ok(Open { name: Vec::new(), dir: Arc::new(dir), key: 0, mtime, changed: false })
+        let metadata = stat(&dir)?;
+        Ok(Open::new(Vec::new(), dir, 0, &metadata))
+    }
+
+    fn new(name: Vec<u8>, dir: Dir, key: u64, metadata: &Metadata) -> Open {
+        let file = (metadata.dev, metadata.inode);
+        Open { name, dir: Some(Arc::new(dir)), file, key, mtime: metadata.mtime, changed: false }
     }
 
     /// Whether a file is still being made in it.
     fn is_busy(&mut self) -> bool {
-        Arc::get_mut(&mut self.dir).is_none()
+        self.dir.as_mut().is_some_and(|dir| Arc::get_mut(dir).is_none())
     }
 
     fn close(self) -> Result<()> {
-        if !self.changed {
-            return Ok(());
+        match self.dir {
+            Some(dir) if self.changed => rootfs::set_mtime(dir.as_fd(), self.mtime)
+                .attempt(|| format!("set the time of the directory '{}'", Escaped(&self.name))),
+            _ => Ok(()),
         }
-        rootfs::set_mtime(self.dir.as_fd(), self.mtime)
-            .attempt(|| format!("set the time of the directory '{}'", Escaped(&self.name)))
+    }
+
+    /// Opens it again from `child`, a directory in it.
+    fn reopen(&mut self, child: &Dir) -> Result<()> {
+        let attempt = || opening(&self.name);
+        let dir = child.parent().attempt(attempt)?;
+        let found = stat(&dir)?;
+        if (found.dev, found.inode) != self.file {
+            return Err(Error::io(attempt(), io::Error::other("the tree was moved meanwhile")));
+        }
+        self.dir = Some(Arc::new(dir));
+        Ok(())
     }
 }
 
 impl RootfsTarget<'_> {
     /// Closes the open directories from an index on, the innermost first. Those in which files are still being
-    /// made are put aside.
+    /// made are put aside. What is the innermost then has a descriptor.
     pub(super) fn close(&mut self, from: usize) -> Result<()> {
         while self.open.len() > from {
             let Some(mut open) = self.open.pop() else { break };
+            if let (Some(parent), Some(dir)) = (self.open.last_mut(), &open.dir)
+                && parent.dir.is_none()
+            {
+                parent.reopen(dir)?;
+            }
             if open.changed && open.is_busy() {
                 self.left.push(open);
             } else {
@@ -82,6 +112,26 @@ impl RootfsTarget<'_> {
         &mut self.open[self.at]
     }
 
+    /// Its descriptor. What is open below a directory that has none is closed first.
+    pub(super) fn dir(&mut self) -> Result<Arc<Dir>> {
+        if self.here().dir.is_none() {
+            self.close(self.at + 1)?;
+        }
+        let missing = || Error::io("open a directory again", io::ErrorKind::NotFound.into());
+        self.here().dir.clone().ok_or_else(missing)
+    }
+
+    /// Before a directory is opened below the innermost: lets go of the descriptor of one far above, when the files
+    /// that are being made there are done.
+    fn let_go(&mut self) -> Result<()> {
+        let Some(far) = self.open.len().checked_sub(MAX_HELD).filter(|&far| far > 0) else { return Ok(()) };
+        if self.open[far].is_busy() {
+            self.settle()?;
+        }
+        self.open[far].dir = None;
+        Ok(())
+    }
+
     /// The place of `name` at the position.
     pub(super) fn place(&mut self, name: &[u8]) -> u64 {
         Fresh::key(self.here().key, name)
@@ -103,8 +153,8 @@ impl RootfsTarget<'_> {
     pub(super) fn push(&mut self, name: &[u8], dir: Dir) -> Result<Metadata> {
         let metadata = stat(&dir)?;
         let key = self.place(name);
-        let (name, dir) = (name.to_vec(), Arc::new(dir));
-        self.open.push(Open { name, dir, key, mtime: metadata.mtime, changed: false });
+        self.let_go()?;
+        self.open.push(Open::new(name.to_vec(), dir, key, &metadata));
         self.at += 1;
         Ok(metadata)
     }
@@ -122,7 +172,7 @@ impl RootfsTarget<'_> {
     fn make_implied(&mut self, name: &[u8]) -> Result<()> {
         self.here().changed = true;
         self.replace(name, |dir, leaf| dir.create_dir(leaf, 0o755))?;
-        let made = self.here().dir.dir(OsStr::from_bytes(name)).attempt(|| opening(name))?;
+        let made = self.dir()?.dir(OsStr::from_bytes(name)).attempt(|| opening(name))?;
         let metadata = self.push(name, made)?;
         self.set_directory(&Entry::new("", Kind::Directory)?, &metadata)
     }
@@ -148,10 +198,12 @@ impl Steps for RootfsTarget<'_> {
         } else {
             self.close(self.at + 1)?;
             if let Some(left) = self.left.iter().position(|open| open.key == place) {
-                self.open.push(self.left.swap_remove(left));
+                let again = self.left.swap_remove(left);
+                self.let_go()?;
+                self.open.push(again);
                 self.at += 1;
             } else {
-                let dir = self.here().dir.clone();
+                let dir = self.dir()?;
                 let leaf = OsStr::from_bytes(name);
                 match dir.dir(leaf) {
                     Ok(found) => {
@@ -181,9 +233,4 @@ impl Steps for RootfsTarget<'_> {
 
 fn opening(name: &[u8]) -> String {
     format!("open the directory '{}'", Escaped(name))
-}
-
-/// Nothing there, or something else: `ENOTDIR` and, of a link, `ELOOP`.
-pub(super) fn is_no_directory(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
 }

@@ -13,8 +13,9 @@ mod directories;
 mod file;
 mod fresh;
 mod pool;
+mod prune;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -26,10 +27,11 @@ use super::target::{self, Step, Steps, Target};
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
 use crate::rootfs::{self, Dir, FileType, Metadata, Rootfs};
-use directories::{Open, is_no_directory};
+use directories::Open;
 use file::{Done, Job, Outcome, Refused, stat};
 use fresh::Fresh;
 use pool::Pool;
+use prune::{prune, remove};
 
 /// Files up to this size, in bytes, are made by the pool.
 const SMALL: u64 = 64 << 10;
@@ -167,7 +169,7 @@ impl<'a> RootfsTarget<'a> {
     /// Makes something at the position, in place of what may stand there.
     fn replace<T>(&mut self, name: &[u8], make: impl Fn(&Dir, &OsStr) -> io::Result<T>) -> Result<T> {
         self.wait_for(name)?;
-        let dir = self.here().dir.clone();
+        let dir = self.dir()?;
         let leaf = OsStr::from_bytes(name);
         let made = match make(&dir, leaf) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -183,7 +185,7 @@ impl<'a> RootfsTarget<'a> {
 
     fn put_directory(&mut self, entry: &Entry, name: &[u8]) -> Result<()> {
         self.wait_for(name)?;
-        let dir = self.here().dir.clone();
+        let dir = self.dir()?;
         let leaf = OsStr::from_bytes(name);
         let create = |dir: &Dir, leaf: &OsStr| dir.create_dir(leaf, entry.mode & 0o777);
         let at = self.at;
@@ -200,8 +202,13 @@ impl<'a> RootfsTarget<'a> {
                     self.down(name, true)?;
                 }
                 self.mark(None);
-                let metadata = stat(&self.here().dir)?;
-                self.remove_attributes(&dir, leaf, entry)?;
+                let here = self.dir()?;
+                let metadata = stat(&*here)?;
+                remove_attributes(
+                    &here,
+                    &dir.xattrs(leaf).attempt(|| "read its extended attributes")?,
+                    entry,
+                )?;
                 self.set_directory(entry, &metadata)?;
             }
             Err(error) => return Err(Error::io("create it", error)),
@@ -212,28 +219,13 @@ impl<'a> RootfsTarget<'a> {
 
     /// Gives the directory at the position what an entry says of it; the time comes when it is closed.
     fn set_directory(&mut self, entry: &Entry, metadata: &Metadata) -> Result<()> {
-        let dir = self.here().dir.clone();
+        let dir = self.dir()?;
         file::set_owner_and_mode(&*dir, entry, metadata)?;
         let refused = file::set_xattrs(entry, |key, value| rootfs::set_xattr(dir.as_fd(), key, value))?;
         self.warn(entry, refused);
         let here = self.here();
         here.mtime = entry.mtime;
         here.changed = true;
-        Ok(())
-    }
-
-    /// A directory that stood there loses the attributes that its new entry does not have. Those of the `security`
-    /// namespace are the host's (SELinux labels).
-    fn remove_attributes(&self, parent: &Dir, leaf: &OsStr, entry: &Entry) -> Result<()> {
-        let had = parent.xattrs(leaf).attempt(|| "read its extended attributes")?;
-        for (key, _) in had {
-            let kept =
-                key.as_bytes().starts_with(b"security.") || entry.xattrs.iter().any(|(new, _)| *new == key);
-            if !kept {
-                rustix::fs::fremovexattr(&*self.open[self.at].dir, &key)
-                    .attempt(|| format!("remove its extended attribute '{}'", key.display()))?;
-            }
-        }
         Ok(())
     }
 
@@ -251,7 +243,7 @@ impl<'a> RootfsTarget<'a> {
         while let Some((_, run)) = content.chunk()? {
             bytes.extend_from_slice(run);
         }
-        let (place, dir) = (self.place(name), self.here().dir.clone());
+        let (place, dir) = (self.place(name), self.dir()?);
         self.turn += 1;
         let job = Job { dir, place, turn: self.turn, entry: entry.clone(), content: bytes };
         match self.pool.make(job) {
@@ -274,7 +266,7 @@ impl<'a> RootfsTarget<'a> {
         make: impl Fn(&Dir, &OsStr) -> io::Result<()>,
     ) -> Result<()> {
         self.replace(name, make)?;
-        let dir = self.here().dir.clone();
+        let dir = self.dir()?;
         let leaf = OsStr::from_bytes(name);
         let metadata = dir.metadata(leaf).attempt(|| "stat it")?;
         if (metadata.uid, metadata.gid) != (entry.uid, entry.gid) {
@@ -296,7 +288,7 @@ impl<'a> RootfsTarget<'a> {
             return Err(not_there());
         }
         self.wait_for(to_name)?;
-        let to_dir = self.here().dir.clone();
+        let to_dir = self.dir()?;
         self.enter(directory)?;
         self.wait_for(name)?;
         let to_leaf = OsStr::from_bytes(to_name);
@@ -307,7 +299,7 @@ impl<'a> RootfsTarget<'a> {
         if found.file_type == FileType::Directory {
             return Err(Error::invalid(format!("is a hard link to the directory '{to}'")));
         }
-        let here = self.here().dir.clone();
+        let here = self.dir()?;
         let same = |there: Metadata| (there.dev, there.inode) == (found.dev, found.inode);
         match here.hard_link(OsStr::from_bytes(name), &to_dir, to_leaf) {
             // A link to itself, or said twice.
@@ -329,28 +321,6 @@ impl<'a> RootfsTarget<'a> {
             }
         }
     }
-
-    /// Removes `name` in `dir` as far as lower layers made it.
-    fn prune(&self, dir: &Dir, key: u64, name: &OsStr) -> io::Result<()> {
-        let key = Fresh::key(key, name.as_bytes());
-        if !self.fresh.as_ref().is_some_and(|fresh| fresh.contains(key)) {
-            return match remove(dir, name) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                done => done,
-            };
-        }
-        match dir.dir(name) {
-            Ok(below) => {
-                let metadata = Metadata::from(rustix::fs::fstat(&below)?);
-                for name in below.names()? {
-                    self.prune(&below, key, &name)?;
-                }
-                rootfs::set_mtime(below.as_fd(), metadata.mtime)
-            }
-            Err(error) if is_no_directory(&error) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Target for RootfsTarget<'_> {
@@ -358,9 +328,9 @@ impl Target for RootfsTarget<'_> {
         if self.open.is_empty() {
             self.open.push(Open::root(self.rootfs.dir("/").attempt(|| "open the root")?)?);
         }
-        self.last = None;
+        self.top();
         self.layers += 1;
-        let lower = self.layers > 1 || !self.open[0].dir.names().attempt(|| "list the root")?.is_empty();
+        let lower = self.layers > 1 || !self.dir()?.names().attempt(|| "list the root")?.is_empty();
         self.fresh = lower.then(Fresh::default);
         Ok(())
     }
@@ -407,23 +377,25 @@ impl RootfsTarget<'_> {
             return Ok(());
         }
         self.settle()?;
-        let names = self.here().dir.names().attempt(|| "list it")?;
+        let names = self.dir()?.names().attempt(|| "list it")?;
         self.prune_here(&names)
     }
 
     /// Removes names at the position as far as lower layers made them.
     fn prune_here(&mut self, names: &[impl AsRef<OsStr>]) -> Result<()> {
         self.forget_below()?;
+        let dir = self.dir()?;
         let here = self.here();
         here.changed = true;
-        let (dir, key) = (here.dir.clone(), here.key);
-        names.iter().try_for_each(|name| self.prune(&dir, key, name.as_ref())).attempt(|| "remove it")
+        let key = here.key;
+        let Some(fresh) = &self.fresh else { return Ok(()) };
+        names.iter().try_for_each(|name| prune(fresh, &dir, key, name.as_ref())).attempt(|| "remove it")
     }
 
     fn put_entry(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let Some((directory, name)) = entry.name.split() else {
             self.top();
-            let metadata = stat(&self.here().dir)?;
+            let metadata = stat(self.dir()?.as_fd())?;
             return self.set_directory(entry, &metadata);
         };
         self.enter(directory)?;
@@ -443,14 +415,17 @@ impl RootfsTarget<'_> {
     }
 }
 
-fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
-    match dir.remove_file(name) {
-        // Linux says EISDIR, POSIX EPERM.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EISDIR | libc::EPERM)) => {
-            dir.remove_all(name, &mut |_| ())
+/// A directory that stood there loses the attributes that its new entry does not have. Those of the `security`
+/// namespace are the host's (SELinux labels).
+fn remove_attributes(dir: &Dir, had: &[(OsString, Vec<u8>)], entry: &Entry) -> Result<()> {
+    for (key, _) in had {
+        let kept = key.as_bytes().starts_with(b"security.") || entry.xattrs.iter().any(|(new, _)| new == key);
+        if !kept {
+            rustix::fs::fremovexattr(dir, key)
+                .attempt(|| format!("remove its extended attribute '{}'", key.display()))?;
         }
-        done => done,
     }
+    Ok(())
 }
 
 #[cfg(test)]
