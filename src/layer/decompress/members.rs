@@ -4,8 +4,6 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::more;
-
 /// A decoder of one member over a source that goes on behind it.
 pub(super) trait Member: Read + Sized {
     type Source: BufRead;
@@ -57,5 +55,21 @@ impl<M: Member> Read for Members<M> {
             }
         }
         Ok(0)
+    }
+}
+
+/// Whether anything but zero padding is left.
+pub(super) fn more(input: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let available = input.fill_buf()?;
+        if available.is_empty() {
+            return Ok(false);
+        }
+        let zeros = available.iter().take_while(|&&byte| byte == 0).count();
+        let found = zeros < available.len();
+        input.consume(zeros);
+        if found {
+            return Ok(true);
+        }
     }
 }

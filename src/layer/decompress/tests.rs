@@ -1,6 +1,8 @@
-use std::io::Write;
+use std::io::{self, Read, Write};
 
-use super::*;
+use super::decompress;
+use crate::error::Result;
+use crate::layer::read_error::read_error;
 
 /// 1,000,000 bytes that compress, but not to nothing, behind a first block that is a tar header.
 fn sample() -> Vec<u8> {

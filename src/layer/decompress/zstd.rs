@@ -8,7 +8,9 @@ use std::io::{self, BufRead, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::{WINDOW_LIMIT, invalid, more};
+use super::limit::WINDOW_LIMIT;
+use super::members::more;
+use super::source::invalid;
 
 pub(super) struct Frames<R> {
     source: R,
