@@ -4,6 +4,10 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode;
+
 use super::name::Escaped;
 use super::sparse::{self, Extent};
 use crate::error::{Error, Result};
@@ -80,7 +84,10 @@ impl Records {
             }
             _ => match (key.strip_prefix(b"SCHILY.xattr."), key.strip_prefix(b"LIBARCHIVE.xattr.")) {
                 (Some(name), _) => self.set_xattr(name.to_vec(), value.to_vec())?,
-                (_, Some(name)) => self.set_xattr(percent_decode(name)?, base64_decode(value)?)?,
+                (_, Some(name)) => {
+                    let value = BASE64.decode(value.trim_ascii_end()).ok()?;
+                    self.set_xattr(percent_decode(name).collect(), value)?;
+                }
                 _ => {}
             },
         }
@@ -152,49 +159,13 @@ fn timestamp(value: &[u8]) -> Option<Timestamp> {
     })
 }
 
-fn percent_decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte == b'%' {
-            let (digits, tail) = rest.split_at_checked(2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = tail;
-        } else {
-            bytes.push(byte);
-        }
-    }
-    Some(bytes)
-}
-
-/// RFC 4648, with or without padding (libarchive writes none).
-fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
-    let text = text.trim_ascii_end();
-    let text = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for group in text.chunks(4) {
-        let mut bits = 0u32;
-        for &byte in group {
-            let digit = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(digit);
-        }
-        match group.len() {
-            4 => bytes.extend_from_slice(&bits.to_be_bytes()[1..]),
-            3 => bytes.extend_from_slice(&(bits << 6).to_be_bytes()[1..3]),
-            2 => bytes.push((bits >> 4) as u8),
-            _ => return None,
-        }
-    }
-    Some(bytes)
-}
+/// RFC 4648, with or without padding: libarchive writes none.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 #[cfg(test)]
 mod tests {
@@ -240,9 +211,10 @@ mod tests {
     fn libarchive_spells_attributes_in_base64() {
         let parsed = records(b"36 LIBARCHIVE.xattr.user.k%3Dt=dmFs\n").unwrap();
         assert_eq!(parsed.xattrs, [(OsString::from("user.k=t"), b"val".to_vec())]);
-        assert_eq!(base64_decode(b"dmE"), Some(b"va".to_vec()));
-        assert_eq!(base64_decode(b"dg=="), Some(b"v".to_vec()));
-        assert_eq!(base64_decode(b"d"), None);
+        assert_eq!(BASE64.decode("dmE").unwrap(), b"va");
+        assert_eq!(BASE64.decode("dg==").unwrap(), b"v");
+        let error = records(b"29 LIBARCHIVE.xattr.user.k=d\n").unwrap_err().to_string();
+        assert!(error.contains("bad value for 'LIBARCHIVE.xattr.user.k'"), "{error}");
     }
 
     #[test]
