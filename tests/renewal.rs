@@ -41,8 +41,15 @@ fn rename_takes_everything_along_and_refuses_what_is_in_use() {
         assert!(!left.iter().any(|name| name == "c.lock"), "{left:?}");
         // Back and forth at once: each is in one place, whoever won.
         let crossing = [s.cd(["rename", "d", "e"]).spawn(), s.cd(["rename", "other", "d"]).spawn()];
-        crossing.into_iter().for_each(|run| drop(run.wait().code_in(&[0, 1])));
-        assert_eq!(s.names().len(), 2);
+        let [first, second] = crossing.map(|run| run.wait());
+        first.ok();
+        match second.code {
+            Some(0) => assert_eq!(s.names(), ["d", "e"]),
+            _ => {
+                second.fails(&["'d' already exists"]);
+                assert_eq!(s.names(), ["e", "other"]);
+            }
+        }
     });
 }
 

@@ -239,12 +239,6 @@ impl Ran {
         assert!(seen == Some(status), "$? is not {status}: {self:?}");
         self
     }
-    /// It ended with one of these.
-    #[track_caller]
-    pub fn code_in(self, codes: &[i32]) -> Ran {
-        let code = self.code.filter(|code| codes.contains(code)).unwrap_or(codes[0]);
-        self.code(code)
-    }
     #[track_caller]
     pub fn ok(self) -> Ran {
         self.code(0)
