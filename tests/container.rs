@@ -1,10 +1,8 @@
-//! The store as a user sees it: list, remove, clear-cache, names, and what survives a crash or a full disk.
+//! The store as a user sees it: list, remove, clear-cache, names, and what survives a race or a full disk.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
@@ -221,77 +219,6 @@ fn two_installs_at_once_of_one_image_and_of_one_name() {
         assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{runs:?}");
         assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 2, "{runs:?}");
         assert_eq!(s.names(), ["a", "b", "c"]);
-    });
-}
-
-#[test]
-fn a_kill_at_any_moment_leaves_nothing_half_made() {
-    need!(Root, Tool("docker-registry"));
-    sandbox(|s| {
-        let registry = Registry::start();
-        let files = |n: usize| (0..400).map(move |f| Entry::file(format!("l{n}/f{f}"), vec![f as u8; 3000]));
-        let layers: Vec<_> = (0..4).map(|n| (tar(files(n)), Encoding::Gzip)).collect();
-        Image::new(&layers).push(&registry, "app:1");
-        let reference = registry.reference("app:1");
-        let start = std::time::Instant::now();
-        s.cd(["install", "-n", "clean", &reference]).run().ok();
-        let whole = start.elapsed();
-        s.cd(["clear-cache"]).run().ok();
-        for moment in 0..20 {
-            let mut run = s.cd(["install", "-n", "c", &reference]).spawn();
-            std::thread::sleep(whole * moment / 18);
-            run.kill();
-            let ran = run.wait();
-            let expected = BTreeSet::from(["clean".to_owned()]);
-            let listed: BTreeSet<String> = s.names().into_iter().collect();
-            if listed != expected {
-                assert!(s.rootfs("c").join("l3/f399").exists(), "half-made: {ran:?}");
-                s.cd(["remove", "c"]).run().ok();
-            }
-        }
-        s.cd(["install", "-n", "c", &reference]).run().ok();
-        let list = |name: &str| names(&s.rootfs(name));
-        assert_eq!(list("c"), list("clean"));
-        s.assert_store();
-    });
-}
-
-/// Relative paths with sizes.
-fn names(root: &Path) -> BTreeSet<(std::path::PathBuf, u64)> {
-    let mut found = BTreeSet::new();
-    let mut dirs = vec![root.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).unwrap().flatten() {
-            let metadata = entry.metadata().unwrap();
-            found.insert((entry.path().strip_prefix(root).unwrap().to_owned(), metadata.len()));
-            if metadata.is_dir() {
-                dirs.push(entry.path());
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn a_kill_in_the_middle_of_remove_leaves_nothing_listed() {
-    need!(Root);
-    sandbox(|s| {
-        let files: Vec<Entry> = (0..3000).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x")).collect();
-        Image::of(files).write_layout(&s.path("layout"), "latest");
-        for moment in 0..8 {
-            s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
-            let mut run = s.cd(["remove", "c"]).spawn();
-            std::thread::sleep(Duration::from_millis(moment * 4));
-            run.kill();
-            run.wait();
-            if !s.names().is_empty() {
-                assert!(s.rootfs("c").join("d49/f2999").exists(), "half a container is listed");
-                s.cd(["remove", "c"]).run().ok();
-            }
-        }
-        // What the killed ones left is swept by whoever comes next.
-        make(s, "other");
-        s.assert_store();
     });
 }
 

@@ -5,7 +5,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use crate::support::command::Ran;
 use crate::support::prelude::*;
-use crate::support::sandbox::Kernel;
 
 const IDS: &str = "echo $(id -u):$(id -g):$(id -G | tr ' ' ,):$HOME";
 

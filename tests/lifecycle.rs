@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::support::command::Running;
 use crate::support::prelude::*;
-use crate::support::sandbox::Kernel;
 
 /// The modes that differ in who is whose parent.
 const MODES: [&[&str]; 2] = [&[], &["--isolated"]];

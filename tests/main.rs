@@ -13,7 +13,8 @@
 //! | `archive` | archives, layouts and addresses in place of a registry |
 //! | `kernel` | old kernels and the sandbox of Android apps |
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
-//! | `container` | list, remove, clear-cache; crashes, races and full disks |
+//! | `container` | list, remove, clear-cache; races and full disks |
+//! | `killed` | kills at named moments; with the feature `fault-points` |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
 //! | `options` | every option of login and run by each name, seen from inside |
@@ -68,6 +69,8 @@ mod info;
 mod isolation;
 mod joining;
 mod kernel;
+#[cfg(feature = "fault-points")]
+mod killed;
 mod layer;
 mod layout;
 mod lifecycle;

@@ -136,31 +136,3 @@ fn reset_of_what_came_from_an_archive() {
         assert_eq!(s.names(), ["c", "plain"]);
     });
 }
-
-#[test]
-fn a_kill_at_any_moment_of_reset_leaves_the_old_one_or_the_new_one() {
-    need!(Root);
-    on_both_kernels(|s| {
-        let files = (0..1500).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x"));
-        Image::of(files).write_layout(&s.path("layout"), "latest");
-        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
-        let root = s.rootfs("c");
-        fs::write(root.join("mine"), "x").unwrap();
-        let start = std::time::Instant::now();
-        s.cd(["reset", "c"]).run().ok();
-        let whole = start.elapsed();
-        for moment in 0..12 {
-            fs::write(root.join("mine"), "x").unwrap();
-            let mut run = s.cd(["reset", "c"]).spawn();
-            std::thread::sleep(whole * moment / 10);
-            run.kill();
-            run.wait();
-            assert_eq!(s.names(), ["c"]);
-            let count = |dir: &str| fs::read_dir(root.join(dir)).map_or(0, Iterator::count);
-            assert_eq!((0..50).map(|n| count(&format!("d{n}"))).sum::<usize>(), 1500);
-        }
-        s.cd(["reset", "c"]).run().ok();
-        assert!(!root.join("mine").exists());
-        assert_eq!(fs::read_dir(s.data().join("staging")).unwrap().count(), 0, "litter in staging");
-    });
-}

@@ -70,6 +70,7 @@ fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) ->
             })?;
         }
         applied += 1;
+        crate::sys::point::reach("layer.entry");
         if entry.name.is_root() && entry.kind != Kind::Directory {
             return Err(Error::invalid(format!(
                 "entry '{original}' stands for the root, but is no directory"

@@ -149,14 +149,20 @@ impl Container {
 
     fn remove_inner(&self, each: &mut dyn FnMut(&Path)) -> Result<()> {
         let _lock = self.seize("remove")?;
+        crate::sys::point::reach("remove.seized");
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
+        crate::sys::point::reach("remove.renamed");
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
         autostart::follow(&self.layout, &self.name, None)?;
         self.remove_locks()?;
-        scratch.remove(each)
+        crate::sys::point::reach("remove.untied");
+        scratch.remove(&mut |path| {
+            crate::sys::point::reach("remove.path");
+            each(path);
+        })
     }
 
     /// Takes it for `command`, to be moved or deleted as a whole: ends what runs inside, takes the exclusive lock,
@@ -207,7 +213,9 @@ impl Container {
         ready()?;
         self.clear_of_mounts()?;
         let scratch = Scratch::new(&self.layout.staging(), new)?;
+        crate::sys::point::reach("rename.ready");
         let renamed = settle(&self.layout, new, &self.path, &scratch)?;
+        crate::sys::point::reach("rename.settled");
         // From here on it has its new name; the rest is what belongs to it.
         let state = self.layout.session_state(&self.name);
         if state.exists() {
@@ -215,7 +223,9 @@ impl Container {
             scratch::delete(&new_state, &mut |_| ())?;
             fs::rename(&state, &new_state).attempt(|| format!("rename '{}'", state.display()))?;
         }
+        crate::sys::point::reach("rename.stated");
         logs::rename(&self.layout.logs(), &self.name, new)?;
+        crate::sys::point::reach("rename.logged");
         autostart::follow(&self.layout, &self.name, Some(new))?;
         self.remove_locks()?;
         Ok(renamed)

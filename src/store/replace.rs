@@ -35,10 +35,12 @@ pub(super) fn replace(layout: &Layout, name: &Name, directory: &Path) -> Result<
 
 fn in_steps(target: &Path, aside: &Path, directory: &Path) -> io::Result<()> {
     fs::rename(target, aside)?;
+    crate::sys::point::reach("replace.aside");
     if let Err(error) = fs::rename(directory, target) {
         let _ = fs::rename(aside, target);
         return Err(error);
     }
+    crate::sys::point::reach("replace.moved");
     fs::rename(aside, directory)
 }
 

@@ -55,6 +55,7 @@ impl Staged {
         let _ = scratch::sweep(&staging);
         let scratch = Scratch::new(&staging, name)?;
         let rootfs = make_root(&scratch, name)?;
+        crate::sys::point::reach("staged.made");
         let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
         Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, replaces, lock })
     }
@@ -85,6 +86,7 @@ impl Staged {
     /// it replaces is ended then, and not before.
     pub fn commit(self, manifest: Option<&Value>) -> Result<Container> {
         let directory = self.directory();
+        crate::sys::point::reach("staged.filled");
         if let Some(manifest) = manifest {
             files::write(&directory.join("manifest.json"), format!("{manifest:#}\n").as_bytes(), 0o644)?;
         }
@@ -93,12 +95,16 @@ impl Staged {
         // A name must not appear before its files are on disk: a phone loses power when it likes.
         drop(self.flusher);
         syncfs(self.scratch.as_file()).attempt(|| "write the new container to disk")?;
+        crate::sys::point::reach("staged.synced");
         let Some(old) = self.replaces else {
-            return settle(&self.layout, &self.name, &directory, &self.scratch);
+            let settled = settle(&self.layout, &self.name, &directory, &self.scratch);
+            crate::sys::point::reach("staged.settled");
+            return settled;
         };
         drop(self.lock);
         let _lock = old.seize("reset")?;
         replace::replace(&self.layout, &self.name, &directory)?;
+        crate::sys::point::reach("staged.replaced");
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
         Ok(old)

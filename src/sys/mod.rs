@@ -12,6 +12,7 @@ mod modern;
 pub mod mount;
 pub mod namespace;
 pub mod network;
+pub mod point;
 pub mod process;
 pub mod resolve;
 pub mod seccomp;

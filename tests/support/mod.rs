@@ -39,6 +39,6 @@ pub mod prelude {
     pub(crate) use super::need::need;
     pub(crate) use super::proxy::{Fault, Proxy};
     pub(crate) use super::registry::{Authority, Guise, Registry, Tokens};
-    pub(crate) use super::sandbox::{Sandbox, mounts, on_both_kernels, sandbox};
+    pub(crate) use super::sandbox::{Kernel, Sandbox, mounts, on_both_kernels, sandbox};
     pub(crate) use super::tree::{assert_tree, tree};
 }

@@ -1,0 +1,134 @@
+//! Kills at named moments: of every command that changes the store, each step at which something else stands on disk.
+//! What is listed is whole, and what comes next clears away the rest.
+//!
+//! The program needs the feature `fault-points`; a moment that it does not reach fails the test.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::support::prelude::*;
+
+/// Runs the program until the moment, and sees it killed there.
+#[track_caller]
+fn killed(s: &Sandbox, moment: &str, args: &[&str]) {
+    let ran = s.cd(args).env("CD_FAULT", moment).run();
+    assert_eq!(ran.signal, Some(9), "{moment} was not reached: {ran:?}");
+}
+
+/// The install or reset after it has cleared away what the killed one left.
+#[track_caller]
+fn assert_no_litter(s: &Sandbox, moment: &str) {
+    let left = |dir: &str| fs::read_dir(s.data().join(dir)).map_or(0, Iterator::count);
+    assert_eq!(left("staging"), 0, "{moment}: litter in staging");
+    let names: Vec<_> = fs::read_dir(s.data().join("containers")).unwrap().flatten().collect();
+    let hidden = names.iter().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b".")).count();
+    assert_eq!(hidden, 0, "{moment}: {names:?}");
+}
+
+/// Fifty directories with thirty files each.
+fn many() -> impl Iterator<Item = Entry> {
+    (0..1500).map(|n| Entry::file(format!("d{}/f{n}", n % 50), "x"))
+}
+
+/// How many of them a container has.
+fn count(s: &Sandbox, name: &str) -> usize {
+    let files = |n: usize| fs::read_dir(s.rootfs(name).join(format!("d{n}"))).map_or(0, Iterator::count);
+    (0..50).map(files).sum()
+}
+
+fn layout(s: &Sandbox) {
+    Image::of(many()).write_layout(&s.path("layout"), "latest");
+}
+
+fn install(s: &Sandbox, name: &str) {
+    s.cd(["install", "-q", "-n", name, "/tmp/layout"]).run().ok();
+}
+
+#[test]
+fn an_install_is_there_as_a_whole_or_not_at_all() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        for moment in ["staged.made", "layer.entry:0", "layer.entry:700", "staged.filled", "staged.synced"] {
+            killed(s, moment, &["install", "-q", "-n", "c", "/tmp/layout"]);
+            assert_eq!(s.names(), Vec::<String>::new(), "{moment}");
+            install(s, "c");
+            assert_eq!(count(s, "c"), 1500, "{moment}");
+            assert_no_litter(s, moment);
+            s.cd(["remove", "-q", "c"]).run().ok();
+        }
+        killed(s, "staged.settled", &["install", "-q", "-n", "c", "/tmp/layout"]);
+        assert_eq!(s.names(), ["c"]);
+        assert_eq!(count(s, "c"), 1500);
+        s.cd(["remove", "-q", "c"]).run().ok();
+        assert_no_litter(s, "staged.settled");
+    });
+}
+
+#[test]
+fn a_removal_begins_and_then_nothing_is_listed() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        killed(s, "remove.seized", &["remove", "c"]);
+        assert_eq!((s.names(), count(s, "c")), (vec!["c".to_owned()], 1500));
+        for moment in ["remove.renamed", "remove.untied", "remove.path:0", "remove.path:700"] {
+            killed(s, moment, &["remove", "c"]);
+            assert_eq!(s.names(), Vec::<String>::new(), "{moment}");
+            // The name is free at once, whatever still stands under it.
+            install(s, "c");
+            assert_eq!(count(s, "c"), 1500, "{moment}");
+            assert_no_litter(s, moment);
+        }
+    });
+}
+
+#[test]
+fn a_reset_leaves_the_old_one_or_the_new_one() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        let mine = s.rootfs("c").join("mine");
+        let before = ["staged.made", "layer.entry:700", "staged.filled", "staged.synced"];
+        // An old kernel cannot exchange two names: the old one steps aside first, and is brought back.
+        let (aside, after): (&[_], &[_]) = match s.kernel {
+            Kernel::Running => (&[], &["staged.replaced"]),
+            Kernel::Old => (&["replace.aside"], &["replace.moved", "staged.replaced"]),
+        };
+        for moment in before.iter().chain(aside) {
+            fs::write(&mine, "x").unwrap();
+            killed(s, moment, &["reset", "c"]);
+            assert_eq!((s.names(), count(s, "c")), (vec!["c".to_owned()], 1500), "{moment}");
+            assert!(mine.exists(), "{moment}");
+        }
+        for moment in after {
+            fs::write(&mine, "x").unwrap();
+            killed(s, moment, &["reset", "c"]);
+            assert_eq!((s.names(), count(s, "c")), (vec!["c".to_owned()], 1500), "{moment}");
+            assert!(!mine.exists(), "{moment}");
+        }
+        s.cd(["reset", "c"]).run().ok();
+        assert_no_litter(s, "reset");
+    });
+}
+
+#[test]
+fn a_rename_leaves_one_of_the_two_names() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "old");
+        killed(s, "rename.ready", &["rename", "old", "new"]);
+        assert_eq!((s.names(), count(s, "old")), (vec!["old".to_owned()], 1500));
+        for moment in ["rename.settled", "rename.stated", "rename.logged"] {
+            killed(s, moment, &["rename", "old", "new"]);
+            let names: BTreeSet<String> = s.names().into_iter().collect();
+            assert_eq!((names, count(s, "new")), (BTreeSet::from(["new".to_owned()]), 1500), "{moment}");
+            s.cd(["rename", "-q", "new", "old"]).run().ok();
+        }
+        install(s, "other");
+        assert_no_litter(s, "rename");
+    });
+}
