@@ -138,7 +138,7 @@ fn the_sources_own_error_is_the_one_reported() {
             }
         }
     }
-    let data = Vec::leak([zstd(&sample(), None)[..sniff::HEAD + 500].to_vec()].concat());
+    let data = Vec::leak([zstd(&sample(), None)[..super::sniff::HEAD + 500].to_vec()].concat());
     let error =
         decompress(Broken(data)).unwrap().read_to_end(&mut Vec::new()).map_err(read_error).unwrap_err();
     assert_eq!(error.to_string(), "the line went dead");
