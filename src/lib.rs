@@ -13,6 +13,7 @@
 //! | [`session`] | plan (pure data), apply (mounts), enter (identity, terminal, confinement, exec) |
 //! | [`privilege`] | elevation, and the rules that spare a password |
 //! | [`image`] | pull, assemble, archives |
+//! | [`running`] | what is alive in a container: processes, records, endings, foreign mounts |
 //! | [`guest`] | what a guest's files mean: accounts, provisioning, programs |
 //! | [`registry`] | the distribution protocol: client, challenge and token, keychain |
 //! | [`net`] | one request, downloads that resume, names to addresses |
@@ -52,6 +53,7 @@ pub mod privilege;
 pub mod registry;
 pub mod report;
 pub mod rootfs;
+pub mod running;
 pub mod session;
 pub mod store;
 pub mod suggest;

@@ -10,7 +10,8 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::boot::Init;
 use crate::host::{Host, program};
 use crate::report::Report;
-use crate::store::{Name, SessionKind};
+use crate::running::SessionKind;
+use crate::store::Name;
 
 /// choose the containers that start with the machine: 'add' or 'remove' some, 'list' them, or 'run' those now that do
 /// not run. Each is started as by 'run --detach', in the order of adding.

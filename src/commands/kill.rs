@@ -6,7 +6,8 @@ use super::command::{App, Run, name};
 use super::unmount::grace;
 use crate::error::{Error, Result};
 use crate::report::Report;
-use crate::store::{Container, Usage};
+use crate::running::Usage;
+use crate::store::Container;
 
 /// end a running container, or one session by its PID. Everything inside is asked to end (a program that 'run' started
 /// by its image's StopSignal), and killed after two seconds; mounts go with it. The container's data stays.

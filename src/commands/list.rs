@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::oci::ImageConfig;
 use crate::privilege;
 use crate::report::Report;
-use crate::store::{Container, Usage};
+use crate::running::Usage;
+use crate::store::Container;
 use crate::ui::{Table, human, text};
 
 /// show the installed containers: size on disk, image, and whether they are in use.

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::guest::accounts;
 use crate::privilege;
 use crate::report::Report;
-use crate::store::{Container, Process, Session};
+use crate::running::{Process, Session};
+use crate::store::Container;
 use crate::ui::{Table, human};
 
 /// show the sessions: PID, container, type, user, uptime and command. A '*' marks those in the background.

@@ -6,8 +6,8 @@ use super::session::{CONFLICTS, LONG_ALIASES, OUR_FAILURE, session_command, star
 use crate::cli::os_string;
 use crate::error::Result;
 use crate::host::Host;
+use crate::running::SessionKind;
 use crate::session::Request;
-use crate::store::SessionKind;
 
 session_command! {
     /// run what the container's image defines: its Entrypoint and Cmd. Arguments after '--' replace the Cmd.

@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
-use crate::store::GRACE;
+use crate::running::GRACE;
 
 /// end everything inside a container and take its mounts away, also those that the Python tool left on the host.
 /// Processes are asked to end, and killed after two seconds.

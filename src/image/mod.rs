@@ -99,7 +99,8 @@ pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Repor
         let mut staged = store.stage(&request.name, "install")?;
         report.info(&format!("Installing {} as '{}'", request.source, request.name));
         let document = fill(store, request, &mut staged, report)?;
-        finish(staged, document.as_ref(), host, report)
+        finish(&staged, host, report)?;
+        staged.commit(document.as_ref())
     };
     make().attempt(|| format!("install '{}'", request.name))
 }
@@ -116,10 +117,11 @@ pub fn reset(
     let name = container.name();
     let make = || {
         let recorded = Recorded::of(container)?;
-        let mut staged = store.stage_again(container, "reset")?;
+        let mut replacement = store.stage_again(container, "reset")?;
         report.info(&format!("Installing {} anew as '{name}'", recorded.image_ref));
-        let document = recorded.fill(store, name, settings, &mut staged, report)?;
-        finish(staged, document.as_ref(), host, report)
+        let document = recorded.fill(store, name, settings, replacement.staged(), report)?;
+        finish(replacement.staged(), host, report)?;
+        replacement.commit(document.as_ref(), &|old| old.seize("reset"))
     };
     make().attempt(|| format!("reset '{name}'"))
 }
@@ -150,10 +152,11 @@ fn fill(store: &Store, request: &Request, staged: &mut Staged, report: &dyn Repo
     }
 }
 
-fn finish(staged: Staged, document: Option<&Value>, host: &Host, report: &dyn Report) -> Result<Container> {
+/// What every new tree gets, and is warned of.
+fn finish(staged: &Staged, host: &Host, report: &dyn Report) -> Result<()> {
     provision(staged.rootfs(), host, report)?;
     systemd::warn(staged.rootfs(), report);
-    staged.commit(document)
+    Ok(())
 }
 
 fn assemble(

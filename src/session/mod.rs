@@ -61,7 +61,7 @@ pub use bind::Bind;
 pub use enter::{describe, enter};
 pub use plan::{Namespaces, Plan, plan};
 
-use crate::store::SessionKind;
+use crate::running::SessionKind;
 
 /// How much of the host a session sees.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

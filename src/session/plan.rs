@@ -12,7 +12,7 @@ use super::steps::{Step, extra, runtime_dir, view};
 use super::{Mode, Network, Request};
 use crate::error::{Error, Result};
 use crate::guest::guest_file::GuestFile;
-use crate::store::SessionKind;
+use crate::running::SessionKind;
 use crate::sys::namespace::Namespaces as Types;
 
 /// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`

@@ -1,6 +1,9 @@
 //! The containers to start with the machine: `autostart`, a name a line, in the order of starting. Ours alone.
 
-use super::{Layout, Lock, Name, files};
+use super::files;
+use super::layout::Layout;
+use super::lock::Lock;
+use super::name::Name;
 use crate::error::Result;
 
 /// Bytes: thousands of names.

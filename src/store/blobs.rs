@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::{Layout, files, lock};
+use super::layout::Layout;
+use super::{files, lock};
 use crate::error::{Attempt, Error, Result};
 use crate::oci::{Digest, Hasher};
 use crate::report::Report;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::layout::PARTIAL;
-use super::{Layout, files, scratch};
+use super::layout::{Layout, PARTIAL};
+use super::{files, scratch};
 use crate::error::Result;
 
 /// Deletes every entry but the blobs that a live process is fetching; returns bytes of disk freed.

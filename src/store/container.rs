@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::layout::Layout;
 use super::lock::{Lock, Mode};
+use super::name::Name;
+use super::records::Records;
 use super::scratch::{self, Scratch};
-use super::{GRACE, Layout, Name, autostart, files, logs, mounts};
+use super::{autostart, files, logs};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
 use crate::rootfs::Rootfs;
@@ -21,9 +24,6 @@ const MANIFEST_LIMIT: u64 = 64 << 20;
 pub(super) const SIZE: &str = ".size";
 /// The tree as installed.
 pub(super) const INDEX: &str = ".index";
-/// How long the Python tool's parent of a session may take to notice that it ended.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// An installed container.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -62,8 +62,8 @@ impl Container {
     }
 
     /// Bytes on disk. Walked once, then remembered until a session or a command changes the tree, see
-    /// [`Container::touch`].
-    pub fn size(&self) -> Result<u64> {
+    /// [`Container::touch`]; remembered only when `quiet` says that nothing runs inside.
+    pub fn measure(&self, quiet: &dyn Fn() -> Result<bool>) -> Result<u64> {
         let path = self.path.join(SIZE);
         let known = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
         if let Some(size) = known {
@@ -74,8 +74,7 @@ impl Container {
             .rootfs()?
             .disk_usage()
             .attempt(|| format!("measure '{}'", self.path.join("rootfs").display()))?;
-        let quiet = self.sessions()?.is_empty() && self.processes()?.is_empty();
-        if quiet && identity(&path) == before {
+        if quiet()? && identity(&path) == before {
             // A reader without root cannot, and need not.
             let _ = files::write(&path, size.to_string().as_bytes(), 0o644);
         }
@@ -110,7 +109,13 @@ impl Container {
             .attempt(|| format!("container '{}'", self.name))
     }
 
-    pub(super) fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+    /// Held by `command` to change, move or delete it as a whole; waits as long as `patience` says. `Busy` names who
+    /// holds it.
+    pub fn lock_exclusive(&self, command: &str, patience: Duration) -> Result<Lock> {
+        self.lock(Mode::Exclusive, command, patience)
+    }
+
+    fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
         let lock = Lock::take(&self.layout.lock(&self.name), mode, command, patience)
             .attempt(|| format!("container '{}'", self.name))?;
         match Container::find(&self.layout, &self.name) {
@@ -134,21 +139,16 @@ impl Container {
         logs::create(&self.layout.logs(), &self.name)
     }
 
-    /// Undoes what is mounted below its root in our mount namespace, by the Python tool: ours never are there.
-    pub fn unmount(&self) -> Result<()> {
-        mounts::undo(&self.real_path()?)
+    /// The records of all containers' sessions.
+    pub fn records(&self) -> Records {
+        Records::new(self.layout.sessions())
     }
 
-    /// Deletes it: ends what runs inside, takes the exclusive lock, undoes the Python tool's mounts, refuses
-    /// while any mount remains in any namespace; then renames it away and deletes by descriptors, never crossing
-    /// a mount. `each` hears every path, the container's name first. An interrupted deletion is
-    /// finished by the next sweep.
-    pub fn remove(self, each: &mut dyn FnMut(&Path)) -> Result<()> {
-        self.remove_inner(each).attempt(|| format!("remove '{}'", self.name))
-    }
-
-    fn remove_inner(&self, each: &mut dyn FnMut(&Path)) -> Result<()> {
-        let _lock = self.seize("remove")?;
+    /// Deletes it, which nobody uses and `lock` holds for us alone: renames it away and deletes by descriptors, never
+    /// crossing a mount. `each` hears every path, the container's name first. An interrupted deletion is finished by
+    /// the next sweep.
+    pub fn delete(self, lock: &Lock, each: &mut dyn FnMut(&Path)) -> Result<()> {
+        let _held = lock;
         crate::sys::point::reach("remove.seized");
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
@@ -165,53 +165,33 @@ impl Container {
         })
     }
 
-    /// Takes it for `command`, to be moved or deleted as a whole: ends what runs inside, takes the exclusive lock,
-    /// undoes the Python tool's mounts, and refuses while any mount remains in any namespace.
-    pub(super) fn seize(&self, command: &str) -> Result<Lock> {
-        if self.holder().is_some() {
-            // Nobody's sessions end for what is refused at once.
-            self.lock(Mode::Exclusive, command, Duration::ZERO)?;
-        }
-        self.end(GRACE)?;
-        let lock = self.lock(Mode::Exclusive, command, PATIENCE)?;
-        // Who had the shared lock may have started something since; from now on nobody can.
-        self.end(GRACE)?;
-        self.clear_of_mounts()?;
-        Ok(lock)
-    }
-
-    /// Undoes the Python tool's mounts; refuses while any other remains, in any namespace.
-    pub(super) fn clear_of_mounts(&self) -> Result<()> {
-        self.unmount()?;
-        mounts::refuse(&self.real_path()?)
-    }
-
-    /// Gives it another name. `Busy` while anything runs inside, `Exists` when the name is taken.
-    pub fn rename(&self, new: &Name) -> Result<Container> {
-        self.rename_inner(new).attempt(|| format!("rename '{}'", self.name))
-    }
-
-    fn rename_inner(&self, new: &Name) -> Result<Container> {
-        let ready = || match Container::find(&self.layout, new) {
+    /// `Exists` when there is a container of the name `new`.
+    pub fn refuse_taken(&self, new: &Name) -> Result<()> {
+        match Container::find(&self.layout, new) {
             Some(_) => Err(Error::new(Kind::Exists, format!("container '{new}' already exists"))
                 .hint("choose another name: 'chroot-distro list' shows those in use")),
-            None => self.refuse_running(),
-        };
-        ready()?;
-        let old_lock = || self.lock(Mode::Exclusive, "rename", Duration::ZERO);
+            None => Ok(()),
+        }
+    }
+
+    /// Its lock and that of the name `new`, exclusively, for `command`. In one order whichever way round the names are
+    /// given, so that of two crossing renames one succeeds.
+    pub fn lock_with(&self, new: &Name, command: &str) -> Result<(Lock, Lock)> {
+        let old_lock = || self.lock_exclusive(command, Duration::ZERO);
         let new_lock = || {
-            Lock::take(&self.layout.lock(new), Mode::Exclusive, "rename", Duration::ZERO)
+            Lock::take(&self.layout.lock(new), Mode::Exclusive, command, Duration::ZERO)
                 .attempt(|| format!("container '{new}'"))
         };
-        // In one order whichever way round the names are given, so that of two crossing renames one succeeds.
-        let _locks = if self.name < *new {
-            (old_lock()?, new_lock()?)
-        } else {
-            let new = new_lock()?;
-            (old_lock()?, new)
-        };
-        ready()?;
-        self.clear_of_mounts()?;
+        if self.name < *new {
+            return Ok((old_lock()?, new_lock()?));
+        }
+        let new = new_lock()?;
+        Ok((old_lock()?, new))
+    }
+
+    /// Gives it, which nobody uses, the free name `new`; `locks` are held from [`Container::lock_with`].
+    pub fn move_to(&self, new: &Name, locks: &(Lock, Lock)) -> Result<Container> {
+        let _held = locks;
         let scratch = Scratch::new(&self.layout.staging(), new)?;
         crate::sys::point::reach("rename.ready");
         let renamed = settle(&self.layout, new, &self.path, &scratch)?;
@@ -231,14 +211,6 @@ impl Container {
         Ok(renamed)
     }
 
-    fn refuse_running(&self) -> Result<()> {
-        if self.sessions()?.is_empty() && self.processes()?.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Busy, "it is running")
-            .hint(format!("end what runs inside first: chroot-distro kill {}", self.name)))
-    }
-
     /// While they are held. Nobody sets a session up now; whoever waits for the container finds that its lock has no
     /// name any more.
     fn remove_locks(&self) -> Result<()> {
@@ -246,8 +218,8 @@ impl Container {
         files::remove(&self.layout.lock(&self.name))
     }
 
-    /// Free of links.
-    fn real_path(&self) -> Result<PathBuf> {
+    /// Its directory, free of links: for mount(2), which knows no descriptors of old.
+    pub fn real_path(&self) -> Result<PathBuf> {
         self.path.canonicalize().attempt(|| format!("resolve '{}'", self.path.display()))
     }
 }

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Layout, files};
+use super::files;
+use super::layout::Layout;
 use crate::error::{Error, Result};
 use crate::oci::{Arch, Digest, Reference};
 

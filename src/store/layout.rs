@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Name;
+use super::name::Name;
 use crate::host::Paths;
 use crate::oci::{Algorithm, Digest};
 

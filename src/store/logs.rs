@@ -6,7 +6,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Name, files};
+use super::files;
+use super::name::Name;
 use crate::error::{Attempt, Result};
 
 const MODE: u32 = 0o600;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 
-use super::Layout;
+use super::layout::Layout;
 use crate::error::{Attempt, Error, Result};
 
 /// What is known of it.

@@ -11,9 +11,11 @@ use std::time::Duration;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::container::Container;
+use super::layout::Layout;
 use super::lock::{Lock, Mode};
+use super::name::Name;
 use super::scratch::Scratch;
-use super::{Container, Layout, Name};
 use crate::error::{Attempt, Result};
 
 /// Ends the name of one that stepped aside. It begins with a dot: no container's does.

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
-use super::{Name, files, lock};
+use super::name::Name;
+use super::{files, lock};
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::Rootfs;
 

@@ -7,16 +7,17 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, open, syncfs};
 use serde_json::Value;
 
-use super::container::{INDEX, SIZE, exists, settle};
+use super::container::{Container, INDEX, SIZE, exists, settle};
 use super::flush::Flusher;
+use super::layout::Layout;
 use super::lock::{self, Lock};
+use super::name::Name;
 use super::scratch::{self, Scratch};
-use super::{Container, Layout, Name, files, logs, place, replace};
+use super::{files, logs, place, replace};
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
 
-/// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked: for itself, or shared
-/// while the container that it replaces is still there and in use.
+/// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked.
 #[derive(Debug)]
 pub struct Staged {
     layout: Layout,
@@ -24,7 +25,6 @@ pub struct Staged {
     flusher: Flusher,
     scratch: Scratch,
     rootfs: Rootfs,
-    replaces: Option<Container>,
     lock: Lock,
 }
 
@@ -40,16 +40,10 @@ impl Staged {
         let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
-        Staged::begin(layout, name, lock, None)
+        Staged::begin(layout, name, lock)
     }
 
-    /// To take the place of `container`, which is there and can be used until then.
-    pub(super) fn replacing(container: &Container, command: &str) -> Result<Staged> {
-        let lock = container.lock_shared(command)?;
-        Staged::begin(&container.layout, container.name(), lock, Some(container.clone()))
-    }
-
-    fn begin(layout: &Layout, name: &Name, lock: Lock, replaces: Option<Container>) -> Result<Staged> {
+    fn begin(layout: &Layout, name: &Name, lock: Lock) -> Result<Staged> {
         let staging = layout.staging();
         // Litter that cannot be deleted is not this container's concern.
         let _ = scratch::sweep(&staging);
@@ -57,7 +51,7 @@ impl Staged {
         let rootfs = make_root(&scratch, name)?;
         crate::sys::point::reach("staged.made");
         let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
-        Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, replaces, lock })
+        Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, lock })
     }
 
     /// Its name.
@@ -82,9 +76,16 @@ impl Staged {
         files::write(&self.directory().join(INDEX), index, 0o644)
     }
 
-    /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in. What runs in the container that
-    /// it replaces is ended then, and not before.
+    /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in.
     pub fn commit(self, manifest: Option<&Value>) -> Result<Container> {
+        let ready = self.write(manifest)?;
+        let settled = settle(&ready.layout, &ready.name, &ready.directory, &ready.scratch);
+        crate::sys::point::reach("staged.settled");
+        settled
+    }
+
+    /// Writes what stands beside the root, and puts everything on disk.
+    fn write(self, manifest: Option<&Value>) -> Result<Written> {
         let directory = self.directory();
         crate::sys::point::reach("staged.filled");
         if let Some(manifest) = manifest {
@@ -96,23 +97,63 @@ impl Staged {
         drop(self.flusher);
         syncfs(self.scratch.as_file()).attempt(|| "write the new container to disk")?;
         crate::sys::point::reach("staged.synced");
-        let Some(old) = self.replaces else {
-            let settled = settle(&self.layout, &self.name, &directory, &self.scratch);
-            crate::sys::point::reach("staged.settled");
-            return settled;
-        };
-        drop(self.lock);
-        let _lock = old.seize("reset")?;
-        replace::replace(&self.layout, &self.name, &directory)?;
-        crate::sys::point::reach("staged.replaced");
-        scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
-        logs::remove(&self.layout.logs(), &self.name)?;
-        Ok(old)
+        Ok(Written {
+            layout: self.layout,
+            name: self.name,
+            directory,
+            scratch: self.scratch,
+            lock: self.lock,
+        })
     }
 
     fn directory(&self) -> PathBuf {
         self.scratch.path().join(self.name.as_str())
     }
+}
+
+/// A container being made that will take the place of one that is there, and can be used until then.
+#[derive(Debug)]
+pub struct Replacement {
+    staged: Staged,
+    old: Container,
+}
+
+impl Replacement {
+    pub(super) fn new(old: &Container, command: &str) -> Result<Replacement> {
+        let lock = old.lock_shared(command)?;
+        Ok(Replacement { staged: Staged::begin(&old.layout, old.name(), lock)?, old: old.clone() })
+    }
+
+    /// The new one, to be filled.
+    pub fn staged(&mut self) -> &mut Staged {
+        &mut self.staged
+    }
+
+    /// Like [`Staged::commit`]. `seize` ends what runs in the old one, and takes that for us alone: it is called when
+    /// the new one is whole, not before.
+    pub fn commit(
+        self,
+        manifest: Option<&Value>,
+        seize: &dyn Fn(&Container) -> Result<Lock>,
+    ) -> Result<Container> {
+        let ready = self.staged.write(manifest)?;
+        drop(ready.lock);
+        let _lock = seize(&self.old)?;
+        replace::replace(&ready.layout, &ready.name, &ready.directory)?;
+        crate::sys::point::reach("staged.replaced");
+        scratch::delete(&ready.layout.session_state(&ready.name), &mut |_| ())?;
+        logs::remove(&ready.layout.logs(), &ready.name)?;
+        Ok(self.old)
+    }
+}
+
+/// A container that is whole on disk, and still has its private name.
+struct Written {
+    layout: Layout,
+    name: Name,
+    directory: PathBuf,
+    scratch: Scratch,
+    lock: Lock,
 }
 
 /// Makes `<name>/rootfs/` below the private directory.

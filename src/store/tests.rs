@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
+use super::layout::Layout;
 use super::*;
 use crate::error::Kind;
+use crate::host::Paths;
+use crate::oci::{Arch, Digest, Reference};
 
 /// A directory of one test; deleted with it. Nothing is ever mounted below it.
 pub(super) struct Scene(PathBuf);

@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::host::{Host, device};
 use crate::oci::ImageConfig;
 use crate::rootfs::Rootfs;
+use crate::running::Usage;
 use crate::session::emulator;
-use crate::store::{Container, Usage};
+use crate::store::Container;
 use crate::ui::human;
 
 /// Each one; `names` also tells its name and its image's.

@@ -29,7 +29,7 @@ use crate::guest::guest_file::GuestFile;
 use crate::guest::{ldconfig, terminfo};
 use crate::host::{Host, binfmt};
 use crate::rootfs::{FileType, Follow, Rootfs};
-use crate::store::SessionKind;
+use crate::running::SessionKind;
 use crate::sys::seccomp;
 use dev::DevEntry;
 use display::Display;

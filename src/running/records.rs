@@ -9,10 +9,9 @@
 //! are understood here, alive while it holds their lock.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{FlockOperation, flock};
@@ -20,17 +19,15 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use serde_json::{Value, json};
 
-use super::{Name, Process, files, processes};
+use super::processes::{self, Process};
 use crate::error::{Error, Result};
+use crate::store::{Name, Records};
 
 const OURS: &str = ".session";
 const PYTHONS: &str = ".json";
 /// Of the variables that a session was given, beside its record and for root's eyes only: `NAME=VALUE`, each ended by
 /// NUL.
 const VARIABLES: &str = "env";
-/// Bytes; a command line fits.
-const LIMIT: u64 = 4 << 20;
-
 /// What began a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SessionKind {
@@ -87,18 +84,23 @@ impl Session {
 
 /// A record on disk; removed when dropped. A process that executes the guest leaves it to stand for it.
 #[derive(Debug)]
-pub struct Registration(PathBuf);
+pub struct Registration(Records, String);
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        remove(&self.0);
+        remove(&self.0, &self.1);
     }
 }
 
 /// The record last: without it nobody would come to delete the other.
-fn remove(record: &Path) {
-    let _ = fs::remove_file(record.with_extension(VARIABLES));
-    let _ = fs::remove_file(record);
+fn remove(records: &Records, record: &str) {
+    records.remove(beside(record));
+    records.remove(record);
+}
+
+/// The name of the file beside a record that holds the session's variables.
+fn beside(record: &str) -> String {
+    format!("{}.{VARIABLES}", record.rsplit_once('.').map_or(record, |(stem, _)| stem))
 }
 
 /// Names and values.
@@ -106,14 +108,13 @@ pub type Variables = Vec<(OsString, OsString)>;
 
 /// Records `session`, whose process runs, and the variables that it was given.
 pub(super) fn register(
-    directory: &Path,
+    records: &Records,
     session: &Session,
     variables: &[(OsString, OsString)],
 ) -> Result<Registration> {
     let process = Process::of(session.pid)
         .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
-    files::make_dir(directory)?;
-    let path = directory.join(format!("{}.{}.{}{OURS}", session.container, session.pid, process.started));
+    let name = format!("{}.{}.{}{OURS}", session.container, session.pid, process.started);
     let record = json!({
         "pid": session.pid,
         "container": session.container.as_str(),
@@ -130,21 +131,21 @@ pub(super) fn register(
         "boot_id": boot_id(),
         "pid_namespace": pid_namespace(),
     });
-    files::write_transient(&path, record.to_string().as_bytes(), 0o644)?;
-    let registration = Registration(path);
+    records.write(&name, record.to_string().as_bytes(), 0o644)?;
+    let registration = Registration(records.clone(), name);
     if !variables.is_empty() {
         let text: Vec<u8> = variables
             .iter()
             .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
             .collect();
-        files::write_transient(&registration.0.with_extension(VARIABLES), &text, 0o600)?;
+        records.write(&beside(&registration.1), &text, 0o600)?;
     }
     Ok(registration)
 }
 
 /// The variables that the live sessions of `container` were given; each name once, later sessions win.
-pub(super) fn variables(directory: &Path, container: &Name) -> Result<Variables> {
-    let mut names = files::names(directory)?;
+pub(super) fn variables(records: &Records, container: &Name) -> Result<Variables> {
+    let mut names = records.names()?;
     names.retain(|name| name.strip_suffix(VARIABLES).is_some_and(|name| name.ends_with('.')));
     if names.is_empty() {
         return Ok(Variables::new());
@@ -156,13 +157,13 @@ pub(super) fn variables(directory: &Path, container: &Name) -> Result<Variables>
                 name.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(VARIABLES)?.strip_suffix('.'));
             rest.is_some_and(|started| started.parse::<u64>().is_ok())
         };
-        names.iter().find(is).map(|name| directory.join(name))
+        names.iter().find(is)
     };
-    let mut sessions = live(directory)?;
+    let mut sessions = live(records)?;
     sessions.retain(|session| session.container == *container);
     let mut all = Variables::new();
-    for path in sessions.iter().filter_map(of) {
-        let text = files::read(&path, LIMIT)?.unwrap_or_default();
+    for name in sessions.iter().filter_map(of) {
+        let text = records.read(name)?.unwrap_or_default();
         for entry in text.split(|&byte| byte == 0) {
             let Some(at) = entry.iter().position(|&byte| byte == b'=') else { continue };
             let (name, value) = (OsStr::from_bytes(&entry[..at]), OsStr::from_bytes(&entry[at + 1..]));
@@ -174,24 +175,23 @@ pub(super) fn variables(directory: &Path, container: &Name) -> Result<Variables>
 }
 
 /// The live sessions, oldest first. Root deletes stale records of ours on the way.
-pub(super) fn live(directory: &Path) -> Result<Vec<Session>> {
+pub(super) fn live(records: &Records) -> Result<Vec<Session>> {
     let mut live = Vec::new();
     let here = Here { boot_id: boot_id(), pid_namespace: pid_namespace() };
-    for name in files::names(directory)? {
-        let path = directory.join(&name);
+    for name in records.names()? {
         if name.starts_with('.') || !(name.ends_with(OURS) || name.ends_with(PYTHONS)) {
             continue;
         }
-        let Ok(Some(text)) = files::read(&path, LIMIT) else { continue };
+        let Ok(Some(text)) = records.read(&name) else { continue };
         let record: Value = serde_json::from_slice(&text).unwrap_or_default();
         let session = parse(&record);
         if name.ends_with(OURS) {
             match here.judge(session.as_ref(), &record) {
                 Verdict::Live => live.extend(session),
-                Verdict::Stale if geteuid().is_root() => remove(&path),
+                Verdict::Stale if geteuid().is_root() => remove(records, &name),
                 Verdict::Stale | Verdict::Elsewhere => {}
             }
-        } else if name.ends_with(PYTHONS) && held(&path) {
+        } else if name.ends_with(PYTHONS) && held(records, &name) {
             live.extend(session);
         }
     }
@@ -230,8 +230,9 @@ impl Here {
 }
 
 /// Whether somebody has the file locked. Asked for a shared lock, which disturbs nobody who waits for none.
-fn held(path: &Path) -> bool {
-    File::open(path)
+fn held(records: &Records, name: &str) -> bool {
+    records
+        .open(name)
         .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::AGAIN))
 }
 
@@ -272,7 +273,8 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::store::tests::Scene;
+    use crate::testing::TempDir;
+    use std::fs::File;
 
     fn session(pid: u32) -> Session {
         Session {
@@ -292,48 +294,51 @@ mod tests {
 
     #[test]
     fn a_record_is_a_session_while_its_process_runs() {
-        let scene = Scene::new();
+        let temp = TempDir::new();
+        let records = Records::at(temp.path());
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let registration = register(scene.root(), &session(child.id()), &[]).unwrap();
-        assert_eq!(live(scene.root()).unwrap(), [session(child.id())]);
-        let path = registration.0.clone();
+        let registration = register(&records, &session(child.id()), &[]).unwrap();
+        assert_eq!(live(&records).unwrap(), [session(child.id())]);
+        let path = temp.path().join(&registration.1);
         let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(live(&records).unwrap().is_empty());
         assert!(!path.exists(), "a stale record goes");
         // The same number, started at another time: somebody else.
         record["pid"] = std::process::id().into();
         fs::write(&path, record.to_string()).unwrap();
-        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(live(&records).unwrap().is_empty());
         assert!(!path.exists());
-        assert!(register(scene.root(), &session(child.id()), &[]).is_err());
-        let registration = register(scene.root(), &session(std::process::id()), &[]).unwrap();
+        assert!(register(&records, &session(child.id()), &[]).is_err());
+        let registration = register(&records, &session(std::process::id()), &[]).unwrap();
         drop(registration);
-        assert!(files::names(scene.root()).unwrap().is_empty());
+        assert!(records.names().unwrap().is_empty());
     }
 
     #[test]
     fn variables_are_beside_the_record_and_go_with_it() {
         use std::os::unix::fs::PermissionsExt;
 
-        let scene = Scene::new();
+        let temp = TempDir::new();
+        let records = Records::at(temp.path());
         let session = session(std::process::id());
         let given = [("A", "1"), ("B", "x=\ny"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
-        let registration = register(scene.root(), &session, &given).unwrap();
-        let path = registration.0.with_extension(VARIABLES);
+        let registration = register(&records, &session, &given).unwrap();
+        let path = temp.path().join(beside(&registration.1));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(live(scene.root()).unwrap().len(), 1);
-        assert_eq!(variables(scene.root(), &session.container).unwrap(), given[1..]);
+        assert_eq!(live(&records).unwrap().len(), 1);
+        assert_eq!(variables(&records, &session.container).unwrap(), given[1..]);
         drop(registration);
-        assert!(files::names(scene.root()).unwrap().is_empty());
+        assert!(records.names().unwrap().is_empty());
     }
 
     #[test]
     fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
-        let scene = Scene::new();
-        let registration = register(scene.root(), &session(std::process::id()), &[]).unwrap();
-        let path = registration.0.clone();
+        let temp = TempDir::new();
+        let records = Records::at(temp.path());
+        let registration = register(&records, &session(std::process::id()), &[]).unwrap();
+        let path = temp.path().join(&registration.1);
         let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value, stays) in [
             ("pid_namespace", json!(1), true),
@@ -343,28 +348,29 @@ mod tests {
             let mut other = record.clone();
             other[key] = value;
             fs::write(&path, other.to_string()).unwrap();
-            assert!(live(scene.root()).unwrap().is_empty(), "{key}");
+            assert!(live(&records).unwrap().is_empty(), "{key}");
             assert_eq!(path.exists(), stays, "{key}");
         }
         fs::write(&path, record.to_string()).unwrap();
-        assert_eq!(live(scene.root()).unwrap().len(), 1);
+        assert_eq!(live(&records).unwrap().len(), 1);
     }
 
     #[test]
     fn a_record_of_the_python_tool_lives_while_it_is_locked() {
-        let scene = Scene::new();
-        let path = scene.root().join("84.json");
+        let temp = TempDir::new();
+        let records = Records::at(temp.path());
+        let path = temp.path().join("84.json");
         fs::write(
             &path,
             r#"{"pid": 84, "container": "deb", "kind": "login", "command": ["/bin/bash"], "user": "root",
                 "start_time": 1795559559.58, "isolated": false, "minimal": false, "detached": false}"#,
         )
         .unwrap();
-        assert!(live(scene.root()).unwrap().is_empty());
+        assert!(live(&records).unwrap().is_empty());
         assert!(path.exists(), "it is not ours to delete");
         let held = File::open(&path).unwrap();
         flock(&held, FlockOperation::LockExclusive).unwrap();
-        let live = live(scene.root()).unwrap();
+        let live = live(&records).unwrap();
         assert_eq!((live[0].pid, live[0].started), (84, 1_795_559_559));
     }
 }

@@ -2,18 +2,18 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::ending::{self, Doomed};
-use super::processes::{Program, Snapshot};
-use super::sessions::Variables;
-use super::{Container, Process, Registration, Session, sessions};
+use super::processes::{Process, Program, Snapshot};
+use super::records::{self, Registration, Session, Variables};
 use crate::error::{Attempt, Result};
 use crate::oci::ImageConfig;
+use crate::store::{Container, Store};
 use crate::sys::signal;
 
 /// Who uses a container.
@@ -30,11 +30,29 @@ pub struct Usage {
     pub holder: Option<String>,
 }
 
+impl Store {
+    /// Every container with who uses it, from one look at the processes.
+    pub fn usages(&self) -> Result<Vec<(Container, Usage)>> {
+        let snapshot = Snapshot::take()?;
+        let live = self.sessions()?;
+        let with_usage = |container: Container| {
+            let usage = container.usage(&snapshot, &live)?;
+            Ok((container, usage))
+        };
+        self.containers()?.into_iter().map(with_usage).collect()
+    }
+
+    /// The live sessions of all containers, oldest first.
+    pub fn sessions(&self) -> Result<Vec<Session>> {
+        records::live(&self.records())
+    }
+}
+
 impl Container {
     /// Its live sessions, oldest first.
     pub fn sessions(&self) -> Result<Vec<Session>> {
-        let mut live = sessions::live(&self.layout.sessions())?;
-        live.retain(|session| session.container == self.name);
+        let mut live = records::live(&self.records())?;
+        live.retain(|session| session.container == *self.name());
         Ok(live)
     }
 
@@ -46,12 +64,12 @@ impl Container {
         variables: &[(OsString, OsString)],
     ) -> Result<Registration> {
         self.touch()?;
-        sessions::register(&self.layout.sessions(), session, variables)
+        records::register(&self.records(), session, variables)
     }
 
     /// The variables that its live sessions were given; those of later ones win.
     pub fn session_variables(&self) -> Result<Variables> {
-        sessions::variables(&self.layout.sessions(), &self.name)
+        records::variables(&self.records(), self.name())
     }
 
     /// The processes inside, with or without a record. Without root, only the caller's own are seen.
@@ -61,8 +79,8 @@ impl Container {
 
     /// Those of the processes that are inside; `sessions` are this container's.
     fn processes_of(&self, snapshot: &Snapshot, sessions: &[Session]) -> Result<Vec<Process>> {
-        let path = self.path.join("rootfs");
-        let root = fs::metadata(&path).attempt(|| format!("look at '{}'", path.display()))?;
+        let root = self.rootfs()?.as_fd().try_clone_to_owned().map(File::from);
+        let root = root.and_then(|root| root.metadata()).attempt(|| "look at its root")?;
         let namespaces: Vec<(u32, u64)> = sessions
             .iter()
             .flat_map(|session| {
@@ -75,11 +93,21 @@ impl Container {
 
     /// Who uses it; `live` are the sessions of all containers, read after the snapshot was taken: so a process of a new
     /// session is not mistaken for a stray.
-    pub(super) fn usage(&self, snapshot: &Snapshot, live: &[Session]) -> Result<Usage> {
+    fn usage(&self, snapshot: &Snapshot, live: &[Session]) -> Result<Usage> {
         let sessions: Vec<Session> =
-            live.iter().filter(|session| session.container == self.name).cloned().collect();
+            live.iter().filter(|session| session.container == *self.name()).cloned().collect();
         let processes = self.processes_of(snapshot, &sessions)?;
         Ok(Usage { strays: strays(&processes, &sessions), sessions, processes, holder: self.holder() })
+    }
+
+    /// Whether nobody is inside, as far as is seen.
+    pub(super) fn is_quiet(&self) -> Result<bool> {
+        Ok(self.sessions()?.is_empty() && self.processes()?.is_empty())
+    }
+
+    /// Bytes on disk. Walked once, then remembered until a session or a command changes the tree.
+    pub fn size(&self) -> Result<u64> {
+        self.measure(&|| self.is_quiet())
     }
 
     /// Ends every process inside: asks, waits for `grace`, kills. `Busy` names who survived.
@@ -90,7 +118,8 @@ impl Container {
             processes.extend(arriving(&sessions, &processes));
             Ok(Doomed { processes, sessions })
         };
-        ending::end(&find, self.stop_signal(), grace).attempt(|| format!("end what runs in '{}'", self.name))
+        ending::end(&find, self.stop_signal(), grace)
+            .attempt(|| format!("end what runs in '{}'", self.name()))
     }
 
     /// Ends one process, as a rule a session's, with what it has started, as far as that is inside.
@@ -108,7 +137,7 @@ impl Container {
             Ok(Doomed { processes, sessions })
         };
         ending::end(&find, self.stop_signal(), grace)
-            .attempt(|| format!("end process {pid} in '{}'", self.name))
+            .attempt(|| format!("end process {pid} in '{}'", self.name()))
     }
 
     /// What the image wants its program to be asked with.

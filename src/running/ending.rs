@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{Process, Session, SessionKind};
+use super::processes::Process;
+use super::records::{Session, SessionKind};
 use crate::error::{Error, Kind, Result};
 
 /// How long who was asked is given before SIGKILL: documented, two seconds.

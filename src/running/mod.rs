@@ -1,0 +1,26 @@
+//! What is alive in a container: its processes and the records of its sessions, how they are ended, and what other
+//! tools have mounted below it.
+//!
+//! [`crate::store`] knows containers as directories; here they, and the store, get what only a running system has
+//! (`impl Container`, `impl Store`). Whatever moves or deletes a container takes it from here, ended and unmounted.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `records` | sessions, as files that live no longer than their processes |
+//! | `processes` | who is inside, by root and mount namespace |
+//! | `usage` | both together |
+//! | `ending` | asked first, then killed |
+//! | `mounts` | the Python tool's mounts are undone, anyone else's are a reason to refuse |
+//! | `seize` | a container taken for one command: to remove, rename or replace it |
+
+mod ending;
+mod mounts;
+mod processes;
+mod records;
+mod seize;
+mod usage;
+
+pub use ending::GRACE;
+pub use processes::{Process, mount_namespace};
+pub use records::{Registration, Session, SessionKind};
+pub use usage::Usage;

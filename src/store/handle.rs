@@ -1,0 +1,143 @@
+//! The store as a whole: what there is, and where new things begin.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::blobs::{self, Fetch};
+use super::container::Container;
+use super::images::{self, CachedImage};
+use super::layout::Layout;
+use super::name::Name;
+use super::place::{self, Place};
+use super::records::Records;
+use super::staged::{Replacement, Staged};
+use super::{autostart, cache, files, replace, scratch};
+use crate::error::{Error, Result};
+use crate::host::Paths;
+use crate::oci::{Arch, Digest, Reference};
+use crate::report::Report;
+use crate::suggest::nearest;
+
+/// The two trees.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) layout: Layout,
+}
+
+impl Store {
+    /// Opens; makes nothing until something is written, so it also reads without root.
+    pub fn open(paths: Paths) -> Store {
+        Store { layout: Layout::new(paths) }
+    }
+
+    /// Installed containers (those with a `rootfs/`), sorted by name. A missing tree is an empty list.
+    pub fn containers(&self) -> Result<Vec<Container>> {
+        let list = || files::names(&self.layout.containers());
+        let mut names = list()?;
+        if names.iter().any(|name| name.starts_with('.')) {
+            // Who may not, or finds it in somebody's hands, leaves it to the next.
+            names.iter().for_each(|name| drop(replace::recover(&self.layout, name)));
+            names = list()?;
+        }
+        Ok(names.iter().filter_map(|name| Container::find(&self.layout, &Name::parse(name).ok()?)).collect())
+    }
+
+    /// One container; `NotFound` suggests the nearest name.
+    pub fn container(&self, name: &Name) -> Result<Container> {
+        if let Some(container) = Container::find(&self.layout, name) {
+            return Ok(container);
+        }
+        let there = self.containers()?;
+        if let Some(container) = there.iter().find(|container| container.name() == name) {
+            return Ok(container.clone());
+        }
+        let error = Error::not_found(format!("there is no container '{name}'"));
+        Err(match nearest(name.as_str(), there.iter().map(|container| container.name().as_str())) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None if there.is_empty() => error.hint("install one: chroot-distro install alpine"),
+            None => error.hint("'chroot-distro list' shows what is installed"),
+        })
+    }
+
+    /// The records of all containers' sessions.
+    pub fn records(&self) -> Records {
+        Records::new(self.layout.sessions())
+    }
+
+    /// Begins a container for `command`: takes its exclusive lock; `Exists` when it is there, `Busy` while
+    /// another makes it. Sweeps what killed processes left.
+    pub fn stage(&self, name: &Name, command: &str) -> Result<Staged> {
+        Staged::new(&self.layout, name, command)
+    }
+
+    /// Begins a container for `command` that will take the place of `container`, which can be used until then.
+    pub fn stage_again(&self, container: &Container, command: &str) -> Result<Replacement> {
+        Replacement::new(container, command)
+    }
+
+    /// Deletes what killed processes left: half-made and half-deleted containers.
+    pub fn sweep(&self) -> Result<()> {
+        scratch::sweep(&self.layout.staging())
+    }
+
+    /// The filesystem that the containers are on, or would be.
+    pub fn place(&self) -> Result<Place> {
+        place::look(&self.layout)
+    }
+
+    /// The containers to start with the machine, in order. They need not be there.
+    pub fn autostart(&self) -> Result<Vec<Name>> {
+        autostart::list(&self.layout)
+    }
+
+    /// Changes that list; what it is then.
+    pub fn change_autostart(&self, change: &dyn Fn(&mut Vec<Name>)) -> Result<Vec<Name>> {
+        autostart::change(&self.layout, change)
+    }
+
+    /// What `XDG_DATA_HOME` must be for a process to find this data.
+    pub fn data_home(&self) -> &Path {
+        self.layout.data_home()
+    }
+
+    /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.
+    pub fn blob(&self, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
+        blobs::fetch(&self.layout, digest, size, report)
+    }
+
+    /// Whether the cache has the blob, by its size alone: readers verify.
+    pub fn has_blob(&self, digest: &Digest, size: u64) -> bool {
+        self.layout.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)
+    }
+
+    /// A file without a name in the cache, for what must be whole before it is read. The kernel frees it.
+    pub fn temporary(&self) -> Result<File> {
+        files::temporary(self.layout.cache())
+    }
+
+    /// Deletes a cached blob that turned out damaged.
+    pub fn discard_blob(&self, digest: &Digest) -> Result<()> {
+        files::remove(&self.layout.blob(digest))
+    }
+
+    /// A cached manifest.
+    pub fn image(&self, reference: &Reference, arch: Arch) -> Result<Option<CachedImage>> {
+        images::get(&self.layout, reference, arch)
+    }
+
+    /// Remembers one.
+    pub fn put_image(&self, reference: &Reference, arch: Arch, image: &CachedImage) -> Result<()> {
+        images::put(&self.layout, reference, arch, image)
+    }
+
+    /// The images that the cache remembers by what they were asked for as. The Python tool's entries do not tell.
+    pub fn cached_references(&self) -> Result<Vec<String>> {
+        images::references(&self.layout)
+    }
+
+    /// Deletes every entry of the cache but the blobs that a live process is fetching; `each` hears the name of
+    /// each; returns bytes of disk freed.
+    pub fn clear_cache(&self, each: &mut dyn FnMut(&str)) -> Result<u64> {
+        cache::clear(&self.layout, each)
+    }
+}
