@@ -55,9 +55,14 @@ const MAX_LINKS: usize = 40;
 
 /// Goes to the directory `path`, as a process with this root would; false when there is none.
 pub(super) fn walk(tree: &mut impl Steps, path: &[u8], make: bool) -> Result<bool> {
-    let mut pending: Vec<Cow<'_, [u8]>> = path.rsplit(|&byte| byte == b'/').map(Cow::Borrowed).collect();
-    let (mut depth, mut links) = (0usize, 0);
     tree.top();
+    walk_on(tree, 0, path, make)
+}
+
+/// The same from the position, which is `depth` levels below the root.
+pub(super) fn walk_on(tree: &mut impl Steps, mut depth: usize, path: &[u8], make: bool) -> Result<bool> {
+    let mut pending: Vec<Cow<'_, [u8]>> = path.rsplit(|&byte| byte == b'/').map(Cow::Borrowed).collect();
+    let mut links = 0;
     while let Some(component) = pending.pop() {
         match &component[..] {
             b"" | b"." => continue,

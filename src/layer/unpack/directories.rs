@@ -140,10 +140,12 @@ impl RootfsTarget<'_> {
     /// Goes to a directory that is made if it is missing.
     pub(super) fn enter(&mut self, directory: &[u8]) -> Result<()> {
         if self.last.as_deref() != Some(directory) {
-            target::walk(self, directory, true)?;
-            let last = self.last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(directory);
+            // Most directories lie in the one before them: the way from the root would be walked once a level.
+            match self.last.take().and_then(|last| directory.strip_prefix(&*last)?.strip_prefix(b"/")) {
+                Some(rest) => target::walk_on(self, self.at, rest, true)?,
+                None => target::walk(self, directory, true)?,
+            };
+            self.last = Some(directory.to_vec());
         }
         self.here().changed = true;
         Ok(())
