@@ -2,19 +2,19 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 
-use super::RootfsTarget;
 use super::file::stat;
 use super::fresh::Fresh;
+use super::open::{Open, opening};
 use super::prune::is_no_directory;
+use super::rootfs_target::RootfsTarget;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::entry::{Entry, Kind};
 use crate::layer::name::Escaped;
 use crate::layer::target::{self, Step, Steps};
-use crate::rootfs::{self, Dir, FileType, Metadata, Timestamp};
+use crate::rootfs::{Dir, FileType, Metadata};
 
 /// How many directories may wait for their last files before the parser waits, too.
 const MAX_LEFT: usize = 64;
@@ -22,58 +22,6 @@ const MAX_LEFT: usize = 64;
 /// How many of the innermost directories keep a descriptor, beside the root: layers are hardly ever deeper, and some
 /// hosts allow a process no more than 256 descriptors.
 const MAX_HELD: usize = 32;
-
-/// A directory that is being worked in.
-pub(super) struct Open {
-    name: Vec<u8>,
-    /// None while the position is far below it: [`RootfsTarget::close`] opens it again.
-    dir: Option<Arc<Dir>>,
-    /// Device and inode.
-    file: ((u32, u32), u64),
-    /// Names it in [`Fresh`].
-    pub(super) key: u64,
-    /// What must stand there when it is closed.
-    pub(super) mtime: Timestamp,
-    /// Whether the kernel has changed it since.
-    pub(super) changed: bool,
-}
-
-impl Open {
-    pub(super) fn root(dir: Dir) -> Result<Open> {
-        let metadata = stat(&dir)?;
-        Ok(Open::new(Vec::new(), dir, 0, &metadata))
-    }
-
-    fn new(name: Vec<u8>, dir: Dir, key: u64, metadata: &Metadata) -> Open {
-        let file = (metadata.dev, metadata.inode);
-        Open { name, dir: Some(Arc::new(dir)), file, key, mtime: metadata.mtime, changed: false }
-    }
-
-    /// Whether a file is still being made in it.
-    fn is_busy(&mut self) -> bool {
-        self.dir.as_mut().is_some_and(|dir| Arc::get_mut(dir).is_none())
-    }
-
-    fn close(self) -> Result<()> {
-        match self.dir {
-            Some(dir) if self.changed => rootfs::set_mtime(dir.as_fd(), self.mtime)
-                .attempt(|| format!("set the time of the directory '{}'", Escaped(&self.name))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Opens it again from `child`, a directory in it.
-    fn reopen(&mut self, child: &Dir) -> Result<()> {
-        let attempt = || opening(&self.name);
-        let dir = child.parent().attempt(attempt)?;
-        let found = stat(&dir)?;
-        if (found.dev, found.inode) != self.file {
-            return Err(Error::io(attempt(), io::Error::other("the tree was moved meanwhile")));
-        }
-        self.dir = Some(Arc::new(dir));
-        Ok(())
-    }
-}
 
 impl RootfsTarget<'_> {
     /// Closes the open directories from an index on, the innermost first. Those in which files are still being
@@ -231,8 +179,4 @@ impl Steps for RootfsTarget<'_> {
         }
         Ok(Step::Entered)
     }
-}
-
-fn opening(name: &[u8]) -> String {
-    format!("open the directory '{}'", Escaped(name))
 }

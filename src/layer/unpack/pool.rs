@@ -1,7 +1,7 @@
 //! Threads that make small regular files beside the one that parses.
 //!
 //! Making files is the kernel's work, most of an installation's time, and goes on on several cores as long as the
-//! directories differ: each is locked while a name is added to it. Order is kept by [`super::RootfsTarget`], which
+//! directories differ: each is locked while a name is added to it. Order is kept by [`super::rootfs_target::RootfsTarget`], which
 //! waits for a file before anything that depends on it.
 
 use std::collections::{HashSet, VecDeque};
