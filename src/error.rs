@@ -159,11 +159,11 @@ impl Error {
     }
 }
 
-/// The reason alone, without Rust's "(os error N)".
-fn reason(error: &io::Error) -> String {
+/// The reason alone, without Rust's "(os error N)" at the end.
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {
-        Some(at) if error.raw_os_error().is_some() => text[..at].to_owned(),
+        Some(at) if text.ends_with(')') => text[..at].to_owned(),
         _ => text,
     }
 }

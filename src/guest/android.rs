@@ -5,7 +5,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use super::provision::tolerate;
+use super::tolerate::tolerate;
 use crate::error::Result;
 use crate::host::Host;
 use crate::report::Report;

@@ -10,18 +10,17 @@ use rustix::process::{WaitOptions, chdir, chroot, fchdir, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::{Follow, Rootfs};
 use crate::sys::process::{Fork, execve, fork};
 
 /// The guest's own program that lists its libraries for the loader.
 pub fn find(rootfs: &Rootfs) -> Option<PathBuf> {
-    ["/sbin/ldconfig", "/usr/sbin/ldconfig", "/usr/bin/ldconfig"].into_iter().map(PathBuf::from).find(
-        |path| {
-            rootfs
-                .metadata(path, Follow::Yes)
-                .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
-        },
-    )
+    let is_program =
+        |path: &PathBuf| rootfs.metadata(path, Follow::Yes).is_ok_and(|found| found.is_program());
+    ["/sbin/ldconfig", "/usr/sbin/ldconfig", "/usr/bin/ldconfig"]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(is_program)
 }
 
 /// Runs `program` in `root`. Links in the library directories stay as they are. Only while single-threaded.

@@ -11,5 +11,6 @@ pub mod provision;
 mod renumber;
 pub mod systemd;
 pub mod terminfo;
+mod tolerate;
 
 pub use renumber::renumber;

@@ -9,6 +9,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
 
+use super::android;
+use super::tolerate::tolerate;
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::report::Report;
@@ -39,7 +41,7 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
         tolerate(root.write(HOSTS, minimal, 0o644), HOSTS, report)?;
     }
     if host.is_android() {
-        super::android::accounts(root, host, report)?;
+        android::accounts(root, host, report)?;
     }
     Ok(())
 }
@@ -110,23 +112,6 @@ fn resolv_conf(host: &Host) -> String {
         let _ = writeln!(text, "nameserver {server}");
         text
     })
-}
-
-/// A strange image is not a reason to refuse it; a full disk is.
-pub(super) fn tolerate(result: io::Result<()>, path: &str, report: &dyn Report) -> Result<()> {
-    use io::ErrorKind::{FileTooLarge, InvalidInput, IsADirectory, NotADirectory, NotFound};
-    match result {
-        Err(error)
-            if matches!(
-                error.kind(),
-                FileTooLarge | InvalidInput | IsADirectory | NotADirectory | NotFound
-            ) =>
-        {
-            report.warn(&format!("the image's '{path}' is left as it is: {error}"));
-            Ok(())
-        }
-        result => result.attempt(|| format!("write the container's '{path}'")),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::accounts::{User, parse_group, parse_user};
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::rootfs::walk::{self, Doing, Next, Order, Place, Visit};
+use crate::rootfs::walk::{self, Doing, Next, Order, Visit, Visited};
 use crate::rootfs::{Dir, FileType, Follow, Rootfs, chown};
 
 const PASSWD: &str = "/etc/passwd";
@@ -143,13 +143,13 @@ impl Owners<'_> {
         (new_uid != u32::MAX || new_gid != u32::MAX).then_some((new_uid, new_gid))
     }
 
-    fn give(&self, place: &Place<'_>) -> io::Result<()> {
-        let found = place.metadata;
+    fn give(&self, at: &Visited<'_>) -> io::Result<()> {
+        let found = at.metadata;
         if let Some((uid, gid)) = self.of(found.uid, found.gid) {
-            place.dir.chown(place.leaf, uid, gid)?;
+            at.dir.chown(at.leaf, uid, gid)?;
             // Changing the owner takes setuid and setgid away.
             if found.mode & 0o6000 != 0 && found.file_type != FileType::Symlink {
-                place.dir.chmod(place.leaf, found.mode)?;
+                at.dir.chmod(at.leaf, found.mode)?;
             }
         }
         Ok(())
@@ -159,16 +159,16 @@ impl Owners<'_> {
 impl Visit for Owners<'_> {
     type Error = io::Error;
 
-    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> io::Result<Next> {
-        if place.mounted {
+    fn enter(&mut self, at: &Visited<'_>, _opened: &Dir) -> io::Result<Next> {
+        if at.mounted {
             return Ok(Next::Over);
         }
-        self.give(place)?;
+        self.give(at)?;
         Ok(Next::Into)
     }
 
-    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
-        self.give(place)
+    fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+        self.give(at)
     }
 
     /// What is no directory any more, or gone, is nobody's business.

@@ -16,7 +16,7 @@ use super::file_content::FileContent;
 use super::name::Name;
 use super::target::Target;
 use crate::error::{Attempt, Error, Result};
-use crate::rootfs::walk::{self, Doing, Next, Order, Place, Visit};
+use crate::rootfs::walk::{self, Doing, Next, Order, Visit, Visited};
 use crate::rootfs::{Dir, FileType, Metadata};
 
 /// Sends `root` as `prefix` (empty: as the target's root), and everything below it. The caller begins and ends the
@@ -63,30 +63,30 @@ impl Sender<'_> {
 impl Visit for Sender<'_> {
     type Error = Error;
 
-    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> Result<Next> {
-        let mut entry = entry(self.name(&place.path())?, place.metadata, Kind::Directory);
-        if place.mounted {
+    fn enter(&mut self, at: &Visited<'_>, _opened: &Dir) -> Result<Next> {
+        let mut entry = entry(self.name(&at.path())?, at.metadata, Kind::Directory);
+        if at.mounted {
             self.put(&entry)?;
             return Ok(Next::Over);
         }
-        entry.xattrs = xattrs(place, &entry.name)?;
+        entry.xattrs = xattrs(at, &entry.name)?;
         self.put(&entry)?;
         Ok(Next::Into)
     }
 
-    fn other(&mut self, place: &Place<'_>) -> Result<()> {
-        let name = self.name(&place.path())?;
-        let metadata = place.metadata;
-        let Some(kind) = kind(place, &name)?.filter(|_| metadata.dev == self.device) else { return Ok(()) };
+    fn other(&mut self, at: &Visited<'_>) -> Result<()> {
+        let name = self.name(&at.path())?;
+        let metadata = at.metadata;
+        let Some(kind) = kind(at, &name)?.filter(|_| metadata.dev == self.device) else { return Ok(()) };
         if let Some(first) = self.sent(&name, metadata) {
             return self.put(&entry(name, metadata, Kind::HardLink(first)));
         }
         let mut entry = entry(name, metadata, kind);
-        entry.xattrs = xattrs(place, &entry.name)?;
+        entry.xattrs = xattrs(at, &entry.name)?;
         if metadata.file_type != FileType::Regular {
             return self.put(&entry);
         }
-        let file = place.dir.open(place.leaf).attempt(|| format!("open '{}'", entry.name))?;
+        let file = at.dir.open(at.leaf).attempt(|| format!("open '{}'", entry.name))?;
         self.target.put(&entry, &mut FileContent::new(file, metadata.size))
     }
 
@@ -103,13 +103,13 @@ impl Visit for Sender<'_> {
 }
 
 /// What an entry says of it; none for a socket.
-fn kind(place: &Place<'_>, name: &Name) -> Result<Option<Kind>> {
-    let Metadata { file_type, size, rdev: (major, minor), .. } = *place.metadata;
+fn kind(at: &Visited<'_>, name: &Name) -> Result<Option<Kind>> {
+    let Metadata { file_type, size, rdev: (major, minor), .. } = *at.metadata;
     Ok(Some(match file_type {
         FileType::Regular => Kind::File { size },
         FileType::Directory => Kind::Directory,
         FileType::Symlink => {
-            Kind::Symlink(place.dir.read_link(place.leaf).attempt(|| format!("read the link '{name}'"))?)
+            Kind::Symlink(at.dir.read_link(at.leaf).attempt(|| format!("read the link '{name}'"))?)
         }
         FileType::Fifo => Kind::Fifo,
         FileType::Character => Kind::Character(major, minor),
@@ -118,8 +118,8 @@ fn kind(place: &Place<'_>, name: &Name) -> Result<Option<Kind>> {
     }))
 }
 
-fn xattrs(place: &Place<'_>, name: &Name) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
-    place.dir.xattrs(place.leaf).attempt(|| format!("read the extended attributes of '{name}'"))
+fn xattrs(at: &Visited<'_>, name: &Name) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
+    at.dir.xattrs(at.leaf).attempt(|| format!("read the extended attributes of '{name}'"))
 }
 
 fn entry(name: Name, metadata: &Metadata, kind: Kind) -> Entry {

@@ -16,7 +16,7 @@ use super::retry::{Failure, Retry};
 use super::settings::Settings;
 use super::socks::Socks;
 use super::url::{self, Origin};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, reason};
 use crate::host::Host;
 use crate::tls;
 
@@ -270,9 +270,4 @@ fn is_unreachable(error: &io::Error) -> bool {
             | io::ErrorKind::AddrNotAvailable
             | io::ErrorKind::PermissionDenied
     )
-}
-
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }

@@ -21,7 +21,7 @@ use super::http::NO_SOCKETS;
 use super::netd;
 use super::resolv_conf::ResolvConf;
 use super::retry;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::host::Host;
 
 /// How long an address is believed.
@@ -288,7 +288,7 @@ fn in_hosts(text: &str, name: &str) -> Vec<IpAddr> {
 fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::TimedOut => "no answer".to_owned(),
-        _ => error.to_string().split(" (os error ").next().unwrap_or_default().to_owned(),
+        _ => reason(error),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io;
 
 use super::dir::Dir;
-use crate::sys::identity::Identity;
+use crate::sys::identity::FileId;
 
 /// How many directories stay open: a soft limit of 1024 descriptors is common, 256 not unheard of.
 const OPEN: usize = 64;
@@ -19,13 +19,13 @@ pub struct Descent<T> {
 
 struct Level<D, T> {
     dir: D,
-    identity: Identity,
+    identity: FileId,
     data: T,
 }
 
 impl<T> Descent<T> {
     /// Starts in `dir`.
-    pub fn new(dir: Dir, identity: Identity, data: T) -> Descent<T> {
+    pub fn new(dir: Dir, identity: FileId, data: T) -> Descent<T> {
         Descent { here: Level { dir, identity, data }, above: Vec::new() }
     }
 
@@ -40,7 +40,7 @@ impl<T> Descent<T> {
     }
 
     /// Goes down into `dir`, a subdirectory of where it stands.
-    pub fn enter(&mut self, dir: Dir, identity: Identity, data: T) {
+    pub fn enter(&mut self, dir: Dir, identity: FileId, data: T) {
         let parent = std::mem::replace(&mut self.here, Level { dir, identity, data });
         self.above.push(Level { dir: Some(parent.dir), identity: parent.identity, data: parent.data });
         if let Some(far) = self.above.len().checked_sub(OPEN) {
@@ -60,9 +60,9 @@ impl<T> Descent<T> {
     }
 }
 
-fn reopen(child: &Dir, expected: Identity) -> io::Result<Dir> {
+fn reopen(child: &Dir, expected: FileId) -> io::Result<Dir> {
     let dir = child.parent()?;
-    if Identity::of(dir.as_fd())? != expected {
+    if FileId::of(dir.as_fd())? != expected {
         return Err(io::Error::other("the tree was moved meanwhile"));
     }
     Ok(dir)

@@ -66,6 +66,13 @@ impl From<Stat> for Metadata {
     }
 }
 
+impl Metadata {
+    /// Whether it is a regular file that somebody may execute.
+    pub fn is_program(&self) -> bool {
+        self.file_type == FileType::Regular && self.mode & 0o111 != 0
+    }
+}
+
 impl FileType {
     fn of_mode(mode: u32) -> FileType {
         match rustix::fs::FileType::from_raw_mode(mode) {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Stat;
 
 use super::mountinfo::{self, MountLine};
-use crate::sys::identity::Identity;
+use crate::sys::identity::FileId;
 
 /// A mount below the directory asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
     let text =
         std::fs::read("/proc/thread-self/mountinfo").or_else(|_| std::fs::read("/proc/self/mountinfo"))?;
     let own = mountinfo::parse(&text);
-    let place = Place::of(directory, &own)?;
-    let mut found = place.mounts(&own, 0);
+    let below = FilesystemPath::of(directory, &own)?;
+    let mut found = below.mounts(&own, 0);
     let mut seen = HashSet::new();
     seen.extend(view(Path::new("/proc/thread-self")).or_else(|| view(Path::new("/proc/self"))));
     for process in std::fs::read_dir("/proc")? {
@@ -44,7 +44,7 @@ pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
         // Gone meanwhile, or a zombie, which has no mounts.
         let Ok(text) = std::fs::read(path.join("mountinfo")) else { continue };
         let mounts = mountinfo::parse(&text);
-        if view.root == place.file {
+        if view.root == below.file {
             // Its root is the directory: all that it sees but the root itself is below, also where the mount
             // that the root lies on is out of its sight.
             let inside = mounts.into_iter().map(|mount| mount.mount_point).filter(|point| point != "/");
@@ -52,7 +52,7 @@ pub fn below(directory: BorrowedFd<'_>) -> io::Result<Vec<Mount>> {
                 Some(Mount { path: point.strip_prefix("/").ok()?.to_owned(), point, pid })
             }));
         } else {
-            found.extend(place.mounts(&mounts, pid));
+            found.extend(below.mounts(&mounts, pid));
         }
     }
     Ok(found)
@@ -78,7 +78,7 @@ fn file(stat: &Stat) -> (u64, u64) {
 }
 
 /// A directory by what every namespace agrees on.
-struct Place {
+struct FilesystemPath {
     /// Device and inode.
     file: (u64, u64),
     /// The mount in this namespace that shows it.
@@ -88,10 +88,10 @@ struct Place {
     path: PathBuf,
 }
 
-impl Place {
-    fn of(directory: BorrowedFd<'_>, own: &[MountLine]) -> io::Result<Place> {
+impl FilesystemPath {
+    fn of(directory: BorrowedFd<'_>, own: &[MountLine]) -> io::Result<FilesystemPath> {
         let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
-        let identity = Identity::of(directory)?;
+        let identity = FileId::of(directory)?;
         let mount = match identity.mount {
             Some(id) => own.iter().find(|mount| mount.id == id),
             // Before Linux 3.15: the innermost that the path runs through, the last mounted of several.
@@ -104,7 +104,7 @@ impl Place {
             return Err(io::Error::other("the directory lies on no mount of this process"));
         };
         let relative = path.strip_prefix(&mount.mount_point).map_err(io::Error::other)?;
-        Ok(Place {
+        Ok(FilesystemPath {
             file: file(&rustix::fs::fstat(directory)?),
             mount: mount.id,
             dev: mount.dev,

@@ -17,7 +17,8 @@ use rustix::io::Errno;
 use super::descent::Descent;
 use super::dir::{BUFFER, Dir, OPEN_FLAGS, leaf};
 use super::regular;
-use crate::sys::{chmod, identity::Identity};
+use crate::error::reason;
+use crate::sys::{chmod, identity::FileId};
 
 impl Dir {
     /// Deletes `name` and everything below it by descriptors: mode-000 trees, any depth, any names. Stops with
@@ -29,7 +30,7 @@ impl Dir {
 }
 
 fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
-    let mount = Identity::of(parent.as_fd())?;
+    let mount = FileId::of(parent.as_fd())?;
     let start = Level {
         name: CString::default(),
         deleted: 0,
@@ -44,7 +45,7 @@ fn remove_all(parent: &Dir, name: &OsStr, each: &mut dyn FnMut(&Path)) -> io::Re
 
 struct Removal<'a> {
     /// What must not be left.
-    mount: Identity,
+    mount: FileId,
     /// What is being deleted, from where the deletion started: in an error, the culprit.
     path: PathBuf,
     /// How many files and directories are gone.
@@ -144,11 +145,7 @@ impl Removal<'_> {
     }
 
     /// Opens the directory `name`, unless a mount begins there. Anything else that stands there is deleted.
-    fn open_or_unlink(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        name: &CStr,
-    ) -> io::Result<Option<(OwnedFd, Identity)>> {
+    fn open_or_unlink(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Option<(OwnedFd, FileId)>> {
         let open = || rustix::fs::openat(dir, name, OPEN_FLAGS | OFlags::NOFOLLOW, Mode::empty());
         let opened = match open() {
             Err(Errno::ACCESS) => {
@@ -174,7 +171,7 @@ impl Removal<'_> {
             }
             Err(errno) => return Err(errno.into()),
         };
-        let identity = Identity::of(fd.as_fd())?;
+        let identity = FileId::of(fd.as_fd())?;
         if !identity.same_mount(&self.mount) {
             return Err(io::Error::new(io::ErrorKind::CrossesDevices, "something is mounted there"));
         }
@@ -242,8 +239,7 @@ fn clear_flags(fd: BorrowedFd<'_>) {
 fn at_path(path: &Path, error: io::Error) -> io::Error {
     let reason = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::BUSY) => "something is mounted there".to_owned(),
-        Some(_) => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
-        None => error.to_string(),
+        _ => reason(&error),
     };
     io::Error::new(error.kind(), format!("'{}': {reason}", path.display()))
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::dir::Dir;
 use super::metadata::Metadata;
-use super::walk::{self, Doing, Next, Order, Place, Visit};
+use super::walk::{self, Doing, Next, Order, Visit, Visited};
 
 /// Of `root`, open at its start, in bytes. What vanishes meanwhile, or may not be read, does not count.
 pub fn disk_usage(root: Dir) -> io::Result<u64> {
@@ -28,15 +28,15 @@ struct Tally {
 impl Visit for Tally {
     type Error = io::Error;
 
-    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> io::Result<Next> {
-        if !place.mounted {
-            self.blocks += place.metadata.blocks;
+    fn enter(&mut self, at: &Visited<'_>, _opened: &Dir) -> io::Result<Next> {
+        if !at.mounted {
+            self.blocks += at.metadata.blocks;
         }
         Ok(Next::Into)
     }
 
-    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
-        let file = place.metadata;
+    fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+        let file = at.metadata;
         if file.links == 1 || self.linked.insert((file.dev, file.inode)) {
             self.blocks += file.blocks;
         }

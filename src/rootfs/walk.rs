@@ -15,7 +15,7 @@ use rustix::fs::{RawDir, SeekFrom};
 use super::descent::Descent;
 use super::dir::{BUFFER, Dir};
 use super::metadata::{FileType, Metadata};
-use crate::sys::identity::Identity;
+use crate::sys::identity::FileId;
 
 /// In which order the names of a directory are visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Doing {
 
 /// One name that is visited.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct Visited<'a> {
     /// The directory that holds it.
     pub dir: &'a Dir,
     /// Its name there.
@@ -63,7 +63,7 @@ pub struct Place<'a> {
     pub parent: &'a Path,
 }
 
-impl Place<'_> {
+impl Visited<'_> {
     /// Its path from the start.
     pub fn path(&self) -> PathBuf {
         self.parent.join(self.leaf)
@@ -76,10 +76,10 @@ pub trait Visit {
     type Error;
 
     /// A directory, open as `opened`.
-    fn enter(&mut self, place: &Place<'_>, opened: &Dir) -> Result<Next, Self::Error>;
+    fn enter(&mut self, at: &Visited<'_>, opened: &Dir) -> Result<Next, Self::Error>;
 
     /// Anything but a directory.
-    fn other(&mut self, place: &Place<'_>) -> Result<(), Self::Error>;
+    fn other(&mut self, at: &Visited<'_>) -> Result<(), Self::Error>;
 
     /// All in the directory `left`, which was entered, was visited.
     fn leave(&mut self, left: &Dir) -> Result<(), Self::Error> {
@@ -95,7 +95,7 @@ pub trait Visit {
 pub fn below<V: Visit>(start: Dir, order: Order, visitor: &mut V) -> Result<(), V::Error> {
     // It may have been listed before.
     let rewound = rustix::fs::seek(&start, SeekFrom::Start(0));
-    match rewound.and_then(|_| Identity::of(start.as_fd())) {
+    match rewound.and_then(|_| FileId::of(start.as_fd())) {
         Ok(mount) => {
             let buffer = Vec::with_capacity(BUFFER);
             Walk { order, visitor, mount, path: PathBuf::new(), buffer }.run(start)
@@ -108,7 +108,7 @@ struct Walk<'a, V> {
     order: Order,
     visitor: &'a mut V,
     /// Of the start: what must not be left.
-    mount: Identity,
+    mount: FileId,
     /// Where the walk stands.
     path: PathBuf,
     buffer: Vec<u8>,
@@ -155,8 +155,8 @@ impl<V: Visit> Walk<'_, V> {
         if metadata.file_type == FileType::Directory {
             return Ok(true);
         }
-        let place = Place { dir, leaf, metadata: &metadata, mounted: false, parent: &self.path };
-        self.visitor.other(&place).map(|()| false)
+        let at = Visited { dir, leaf, metadata: &metadata, mounted: false, parent: &self.path };
+        self.visitor.other(&at).map(|()| false)
     }
 
     fn directory(&mut self, descent: &mut Descent<Vec<Waiting>>, leaf: &OsStr) -> Result<(), V::Error> {
@@ -165,8 +165,8 @@ impl<V: Visit> Walk<'_, V> {
             Err(error) => return self.failed(Doing::Open, leaf, error),
         };
         let mounted = !identity.same_mount(&self.mount);
-        let place = Place { dir: descent.dir(), leaf, metadata: &metadata, mounted, parent: &self.path };
-        if self.visitor.enter(&place, &opened)? == Next::Over || mounted {
+        let at = Visited { dir: descent.dir(), leaf, metadata: &metadata, mounted, parent: &self.path };
+        if self.visitor.enter(&at, &opened)? == Next::Over || mounted {
             return Ok(());
         }
         self.path.push(leaf);
@@ -224,9 +224,9 @@ impl<V: Visit> Walk<'_, V> {
     }
 }
 
-fn open(dir: &Dir, leaf: &OsStr) -> io::Result<(Dir, Identity, Metadata)> {
+fn open(dir: &Dir, leaf: &OsStr) -> io::Result<(Dir, FileId, Metadata)> {
     let opened = dir.dir(leaf)?;
-    let identity = Identity::of(opened.as_fd())?;
+    let identity = FileId::of(opened.as_fd())?;
     let metadata = rustix::fs::fstat(&opened)?.into();
     Ok((opened, identity, metadata))
 }

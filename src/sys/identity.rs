@@ -12,7 +12,7 @@ static STATX: Modern = Modern::new();
 
 /// One file, as one mount shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileId {
     /// Device of the filesystem: major, minor.
     pub dev: (u32, u32),
     /// Inode number.
@@ -21,14 +21,14 @@ pub struct Identity {
     pub mount: Option<u64>,
 }
 
-impl Identity {
+impl FileId {
     /// Of an open descriptor, `O_PATH` ones too.
-    pub fn of(fd: BorrowedFd<'_>) -> Result<Identity> {
+    pub fn of(fd: BorrowedFd<'_>) -> Result<FileId> {
         STATX.or(|| by_statx(fd), || by_fdinfo(fd))
     }
 
     /// Whether one was reached from the other without entering a mount, as far as this kernel tells.
-    pub fn same_mount(&self, other: &Identity) -> bool {
+    pub fn same_mount(&self, other: &FileId) -> bool {
         self.dev == other.dev && self.mount == other.mount
     }
 }
@@ -41,25 +41,25 @@ pub fn is_mount_root(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-fn by_statx(fd: BorrowedFd<'_>) -> Result<Identity> {
+fn by_statx(fd: BorrowedFd<'_>) -> Result<FileId> {
     let found = rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::INO | StatxFlags::MNT_ID)?;
     // QEMU passes the mask on, and not the number.
     if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 || found.stx_mnt_id == 0 {
         return Err(Errno::NOSYS);
     }
-    Ok(Identity {
+    Ok(FileId {
         dev: (found.stx_dev_major, found.stx_dev_minor),
         inode: found.stx_ino,
         mount: Some(found.stx_mnt_id),
     })
 }
 
-fn by_fdinfo(fd: BorrowedFd<'_>) -> Result<Identity> {
+fn by_fdinfo(fd: BorrowedFd<'_>) -> Result<FileId> {
     let found = rustix::fs::fstat(fd)?;
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())).unwrap_or_default();
     let mount = info.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
     let dev = found.st_dev;
-    Ok(Identity { dev: (rustix::fs::major(dev), rustix::fs::minor(dev)), inode: found.st_ino, mount })
+    Ok(FileId { dev: (rustix::fs::major(dev), rustix::fs::minor(dev)), inode: found.st_ino, mount })
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn both_ways_agree_and_tell_mounts_apart() {
         let (root, proc) = (File::open("/").unwrap(), File::open("/proc").unwrap());
-        for of in [Identity::of, by_fdinfo] {
+        for of in [FileId::of, by_fdinfo] {
             assert_eq!(of(root.as_fd()), by_fdinfo(root.as_fd()));
             assert!(of(root.as_fd()).unwrap().mount.is_some());
             assert!(!of(root.as_fd()).unwrap().same_mount(&of(proc.as_fd()).unwrap()));

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::fresh::Fresh;
-use crate::rootfs::walk::{self, Doing, Next, Order, Place, Visit};
+use crate::rootfs::walk::{self, Doing, Next, Order, Visit, Visited};
 use crate::rootfs::{self, Dir, Metadata, Timestamp};
 
 /// Removes `name` in `dir`, a directory with the place `key`, as far as lower layers made it. Directories that stay
@@ -57,31 +57,31 @@ struct Pruning<'a> {
 
 impl Pruning<'_> {
     /// The place of what this layer made; what it did not make is removed.
-    fn kept(&self, place: &Place<'_>) -> io::Result<Option<u64>> {
+    fn kept(&self, at: &Visited<'_>) -> io::Result<Option<u64>> {
         let parent = self.kept.last().map_or(0, |&(key, _)| key);
-        let key = Fresh::key(parent, place.leaf.as_bytes());
+        let key = Fresh::key(parent, at.leaf.as_bytes());
         if self.fresh.contains(key) {
             return Ok(Some(key));
         }
-        remove_if_there(place.dir, place.leaf).map(|()| None)
+        remove_if_there(at.dir, at.leaf).map(|()| None)
     }
 }
 
 impl Visit for Pruning<'_> {
     type Error = io::Error;
 
-    fn enter(&mut self, place: &Place<'_>, _opened: &Dir) -> io::Result<Next> {
-        match self.kept(place)? {
-            Some(key) if !place.mounted => {
-                self.kept.push((key, place.metadata.mtime));
+    fn enter(&mut self, at: &Visited<'_>, _opened: &Dir) -> io::Result<Next> {
+        match self.kept(at)? {
+            Some(key) if !at.mounted => {
+                self.kept.push((key, at.metadata.mtime));
                 Ok(Next::Into)
             }
             _ => Ok(Next::Over),
         }
     }
 
-    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
-        self.kept(place).map(drop)
+    fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+        self.kept(at).map(drop)
     }
 
     fn leave(&mut self, left: &Dir) -> io::Result<()> {

@@ -14,16 +14,16 @@ struct Log {
 impl Visit for Log {
     type Error = io::Error;
 
-    fn enter(&mut self, place: &Place<'_>, opened: &Dir) -> io::Result<Next> {
-        assert_eq!(place.metadata.inode, Metadata::from(rustix::fs::fstat(opened)?).inode);
-        let path = place.path().display().to_string();
-        self.lines.push(format!("{path}{}", if place.mounted { '|' } else { '/' }));
+    fn enter(&mut self, at: &Visited<'_>, opened: &Dir) -> io::Result<Next> {
+        assert_eq!(at.metadata.inode, Metadata::from(rustix::fs::fstat(opened)?).inode);
+        let path = at.path().display().to_string();
+        self.lines.push(format!("{path}{}", if at.mounted { '|' } else { '/' }));
         Ok(if self.over == Some(&path) { Next::Over } else { Next::Into })
     }
 
-    fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
-        assert_eq!(place.dir.metadata(place.leaf)?.inode, place.metadata.inode);
-        self.lines.push(place.path().display().to_string());
+    fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+        assert_eq!(at.dir.metadata(at.leaf)?.inode, at.metadata.inode);
+        self.lines.push(at.path().display().to_string());
         Ok(())
     }
 
@@ -82,15 +82,15 @@ fn what_takes_the_place_of_a_directory_is_told_of() {
     struct Swap<'a>(&'a TempDir, Log);
     impl Visit for Swap<'_> {
         type Error = io::Error;
-        fn enter(&mut self, place: &Place<'_>, opened: &Dir) -> io::Result<Next> {
-            if place.leaf == "a" {
+        fn enter(&mut self, at: &Visited<'_>, opened: &Dir) -> io::Result<Next> {
+            if at.leaf == "a" {
                 fs::remove_dir(self.0.path().join("b")).unwrap();
                 symlink("/", self.0.path().join("b")).unwrap();
             }
-            self.1.enter(place, opened)
+            self.1.enter(at, opened)
         }
-        fn other(&mut self, place: &Place<'_>) -> io::Result<()> {
-            self.1.other(place)
+        fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+            self.1.other(at)
         }
         fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> io::Result<()> {
             self.1.failed(doing, path, error)
