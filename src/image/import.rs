@@ -11,7 +11,7 @@ use super::assemble::{Origin, short};
 use super::survey::Contents;
 use super::{Image, layout};
 use crate::error::{Error, Result};
-use crate::layer::{Kind as EntryKind, Reader, flatten};
+use crate::layer::{EntryKind, Reader, flatten};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform, media_type};
 use crate::report::{Report, Task};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::layer::{Content, Entry, Kind as EntryKind, Reader, flatten};
+use crate::layer::{Content, Entry, EntryKind, Reader, flatten};
 use crate::oci::{Algorithm, Digest, Hasher};
 
 /// The directories of a root. A prefix that has one of these names in it is inside a root, not above one.

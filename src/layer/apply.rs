@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 
-use super::entry::Kind;
+use super::entry::EntryKind;
 use super::flow::flow;
 use super::name::Name;
 use super::read::Reader;
@@ -64,14 +64,14 @@ fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) ->
     while let Some(mut entry) = reader.next()? {
         let Some(name) = place(&entry.name) else { continue };
         let original = std::mem::replace(&mut entry.name, name);
-        if let Kind::HardLink(to) = &mut entry.kind {
+        if let EntryKind::HardLink(to) = &mut entry.kind {
             *to = place(to).ok_or_else(|| {
                 Error::invalid(format!("entry '{original}': is a hard link to '{to}', which is not unpacked"))
             })?;
         }
         applied += 1;
         crate::sys::point::reach("layer.entry");
-        if entry.name.is_root() && entry.kind != Kind::Directory {
+        if entry.name.is_root() && entry.kind != EntryKind::Directory {
             return Err(Error::invalid(format!(
                 "entry '{original}' stands for the root, but is no directory"
             )));

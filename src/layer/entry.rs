@@ -13,7 +13,7 @@ pub struct Entry {
     /// Where it goes.
     pub name: Name,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Permission bits with setuid, setgid and sticky: 0 to 0o7777.
     pub mode: u32,
     /// Owner, by number: names in archives are the packer's.
@@ -28,7 +28,7 @@ pub struct Entry {
 
 /// The type of an entry, with what only that type has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     /// A regular file.
     File {
         /// Bytes, holes included.
@@ -50,10 +50,10 @@ pub enum Kind {
 
 impl Entry {
     /// An entry owned by 0:0, modified at the epoch, with the type's usual mode. `name` is checked.
-    pub fn new(name: impl AsRef<OsStr>, kind: Kind) -> Result<Entry> {
+    pub fn new(name: impl AsRef<OsStr>, kind: EntryKind) -> Result<Entry> {
         let mode = match kind {
-            Kind::Directory => 0o755,
-            Kind::Symlink(_) => 0o777,
+            EntryKind::Directory => 0o755,
+            EntryKind::Symlink(_) => 0o777,
             _ => 0o644,
         };
         let name = Name::parse(name.as_ref().as_bytes())?;

@@ -28,7 +28,7 @@ mod whiteout;
 pub use apply::{Applied, Options, apply};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;
-pub use entry::{Entry, Kind};
+pub use entry::{Entry, EntryKind};
 pub use file_content::FileContent;
 pub use index::{Index, Node, Recording};
 pub use name::Name;

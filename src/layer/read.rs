@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Read};
 use ::tar::{EntryType, Header};
 
 use super::content::Content;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, EntryKind};
 use super::header::{self, BLOCK};
 use super::name::{Escaped, Name};
 use super::pax::Records;
@@ -188,15 +188,15 @@ impl<R: BufRead> Reader<R> {
         };
         let device = || header::device(header).ok_or_else(|| Error::invalid("malformed device number"));
         let kind = match header.entry_type().as_byte() {
-            b'\0' | b'0' | b'7' if is_directory => Kind::Directory,
-            b'\0' | b'0' | b'7' | b'S' => Kind::File { size: 0 },
-            b'1' => Kind::HardLink(Name::parse(&link())?),
-            b'2' => Kind::Symlink(std::os::unix::ffi::OsStringExt::from_vec(link())),
-            b'3' => device().map(|(major, minor)| Kind::Character(major, minor))?,
-            b'4' => device().map(|(major, minor)| Kind::Block(major, minor))?,
+            b'\0' | b'0' | b'7' if is_directory => EntryKind::Directory,
+            b'\0' | b'0' | b'7' | b'S' => EntryKind::File { size: 0 },
+            b'1' => EntryKind::HardLink(Name::parse(&link())?),
+            b'2' => EntryKind::Symlink(std::os::unix::ffi::OsStringExt::from_vec(link())),
+            b'3' => device().map(|(major, minor)| EntryKind::Character(major, minor))?,
+            b'4' => device().map(|(major, minor)| EntryKind::Block(major, minor))?,
             // GNU's incremental dumps list a directory's names in a body.
-            b'5' | b'D' => Kind::Directory,
-            b'6' => Kind::Fifo,
+            b'5' | b'D' => EntryKind::Directory,
+            b'6' => EntryKind::Fifo,
             other => {
                 return Err(Error::unsupported(format!("has the unknown type '{}'", Escaped(&[other]))));
             }
@@ -214,13 +214,13 @@ impl<R: BufRead> Reader<R> {
             xattrs: Vec::new(),
         };
         // The other types have no body, whatever their size says (POSIX; Go's archive/tar agrees).
-        if matches!(entry.kind, Kind::File { .. }) || header.entry_type().as_byte() == b'D' {
+        if matches!(entry.kind, EntryKind::File { .. }) || header.entry_type().as_byte() == b'D' {
             let stored = records.size.map_or_else(|| field(&old.size, "size"), Ok)?;
             if i64::try_from(stored).is_err() {
                 return Err(Error::invalid("has a size that no file can have"));
             }
             self.body = Body::new(stored);
-            if let Kind::File { size } = &mut entry.kind {
+            if let EntryKind::File { size } = &mut entry.kind {
                 *size = self.map(header, &records, stored)?;
             }
         }

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::content::NoContent;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, EntryKind};
 use super::file_content::FileContent;
 use super::name::Name;
 use super::target::Target;
@@ -24,7 +24,7 @@ use crate::rootfs::{Dir, FileType, Metadata};
 pub fn send(root: Dir, prefix: impl AsRef<OsStr>, target: &mut dyn Target) -> Result<()> {
     let prefix = Name::parse(prefix.as_ref().as_bytes())?;
     let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
-    target.put(&entry(prefix.clone(), &metadata, Kind::Directory), &mut NoContent)?;
+    target.put(&entry(prefix.clone(), &metadata, EntryKind::Directory), &mut NoContent)?;
     let mut sender = Sender { target, prefix, device: metadata.dev, sent: HashMap::new() };
     walk::below(root, Order::Sorted, &mut sender)
 }
@@ -64,7 +64,7 @@ impl Visit for Sender<'_> {
     type Error = Error;
 
     fn enter(&mut self, at: &Visited<'_>, _opened: &Dir) -> Result<Next> {
-        let mut entry = entry(self.name(&at.path())?, at.metadata, Kind::Directory);
+        let mut entry = entry(self.name(&at.path())?, at.metadata, EntryKind::Directory);
         if at.mounted {
             self.put(&entry)?;
             return Ok(Next::Over);
@@ -79,7 +79,7 @@ impl Visit for Sender<'_> {
         let metadata = at.metadata;
         let Some(kind) = kind(at, &name)?.filter(|_| metadata.dev == self.device) else { return Ok(()) };
         if let Some(first) = self.sent(&name, metadata) {
-            return self.put(&entry(name, metadata, Kind::HardLink(first)));
+            return self.put(&entry(name, metadata, EntryKind::HardLink(first)));
         }
         let mut entry = entry(name, metadata, kind);
         entry.xattrs = xattrs(at, &entry.name)?;
@@ -103,17 +103,17 @@ impl Visit for Sender<'_> {
 }
 
 /// What an entry says of it; none for a socket.
-fn kind(at: &Visited<'_>, name: &Name) -> Result<Option<Kind>> {
+fn kind(at: &Visited<'_>, name: &Name) -> Result<Option<EntryKind>> {
     let Metadata { file_type, size, rdev: (major, minor), .. } = *at.metadata;
     Ok(Some(match file_type {
-        FileType::Regular => Kind::File { size },
-        FileType::Directory => Kind::Directory,
+        FileType::Regular => EntryKind::File { size },
+        FileType::Directory => EntryKind::Directory,
         FileType::Symlink => {
-            Kind::Symlink(at.dir.read_link(at.leaf).attempt(|| format!("read the link '{name}'"))?)
+            EntryKind::Symlink(at.dir.read_link(at.leaf).attempt(|| format!("read the link '{name}'"))?)
         }
-        FileType::Fifo => Kind::Fifo,
-        FileType::Character => Kind::Character(major, minor),
-        FileType::Block => Kind::Block(major, minor),
+        FileType::Fifo => EntryKind::Fifo,
+        FileType::Character => EntryKind::Character(major, minor),
+        FileType::Block => EntryKind::Block(major, minor),
         FileType::Socket => return Ok(None),
     }))
 }
@@ -122,7 +122,7 @@ fn xattrs(at: &Visited<'_>, name: &Name) -> Result<Vec<(std::ffi::OsString, Vec<
     at.dir.xattrs(at.leaf).attempt(|| format!("read the extended attributes of '{name}'"))
 }
 
-fn entry(name: Name, metadata: &Metadata, kind: Kind) -> Entry {
+fn entry(name: Name, metadata: &Metadata, kind: EntryKind) -> Entry {
     let Metadata { mode, uid, gid, mtime, .. } = *metadata;
     Entry { name, kind, mode, uid, gid, mtime, xattrs: Vec::new() }
 }

@@ -16,20 +16,20 @@ pub(super) fn tar(entries: impl IntoIterator<Item = (Entry, &'static [u8])>) -> 
 }
 
 pub(super) fn directory(name: &str) -> (Entry, &'static [u8]) {
-    (Entry::new(name, Kind::Directory).unwrap(), b"")
+    (Entry::new(name, EntryKind::Directory).unwrap(), b"")
 }
 
 pub(super) fn file(name: &str, content: &'static [u8]) -> (Entry, &'static [u8]) {
-    (Entry::new(name, Kind::File { size: content.len() as u64 }).unwrap(), content)
+    (Entry::new(name, EntryKind::File { size: content.len() as u64 }).unwrap(), content)
 }
 
 pub(super) fn symlink(name: &str, to: &str) -> (Entry, &'static [u8]) {
-    (Entry::new(name, Kind::Symlink(to.into())).unwrap(), b"")
+    (Entry::new(name, EntryKind::Symlink(to.into())).unwrap(), b"")
 }
 
 pub(super) fn hard_link(name: &str, to: &str) -> (Entry, &'static [u8]) {
     let to = Name::parse(to.as_bytes()).unwrap();
-    (Entry::new(name, Kind::HardLink(to)).unwrap(), b"")
+    (Entry::new(name, EntryKind::HardLink(to)).unwrap(), b"")
 }
 
 pub(super) fn layers() -> Options {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Attempt, Result};
 use crate::layer::pack::{self, Writer};
-use crate::layer::{Entry, Kind, Name};
+use crate::layer::{Entry, EntryKind, Name};
 use crate::oci::{Arch, Digest, media_type};
 
 /// Where the program stands in it.
@@ -85,8 +85,9 @@ fn blob(directory: &Path, bytes: &[u8], media_type: &str) -> Result<Value> {
 }
 
 fn layer(program: &[u8]) -> Result<Vec<u8>> {
-    let directory = |name: &str| Entry::new(name, Kind::Directory);
-    let file = |name: &str, contents: &[u8]| Entry::new(name, Kind::File { size: contents.len() as u64 });
+    let directory = |name: &str| Entry::new(name, EntryKind::Directory);
+    let file =
+        |name: &str, contents: &[u8]| Entry::new(name, EntryKind::File { size: contents.len() as u64 });
     let entries: [(Entry, &[u8]); 13] = [
         (directory("bin")?, b""),
         (directory("etc")?, b""),
@@ -97,8 +98,8 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
         (directory("tmp")?.mode(0o1777), b""),
         (directory("home/tester")?.mode(0o700).owner(1000, 1000), b""),
         (file("bin/cd-probe", program)?.mode(0o755), program),
-        (Entry::new("bin/cd-help", Kind::HardLink(Name::parse(b"bin/cd-probe")?))?, b""),
-        (Entry::new("usr/bin/cd-probe", Kind::Symlink("../../bin/cd-probe".into()))?, b""),
+        (Entry::new("bin/cd-help", EntryKind::HardLink(Name::parse(b"bin/cd-probe")?))?, b""),
+        (Entry::new("usr/bin/cd-probe", EntryKind::Symlink("../../bin/cd-probe".into()))?, b""),
         (file("etc/passwd", PASSWD)?, PASSWD),
         (file("etc/group", GROUP)?, GROUP),
     ];
@@ -113,7 +114,7 @@ fn layer(program: &[u8]) -> Result<Vec<u8>> {
 fn small() -> Result<Vec<u8>> {
     let text = b"bzip2 lzma xz zstd\n".repeat(40);
     let mut tar = Writer::layer(Vec::new());
-    let file = Entry::new("etc/compressed", Kind::File { size: text.len() as u64 })?;
+    let file = Entry::new("etc/compressed", EntryKind::File { size: text.len() as u64 })?;
     tar.append(&file.mode(0o644), &text[..])?;
     tar.finish()
 }

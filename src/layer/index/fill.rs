@@ -6,7 +6,7 @@ use super::hash::ContentHash;
 use super::tree::{Data, Index, Inode, ROOT};
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::Content;
-use crate::layer::entry::{Entry, Kind};
+use crate::layer::entry::{Entry, EntryKind};
 use crate::layer::name::Name;
 use crate::layer::target::{self, Step, Steps, Target};
 
@@ -20,8 +20,8 @@ impl Index {
         target::walk(self, directory, true)?;
         let directory = self.here();
         let data = match &entry.kind {
-            Kind::HardLink(to) => return self.put_hard_link(name, to),
-            Kind::Directory => {
+            EntryKind::HardLink(to) => return self.put_hard_link(name, to),
+            EntryKind::Directory => {
                 if let Some(old) = self.child(directory, name).filter(|old| self.is_directory(old.inode)) {
                     self.inode_mut(old.inode).describe(entry);
                     self.touch(directory, name);
@@ -29,11 +29,11 @@ impl Index {
                 }
                 Data::Directory(Vec::new())
             }
-            &Kind::File { size } => Data::File { size, hash },
-            Kind::Symlink(to) => Data::Symlink(self.add_text(to.as_bytes())?),
-            Kind::Fifo => Data::Fifo,
-            &Kind::Character(major, minor) => Data::Character(major, minor),
-            &Kind::Block(major, minor) => Data::Block(major, minor),
+            &EntryKind::File { size } => Data::File { size, hash },
+            EntryKind::Symlink(to) => Data::Symlink(self.add_text(to.as_bytes())?),
+            EntryKind::Fifo => Data::Fifo,
+            &EntryKind::Character(major, minor) => Data::Character(major, minor),
+            &EntryKind::Block(major, minor) => Data::Block(major, minor),
         };
         let mut inode = Inode::new(data, 0);
         inode.describe(entry);

@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use super::hash::ContentHash;
 use super::*;
 use crate::layer::tests::*;
-use crate::layer::{Entry, Kind, Name, RootfsTarget, Target, apply};
+use crate::layer::{Entry, EntryKind, Name, RootfsTarget, Target, apply};
 use crate::report::Silent;
 use crate::rootfs::Rootfs;
 use crate::testing::{TempDir, needs_root};
@@ -15,9 +15,9 @@ fn sample() -> Index {
             file("usr/a", b"twelve bytes"),
             hard_link("usr/b", "usr/a"),
             (symlink("bin", "usr/bin").0.mtime(-1, 0), b""),
-            (Entry::new("null", Kind::Character(1, 3)).unwrap(), b""),
-            (Entry::new("loop", Kind::Block(7, 0)).unwrap(), b""),
-            (Entry::new("pipe", Kind::Fifo).unwrap(), b""),
+            (Entry::new("null", EntryKind::Character(1, 3)).unwrap(), b""),
+            (Entry::new("loop", EntryKind::Block(7, 0)).unwrap(), b""),
+            (Entry::new("pipe", EntryKind::Fifo).unwrap(), b""),
         ]),
         tar([file("usr/.wh.gone", b""), hard_link("c", "usr/a"), file("implied/x", b"1")]),
     ])

@@ -1,6 +1,6 @@
 use super::Writer;
 use crate::layer::tests::*;
-use crate::layer::{Content, Entry, FileContent, Index, Kind, Name, Options, Target, apply};
+use crate::layer::{Content, Entry, EntryKind, FileContent, Index, Name, Options, Target, apply};
 
 fn name(text: &str) -> Name {
     Name::parse(text.as_bytes()).unwrap()
@@ -46,7 +46,7 @@ fn holes_are_written_as_zeros() {
     std::fs::write(&path, b"head").unwrap();
     let size = 1 << 20;
     std::fs::File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
-    let entry = Entry::new("sparse", Kind::File { size }).unwrap();
+    let entry = Entry::new("sparse", EntryKind::File { size }).unwrap();
     let content = || FileContent::new(std::fs::File::open(&path).unwrap(), size);
     assert!(!content().is_whole(size), "the filesystem of the temporary directory has no holes");
     let mut sparse = Writer::new(Vec::new());

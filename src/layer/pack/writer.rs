@@ -11,7 +11,7 @@ use ::tar::{EntryType, Header};
 use super::records::{MAX_11_DIGITS, Records};
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::{BytesContent, Content, NoContent, flatten};
-use crate::layer::entry::{Entry, Kind};
+use crate::layer::entry::{Entry, EntryKind};
 use crate::layer::header::BLOCK;
 use crate::layer::name::Name;
 use crate::layer::target::Target;
@@ -65,7 +65,7 @@ impl<W: Write> Writer<W> {
         }
         self.block(&header)?;
         match entry.kind {
-            Kind::File { size } => self.body(content, size),
+            EntryKind::File { size } => self.body(content, size),
             _ => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ impl<W: Write> Writer<W> {
         if !self.whiteouts {
             return Err(Error::unsupported("only a layer can hide what is below it"));
         }
-        let entry = Entry::new(marker.as_path(), Kind::File { size: 0 })?;
+        let entry = Entry::new(marker.as_path(), EntryKind::File { size: 0 })?;
         self.write(&entry, &mut NoContent)
     }
 }
@@ -138,13 +138,13 @@ fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
     let mut header = Header::new_ustar();
     let mut name = if entry.name.is_root() { b".".to_vec() } else { entry.name.as_bytes().to_vec() };
     let (kind, size, link) = match &entry.kind {
-        Kind::File { size } => (EntryType::Regular, *size, None),
-        Kind::Directory => (EntryType::Directory, 0, None),
-        Kind::Symlink(to) => (EntryType::Symlink, 0, Some(to.as_bytes())),
-        Kind::HardLink(to) => (EntryType::Link, 0, Some(to.as_bytes())),
-        Kind::Fifo => (EntryType::Fifo, 0, None),
-        Kind::Character(..) => (EntryType::Char, 0, None),
-        Kind::Block(..) => (EntryType::Block, 0, None),
+        EntryKind::File { size } => (EntryType::Regular, *size, None),
+        EntryKind::Directory => (EntryType::Directory, 0, None),
+        EntryKind::Symlink(to) => (EntryType::Symlink, 0, Some(to.as_bytes())),
+        EntryKind::HardLink(to) => (EntryType::Link, 0, Some(to.as_bytes())),
+        EntryKind::Fifo => (EntryType::Fifo, 0, None),
+        EntryKind::Character(..) => (EntryType::Char, 0, None),
+        EntryKind::Block(..) => (EntryType::Block, 0, None),
     };
     if kind == EntryType::Directory {
         name.push(b'/');
@@ -158,7 +158,7 @@ fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
     header.set_gid(records.number("gid", entry.gid.into(), MAX_7_DIGITS));
     header.set_mtime(records.time(entry.mtime));
     let (major, minor) = match entry.kind {
-        Kind::Character(major, minor) | Kind::Block(major, minor) => (major, minor),
+        EntryKind::Character(major, minor) | EntryKind::Block(major, minor) => (major, minor),
         _ => (0, 0),
     };
     if u64::from(major.max(minor)) > MAX_7_DIGITS {

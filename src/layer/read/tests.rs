@@ -60,10 +60,13 @@ fn names_may_stand_before_the_header() {
     let gnu =
         [plain("L", b'L', long.as_bytes()), plain("K", b'K', target.as_bytes()), plain("short", b'2', b"")];
     let (entry, _) = only(&gnu.concat());
-    assert_eq!((entry.name.as_bytes(), entry.kind), (long.as_bytes(), Kind::Symlink(target.clone().into())));
+    assert_eq!(
+        (entry.name.as_bytes(), entry.kind),
+        (long.as_bytes(), EntryKind::Symlink(target.clone().into()))
+    );
     let pax = [pax(b'x', &[("path", &long), ("linkpath", &target)]), plain("short", b'2', b"")].concat();
     let (entry, _) = only(&pax);
-    assert_eq!((entry.name.as_bytes(), entry.kind), (long.as_bytes(), Kind::Symlink(target.into())));
+    assert_eq!((entry.name.as_bytes(), entry.kind), (long.as_bytes(), EntryKind::Symlink(target.into())));
     assert!(entries(&plain("L", b'L', b"name")).is_err(), "it says something of a header that never comes");
 }
 
@@ -105,7 +108,7 @@ fn types_without_a_body_have_none_whatever_their_size_says() {
         assert_eq!(entries(&archive).unwrap().len(), 2, "type {}", char::from(kind));
     }
     assert!(entries(&claims(b'0')).is_err());
-    assert_eq!(only(&plain("dir/", b'\0', b"")).0.kind, Kind::Directory);
+    assert_eq!(only(&plain("dir/", b'\0', b"")).0.kind, EntryKind::Directory);
     assert!(entries(&plain("x", b'Z', b"")).is_err());
     assert!(entries(&plain("x", b'V', b"label")).unwrap().is_empty());
 }
@@ -119,7 +122,7 @@ fn sparse_files_of_every_kind() {
                 .strip_suffix(&plain("next", b'5', b"")[..])
                 .unwrap(),
         );
-        assert_eq!((entry.name.as_bytes(), entry.kind), (&b"file"[..], Kind::File { size: 2000 }));
+        assert_eq!((entry.name.as_bytes(), entry.kind), (&b"file"[..], EntryKind::File { size: 2000 }));
         assert_eq!(content, expected);
     };
     check(block("file", b'S', b"onetwo", |header| {

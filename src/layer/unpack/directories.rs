@@ -11,7 +11,7 @@ use super::open::{Open, opening};
 use super::prune::is_no_directory;
 use super::rootfs_target::RootfsTarget;
 use crate::error::{Attempt, Error, Result};
-use crate::layer::entry::{Entry, Kind};
+use crate::layer::entry::{Entry, EntryKind};
 use crate::layer::name::Escaped;
 use crate::layer::target::{self, Step, Steps};
 use crate::rootfs::{Dir, FileType, Metadata};
@@ -124,7 +124,7 @@ impl RootfsTarget<'_> {
         self.replace(name, |dir, leaf| dir.create_dir(leaf, 0o755))?;
         let made = self.dir()?.dir(OsStr::from_bytes(name)).attempt(|| opening(name))?;
         let metadata = self.push(name, made)?;
-        self.set_directory(&Entry::new("", Kind::Directory)?, &metadata)
+        self.set_directory(&Entry::new("", EntryKind::Directory)?, &metadata)
     }
 }
 

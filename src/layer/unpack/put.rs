@@ -10,7 +10,7 @@ use super::prune::remove;
 use super::rootfs_target::RootfsTarget;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::Content;
-use crate::layer::entry::{Entry, Kind};
+use crate::layer::entry::{Entry, EntryKind};
 use crate::layer::name::Name;
 use crate::layer::target::{self, Step, Steps};
 use crate::rootfs::{self, Dir, FileType, Metadata};
@@ -28,13 +28,15 @@ impl RootfsTarget<'_> {
         };
         self.enter(directory)?;
         match &entry.kind {
-            Kind::Directory => self.put_directory(entry, name),
-            Kind::File { size } => self.put_file(entry, name, *size, content),
-            Kind::Symlink(to) => self.put_special(entry, name, |dir, leaf| dir.symlink(leaf, to)),
-            Kind::HardLink(to) => self.put_hard_link(entry, name, to),
-            &Kind::Fifo => self.put_node(entry, name, FileType::Fifo, (0, 0)),
-            &Kind::Character(major, minor) => self.put_node(entry, name, FileType::Character, (major, minor)),
-            &Kind::Block(major, minor) => self.put_node(entry, name, FileType::Block, (major, minor)),
+            EntryKind::Directory => self.put_directory(entry, name),
+            EntryKind::File { size } => self.put_file(entry, name, *size, content),
+            EntryKind::Symlink(to) => self.put_special(entry, name, |dir, leaf| dir.symlink(leaf, to)),
+            EntryKind::HardLink(to) => self.put_hard_link(entry, name, to),
+            &EntryKind::Fifo => self.put_node(entry, name, FileType::Fifo, (0, 0)),
+            &EntryKind::Character(major, minor) => {
+                self.put_node(entry, name, FileType::Character, (major, minor))
+            }
+            &EntryKind::Block(major, minor) => self.put_node(entry, name, FileType::Block, (major, minor)),
         }
     }
 

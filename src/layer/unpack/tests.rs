@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::layer::tests::*;
-use crate::layer::{Entry, FileContent, Index, Kind, NoContent, RootfsTarget, Target, apply};
+use crate::layer::{Entry, EntryKind, FileContent, Index, NoContent, RootfsTarget, Target, apply};
 use crate::report::Silent;
 use crate::rootfs::{Dir, Rootfs};
 use crate::testing::{TempDir, needs_root};
@@ -26,8 +26,8 @@ fn nothing_undoes_what_an_entry_says() {
         (file("ro/ping", b"x").0.mode(0o755).owner(5, 6).xattr("security.capability", &capability[..]), b"x"),
         (directory("ro/sticky").0.mode(0o1777), b""),
         (symlink("ro/link", "nowhere").0.owner(1234, 5).mtime(-86400, 250_000_000), b""),
-        (Entry::new("ro/fifo", Kind::Fifo).unwrap().mode(0o622), b""),
-        (Entry::new("ro/null", Kind::Character(1, 3)).unwrap().mode(0o666), b""),
+        (Entry::new("ro/fifo", EntryKind::Fifo).unwrap().mode(0o622), b""),
+        (Entry::new("ro/null", EntryKind::Character(1, 3)).unwrap().mode(0o666), b""),
     ])]);
     let at = |name: &str| root.path().join(name);
     let stat = |name: &str| fs::symlink_metadata(at(name)).unwrap();
@@ -157,11 +157,11 @@ fn packing_and_applying_are_inverse() {
         hard_link("a/c", "a/b"),
         symlink("a/to", "../elsewhere"),
         hard_link("a/too", "a/to"),
-        (Entry::new("a/fifo", Kind::Fifo).unwrap(), b""),
-        (Entry::new("a/block", Kind::Block(7, 200)).unwrap(), b""),
+        (Entry::new("a/fifo", EntryKind::Fifo).unwrap(), b""),
+        (Entry::new("a/block", EntryKind::Block(7, 200)).unwrap(), b""),
         file(&format!("{}/{}", "d".repeat(200), "e".repeat(200)), b"deep"),
     ];
-    entries.push((Entry::new(std::ffi::OsStr::new("caf\u{e9}"), Kind::File { size: 0 }).unwrap(), b""));
+    entries.push((Entry::new(std::ffi::OsStr::new("caf\u{e9}"), EntryKind::File { size: 0 }).unwrap(), b""));
     let layer = tar(entries);
     let first = installed(std::slice::from_ref(&layer));
     let bytes = packed(&first);
@@ -262,7 +262,7 @@ fn contents_may_come_from_files() {
     for name in ["small", "large", "sparse"] {
         let file = from.open(OsStr::new(name)).unwrap();
         let size = file.metadata().unwrap().len();
-        let entry = Entry::new(format!("d/{name}"), Kind::File { size }).unwrap();
+        let entry = Entry::new(format!("d/{name}"), EntryKind::File { size }).unwrap();
         target.put(&entry, &mut FileContent::new(file, size)).unwrap();
         let link = hard_link(&format!("{name}.link"), &format!("d/{name}")).0;
         target.put(&link, &mut NoContent).unwrap();
