@@ -1,7 +1,8 @@
 //! Layers: read (decompress and untar), apply to a target, index, pack.
 //!
 //! [`apply`] is the one place that knows what a layer entry means, so that install, build, restore and diff
-//! share one whiteout semantics. `Rootfs` is one target, the in-memory `Index` another.
+//! share one whiteout semantics. A [`Target`] takes entries: a guest's root, the in-memory [`Index`], or an archive
+//! that is written. Archives and trees ([`send`]) send them, with their [`Content`].
 //! Memory stays bounded whatever a header claims; one bad entry fails the whole layer with its name and reason.
 
 mod apply;

@@ -31,7 +31,7 @@ pub struct Reader<R> {
     ended: bool,
 }
 
-/// Where we are in the current entry.
+/// How far the current entry was read.
 #[derive(Default)]
 struct Body {
     /// Bytes of the body that were not consumed yet.
@@ -44,7 +44,7 @@ struct Body {
     extents: Vec<Extent>,
 }
 
-/// What the headers before an entry's own said of it.
+/// What the extended headers before an entry's own header said of it.
 #[derive(Default)]
 struct Extensions {
     records: Records,
@@ -106,7 +106,7 @@ impl<R: BufRead> Reader<R> {
         Ok((!self.ended).then_some(header))
     }
 
-    /// False, and the end, when there is nothing left at all.
+    /// Reads a block. False when no byte is left; then the archive ends here.
     fn read_block(&mut self, header: &mut Header) -> Result<bool> {
         if self.input.fill_buf().map_err(read_error)?.is_empty() {
             self.ended = true;
@@ -157,7 +157,7 @@ impl<R: BufRead> Reader<R> {
         Ok(None)
     }
 
-    /// The body of a header that describes another.
+    /// Reads the body of an extended header.
     fn extension(&mut self, size: u64) -> Result<Vec<u8>> {
         if size > EXTENSION_LIMIT {
             return Err(Error::invalid(format!("the archive has an extended header of {size} bytes")));

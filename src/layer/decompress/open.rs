@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Cursor, Read};
 use super::limit::memory_limit;
 use super::members::Members;
 use super::sniff::{self, Format};
-use super::source::{Decoder, Failure, Source};
+use super::source::{Compressed, Failure, Uncompressed};
 use super::zstd;
 use crate::error::{Error, Result};
 use crate::layer::read_error::read_error;
@@ -22,7 +22,7 @@ pub fn decompress<'a>(input: impl Read + Send + 'a) -> Result<Box<dyn Read + Sen
 /// Behind a pointer, or every decoder would be there once for each kind of source.
 fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
     let failure = Failure::default();
-    let mut source = Source::new(input, failure.clone());
+    let mut source = Compressed::new(input, failure.clone());
     let mut head = Vec::with_capacity(sniff::HEAD);
     let read = (&mut source).take(sniff::HEAD as u64).read_to_end(&mut head);
     failure.prefer(read)?;
@@ -36,7 +36,7 @@ fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send 
         Format::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, memory_limit())),
         Format::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(source, memory_limit(), None)?),
     };
-    Ok(Box::new(Decoder::new(decoder, failure)))
+    Ok(Box::new(Uncompressed::new(decoder, failure)))
 }
 
 /// The format of a stream with this head; what is none of ours is named.

@@ -18,18 +18,18 @@ impl Failure {
 }
 
 /// The compressed side: remembers why it failed.
-pub(super) struct Source<'a> {
+pub(super) struct Compressed<'a> {
     inner: Box<dyn Read + Send + 'a>,
     failure: Failure,
 }
 
-impl<'a> Source<'a> {
-    pub(super) fn new(inner: Box<dyn Read + Send + 'a>, failure: Failure) -> Source<'a> {
-        Source { inner, failure }
+impl<'a> Compressed<'a> {
+    pub(super) fn new(inner: Box<dyn Read + Send + 'a>, failure: Failure) -> Compressed<'a> {
+        Compressed { inner, failure }
     }
 }
 
-impl Read for Source<'_> {
+impl Read for Compressed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).map_err(|error| {
             let kind = error.kind();
@@ -42,18 +42,18 @@ impl Read for Source<'_> {
 }
 
 /// The uncompressed side: reports the source's error instead of what the decoder made of it.
-pub(super) struct Decoder<'a> {
+pub(super) struct Uncompressed<'a> {
     inner: Box<dyn Read + Send + 'a>,
     failure: Failure,
 }
 
-impl<'a> Decoder<'a> {
-    pub(super) fn new(inner: Box<dyn Read + Send + 'a>, failure: Failure) -> Decoder<'a> {
-        Decoder { inner, failure }
+impl<'a> Uncompressed<'a> {
+    pub(super) fn new(inner: Box<dyn Read + Send + 'a>, failure: Failure) -> Uncompressed<'a> {
+        Uncompressed { inner, failure }
     }
 }
 
-impl Read for Decoder<'_> {
+impl Read for Uncompressed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = self.inner.read(buffer);
         self.failure.prefer(result)

@@ -14,24 +14,24 @@ impl Index {
                 (Some(rest), _) => (rest, true),
                 (None, rest) => (rest?, false),
             };
-            let mut reader = Reader { index: Index::new(), rest, shared: Vec::new() };
-            reader.index.hashed = hashed;
-            reader.tree()?;
-            reader.sections()?;
-            Some(reader.index)
+            let mut decoder = Decoder { index: Index::new(), rest, shared: Vec::new() };
+            decoder.index.hashed = hashed;
+            decoder.tree()?;
+            decoder.sections()?;
+            Some(decoder.index)
         };
         parse().ok_or_else(|| Error::invalid("the index of installed files is damaged"))
     }
 }
 
-struct Reader<'a> {
+struct Decoder<'a> {
     index: Index,
     rest: &'a [u8],
     shared: Vec<u32>,
 }
 
 /// A directory whose children are being read.
-struct Open<'a> {
+struct Level<'a> {
     directory: u32,
     /// How many children are still to come.
     left: u64,
@@ -39,7 +39,7 @@ struct Open<'a> {
     last: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     fn byte(&mut self) -> Option<u8> {
         let (&byte, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -79,8 +79,8 @@ impl<'a> Reader<'a> {
         let kind = self.byte()?;
         let root = self.inode(kind).filter(|_| kind & !ATTRIBUTES == DIRECTORY)?;
         *self.index.inode_mut(ROOT) = root;
-        let mut open = vec![Open { directory: ROOT, left: self.number()?, last: b"" }];
-        while let Some(Open { directory, left, last }) = open.last_mut() {
+        let mut open = vec![Level { directory: ROOT, left: self.number()?, last: b"" }];
+        while let Some(Level { directory, left, last }) = open.last_mut() {
             let Some(fewer) = left.checked_sub(1) else {
                 open.pop();
                 continue;
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
             (*left, *last) = (fewer, name);
             let inode = self.child(*directory, name)?;
             if self.index.is_directory(inode) {
-                open.push(Open { directory: inode, left: self.number()?, last: b"" });
+                open.push(Level { directory: inode, left: self.number()?, last: b"" });
             }
         }
         Some(())

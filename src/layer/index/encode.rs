@@ -9,24 +9,24 @@ impl Index {
     /// The whole tree. Without hashes it is written as version 1.
     pub fn to_bytes(&self) -> Vec<u8> {
         let magic = if self.hashed { MAGIC_2 } else { MAGIC_1 };
-        let mut writer = Writer { index: self, bytes: magic.to_vec(), shared: HashMap::new() };
+        let mut encoder = Encoder { index: self, bytes: magic.to_vec(), shared: HashMap::new() };
         self.preorder(&mut |path, inode| {
             if inode != ROOT {
-                writer.text(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default());
+                encoder.text(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default());
             }
-            writer.record(inode);
+            encoder.record(inode);
         });
-        writer.bytes
+        encoder.bytes
     }
 }
 
-struct Writer<'a> {
+struct Encoder<'a> {
     index: &'a Index,
     bytes: Vec<u8>,
     shared: HashMap<u32, u64>,
 }
 
-impl Writer<'_> {
+impl Encoder<'_> {
     fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push(value as u8 | 0x80);

@@ -7,8 +7,8 @@ use twox_hash::XxHash3_64;
 
 use crate::layer::entry::Entry;
 
-/// Bytes hashed together.
-const BLOCK: usize = 4096;
+/// Bytes that are hashed together.
+const BLOCK_SIZE: usize = 4096;
 
 /// Hashes contents that come in ascending runs.
 ///
@@ -31,10 +31,10 @@ impl ContentHash {
     /// Takes the next run of data: `offset` is not before the last one's end.
     pub(super) fn update(&mut self, mut offset: u64, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let within = (offset % BLOCK as u64) as usize;
-            let (run, rest) = bytes.split_at(bytes.len().min(BLOCK - within));
-            let number = offset / BLOCK as u64;
-            if run.len() == BLOCK {
+            let within = (offset % BLOCK_SIZE as u64) as usize;
+            let (run, rest) = bytes.split_at(bytes.len().min(BLOCK_SIZE - within));
+            let number = offset / BLOCK_SIZE as u64;
+            if run.len() == BLOCK_SIZE {
                 self.add(number, run);
             } else {
                 self.collect(number, within, run);

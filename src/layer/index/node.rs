@@ -6,13 +6,16 @@ use crate::rootfs::{FileType, Timestamp};
 
 /// What stands at a path of an [`Index`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Node<'a> {
+    /// The type.
     pub file_type: FileType,
     /// Permission bits with setuid, setgid and sticky: 0 to 0o7777.
     pub mode: u32,
+    /// Owner.
     pub uid: u32,
+    /// Group.
     pub gid: u32,
+    /// Modification time.
     pub mtime: Timestamp,
     /// Bytes of a regular file; 0 for everything else.
     pub size: u64,

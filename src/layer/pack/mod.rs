@@ -1,7 +1,7 @@
 //! Writes tar: a [`Writer`] takes entries, [`gzip`] compresses.
 
 mod gzip;
-mod records;
+mod pax_header;
 mod writer;
 
 pub use gzip::gzip;

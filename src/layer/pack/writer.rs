@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use ::tar::{EntryType, Header};
 
-use super::records::{MAX_11_DIGITS, Records};
+use super::pax_header::{MAX_11_DIGITS, PaxHeader};
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::{BytesContent, Content, NoContent, flatten};
 use crate::layer::entry::{Entry, EntryKind};
@@ -58,10 +58,10 @@ impl<W: Write> Writer<W> {
     }
 
     fn write(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
-        let mut records = Records::default();
-        let header = header(entry, &mut records)?;
-        if !records.is_empty() {
-            self.extended(&records.encode())?;
+        let mut pax = PaxHeader::default();
+        let header = header(entry, &mut pax)?;
+        if !pax.is_empty() {
+            self.extended(&pax.encode())?;
         }
         self.block(&header)?;
         match entry.kind {
@@ -134,7 +134,7 @@ impl<W: Write> Target for Writer<W> {
     }
 }
 
-fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
+fn header(entry: &Entry, pax: &mut PaxHeader) -> Result<Header> {
     let mut header = Header::new_ustar();
     let mut name = if entry.name.is_root() { b".".to_vec() } else { entry.name.as_bytes().to_vec() };
     let (kind, size, link) = match &entry.kind {
@@ -151,12 +151,12 @@ fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
     }
     header.set_entry_type(kind);
     header.set_mode(entry.mode);
-    records.text("path", &mut header.as_old_mut().name, &name);
-    records.text("linkpath", &mut header.as_old_mut().linkname, link.unwrap_or_default());
-    header.set_size(records.number("size", size, MAX_11_DIGITS));
-    header.set_uid(records.number("uid", entry.uid.into(), MAX_7_DIGITS));
-    header.set_gid(records.number("gid", entry.gid.into(), MAX_7_DIGITS));
-    header.set_mtime(records.time(entry.mtime));
+    pax.text("path", &mut header.as_old_mut().name, &name);
+    pax.text("linkpath", &mut header.as_old_mut().linkname, link.unwrap_or_default());
+    header.set_size(pax.number("size", size, MAX_11_DIGITS));
+    header.set_uid(pax.number("uid", entry.uid.into(), MAX_7_DIGITS));
+    header.set_gid(pax.number("gid", entry.gid.into(), MAX_7_DIGITS));
+    header.set_mtime(pax.time(entry.mtime));
     let (major, minor) = match entry.kind {
         EntryKind::Character(major, minor) | EntryKind::Block(major, minor) => (major, minor),
         _ => (0, 0),
@@ -173,7 +173,7 @@ fn header(entry: &Entry, records: &mut Records) -> Result<Header> {
                 key.display()
             )));
         }
-        records.push([b"SCHILY.xattr.", key.as_bytes()].concat(), value.clone());
+        pax.push([b"SCHILY.xattr.", key.as_bytes()].concat(), value.clone());
     }
     header.set_cksum();
     Ok(header)

@@ -1,15 +1,15 @@
-//! PAX records for what a ustar header cannot hold (POSIX.1-2001, pax, "pax Extended Header").
+//! The extended header for what a ustar header cannot hold (POSIX.1-2001, pax, "pax Extended Header").
 
 use crate::rootfs::Timestamp;
 
 /// The greatest number in a field of 12 bytes.
 pub(super) const MAX_11_DIGITS: u64 = 0o77_777_777_777;
 
-/// The records of one entry, sorted when they are encoded.
+/// The extended header of one entry: records, sorted when they are encoded.
 #[derive(Default)]
-pub(super) struct Records(Vec<(Vec<u8>, Vec<u8>)>);
+pub(super) struct PaxHeader(Vec<(Vec<u8>, Vec<u8>)>);
 
-impl Records {
+impl PaxHeader {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
