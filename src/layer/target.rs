@@ -17,7 +17,7 @@ pub trait Target {
     /// A layer begins: what stands now is below it.
     fn begin(&mut self) -> Result<()>;
 
-    /// Puts an entry in its place. A directory joins one that stands there; everything else replaces what stands
+    /// Puts an entry in its place, with contents if it is a regular file. A directory joins one that stands there; everything else replaces what stands
     /// there, a directory with all it holds.
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()>;
 

@@ -28,7 +28,8 @@ pub struct Node<'a> {
     /// Of a regular file: a hash of its contents, the same with holes and with zeros in their places, 0 when there
     /// is nothing else. None of other types, and where the index was stored before it had hashes.
     pub content_hash: Option<u64>,
-    /// A hash of the extended attributes that an installation keeps, 0 without any. None where the index was stored
+    /// A hash of the extended attributes that an installation keeps, 0 without any: of those that the image names,
+    /// though a filesystem may have refused some. None where the index was stored
     /// before it had hashes.
     pub xattr_hash: Option<u64>,
 }

@@ -9,7 +9,7 @@ use crate::layer::name::Name;
 use crate::layer::target::Target;
 
 /// A target that tells an index of all that another target receives. The contents are hashed while that target
-/// reads them; it must read all of them.
+/// reads them.
 pub struct Recording<'a> {
     tree: &'a mut dyn Target,
     index: &'a mut Index,
@@ -30,7 +30,9 @@ impl Target for Recording<'_> {
     }
 
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
-        self.tree.put(entry, &mut Hashed { content, hash: &mut self.hash })?;
+        let mut hashed = Hashed { content, hash: &mut self.hash };
+        self.tree.put(entry, &mut hashed)?;
+        hashed.read_rest()?;
         let hash = self.hash.finish();
         self.index.record(entry, hash).attempt(|| format!("entry '{}'", entry.name))
     }
@@ -55,6 +57,14 @@ impl Target for Recording<'_> {
 struct Hashed<'a> {
     content: &'a mut dyn Content,
     hash: &'a mut ContentHash,
+}
+
+impl Hashed<'_> {
+    /// Targets do not read what they have no use for.
+    fn read_rest(&mut self) -> Result<()> {
+        while self.chunk()?.is_some() {}
+        Ok(())
+    }
 }
 
 impl Content for Hashed<'_> {

@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use super::hash::ContentHash;
 use super::*;
 use crate::layer::tests::*;
-use crate::layer::{Entry, EntryKind, Name, RootfsTarget, Target, apply};
+use crate::layer::{Content, Entry, EntryKind, FileContent, Name, RootfsTarget, Target, apply};
 use crate::report::Silent;
 use crate::rootfs::Rootfs;
 use crate::testing::{TempDir, needs_root};
@@ -165,6 +165,55 @@ fn what_is_recorded_is_what_is_read() {
     tree.finish().unwrap();
     assert_eq!(recorded.to_bytes(), index(std::slice::from_ref(&layer)).unwrap().to_bytes());
     assert_eq!(listing(&index(&[packed(&root)]).unwrap()), listing(&recorded));
+}
+
+#[test]
+fn files_that_could_be_cloned_are_hashed_too() {
+    needs_root!();
+    let (source, root) = (TempDir::new(), TempDir::new());
+    let bytes: Vec<u8> = (0..300_000).map(|at| (at / 7) as u8).collect();
+    let size = bytes.len() as u64;
+    std::fs::write(source.path().join("file"), &bytes).unwrap();
+    let file = std::fs::File::open(source.path().join("file")).unwrap();
+    let rootfs = Rootfs::new(root.open());
+    let (mut tree, mut index) = (RootfsTarget::new(&rootfs, &Silent), Index::new());
+    let mut target = Recording::new(&mut tree, &mut index);
+    let entry = Entry::new("file", EntryKind::File { size }).unwrap();
+    target.begin().unwrap();
+    target.put(&entry, &mut FileContent::new(file, size)).unwrap();
+    target.end().unwrap();
+    tree.finish().unwrap();
+    assert_eq!(index.get("file").unwrap().content_hash, Some(hash(&[(0, &bytes)])));
+    assert!(std::fs::read(root.path().join("file")).unwrap() == bytes);
+}
+
+/// A target that reads nothing.
+struct Blind;
+
+impl Target for Blind {
+    fn begin(&mut self) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn put(&mut self, _: &Entry, _: &mut dyn Content) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn hide(&mut self, _: &Name) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn hide_children(&mut self, _: &Name) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn end(&mut self) -> crate::error::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn contents_that_nobody_reads_are_hashed_too() {
+    let layer = tar([file("f", b"content")]);
+    let mut recorded = Index::new();
+    apply(&layer[..], &mut Recording::new(&mut Blind, &mut recorded), &layers()).unwrap();
+    assert_eq!(recorded.get("f").unwrap().content_hash, Some(hash(&[(0, b"content")])));
 }
 
 const ROOT_AND_ONE_FILE: &[u8] = b"\x01\xed\x03\0\0\0\0\x01\x01a\x00\xa4\x03\0\0\x0a\0\x0c";
