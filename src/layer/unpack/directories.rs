@@ -44,7 +44,7 @@ impl RootfsTarget<'_> {
             self.close_left()?;
         }
         if self.left.len() > MAX_LEFT {
-            self.settle()?;
+            self.wait_for_all()?;
         }
         Ok(())
     }
@@ -74,7 +74,7 @@ impl RootfsTarget<'_> {
     fn let_go(&mut self) -> Result<()> {
         let Some(far) = self.open.len().checked_sub(MAX_HELD).filter(|&far| far > 0) else { return Ok(()) };
         if self.open[far].is_busy() {
-            self.settle()?;
+            self.wait_for_all()?;
         }
         self.open[far].dir = None;
         Ok(())
@@ -112,7 +112,7 @@ impl RootfsTarget<'_> {
     /// Before something at the position is removed or replaced: what is open below may go with it, and names may
     /// come to mean something else.
     pub(super) fn forget_below(&mut self) -> Result<()> {
-        self.settle()?;
+        self.wait_for_all()?;
         self.close(self.at + 1)?;
         self.last = None;
         Ok(())
@@ -141,7 +141,7 @@ impl Steps for RootfsTarget<'_> {
     fn down(&mut self, name: &[u8], make: bool) -> Result<Step> {
         let place = self.place(name);
         if self.pool.is_pending(place) {
-            self.settle()?;
+            self.wait_for_all()?;
         }
         if self.open.get(self.at + 1).is_some_and(|below| below.key == place) {
             self.at += 1;

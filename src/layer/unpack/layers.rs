@@ -42,7 +42,7 @@ impl Target for RootfsTarget<'_> {
     }
 
     fn end(&mut self) -> Result<()> {
-        self.settle()?;
+        self.wait_for_all()?;
         self.fresh = None;
         Ok(())
     }
@@ -66,7 +66,7 @@ impl RootfsTarget<'_> {
         if self.fresh.is_none() || !target::walk(self, directory.as_bytes(), false)? {
             return Ok(());
         }
-        self.settle()?;
+        self.wait_for_all()?;
         let names = self.dir()?.names().attempt(|| "list it")?;
         self.prune_here(&names)
     }

@@ -137,7 +137,7 @@ impl RootfsTarget<'_> {
     /// Waits for a file of this name at the position, if one is under way.
     fn wait_for(&mut self, name: &[u8]) -> Result<()> {
         let place = self.place(name);
-        if self.pool.is_pending(place) { self.settle() } else { Ok(()) }
+        if self.pool.is_pending(place) { self.wait_for_all() } else { Ok(()) }
     }
 
     /// What cannot be opened: links, pipes, devices.

@@ -60,12 +60,12 @@ impl<'a> RootfsTarget<'a> {
 
     /// Sets what must come last (directory times), after the last layer.
     pub fn finish(mut self) -> Result<()> {
-        self.settle()?;
+        self.wait_for_all()?;
         self.close(0)
     }
 
     /// Waits for all files under way, and closes the directories that only waited for them.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    pub(super) fn wait_for_all(&mut self) -> Result<()> {
         self.reap(true)?;
         self.close_left()
     }
