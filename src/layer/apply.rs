@@ -35,7 +35,7 @@ pub struct Applied {
     pub entries: u64,
 }
 
-/// Applies one layer, compressed in any of the ways [`decompress`] knows, media types not believed.
+/// Applies one layer, compressed in any of the ways [`super::decompress`] knows, media types not believed.
 /// Inflating runs on a thread beside the writing. `layer` may block (a download being followed); an
 /// [`Error`] inside its `io::Error` comes out as it is.
 pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options) -> Result<Applied> {

@@ -1,4 +1,4 @@
-//! Where the entries of layers go, and how names find their way there.
+//! Where entries go, and how names find their way there.
 
 use std::borrow::Cow;
 use std::io;
@@ -8,7 +8,8 @@ use super::entry::Entry;
 use super::name::{MAX_DEPTH, Name};
 use crate::error::{Error, Result};
 
-/// Receives what layers hold, in order. Between [`Target::begin`] and [`Target::end`] stands one layer.
+/// Receives entries in order: of layers, plain archives or trees. Between [`Target::begin`] and [`Target::end`] stands one
+/// of these, called a layer here.
 ///
 /// All targets agree on what a name means: links in its directory part are followed inside the root, dangling ones
 /// too; missing directories are made, 0:0, 0755, modified at the epoch; and something else that stands where a
@@ -17,8 +18,8 @@ pub trait Target {
     /// A layer begins: what stands now is below it.
     fn begin(&mut self) -> Result<()>;
 
-    /// Puts an entry in its place, with contents if it is a regular file. A directory joins one that stands there; everything else replaces what stands
-    /// there, a directory with all it holds.
+    /// Puts an entry in its place, with `content` if it is a regular file. A directory joins one that stands there;
+    /// everything else replaces what stands there, a directory with all it holds.
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()>;
 
     /// Takes away `name`, and all below it, as far as lower layers made it. Nothing there is no error.

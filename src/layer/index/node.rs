@@ -1,10 +1,10 @@
-//! What an [`super::Index`] tells of one path.
+//! What an index tells of one path.
 
 use std::ffi::OsStr;
 
 use crate::rootfs::{FileType, Timestamp};
 
-/// What stands at a path of an [`Index`].
+/// What stands at a path of an [`super::Index`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node<'a> {
     /// The type.
