@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
 
-/// One of them; readable by its owner alone.
+/// What is to be written, and for whom: readable by its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestFile {
     /// In the guest, absolute, in [`DIRECTORY`].

@@ -40,7 +40,7 @@ impl Rootfs {
     }
 
     /// The same, with a chosen resolver.
-    pub fn with_resolver(root: OwnedFd, resolver: Resolver) -> Rootfs {
+    fn with_resolver(root: OwnedFd, resolver: Resolver) -> Rootfs {
         Rootfs { root, resolver }
     }
 

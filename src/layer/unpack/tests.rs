@@ -283,3 +283,22 @@ fn contents_may_come_from_files() {
         assert_eq!(inode(&format!("d/{name}")), inode(&format!("{name}.link")));
     }
 }
+
+/// Refused by the name alone: nothing is made, and nothing of its size is kept.
+#[test]
+fn a_name_of_a_million_levels_is_refused() {
+    for levels in [500_000, 1_000_000] {
+        let name = b"d/".repeat(levels);
+        let mut header = ::tar::Header::new_gnu();
+        header.set_entry_type(::tar::EntryType::GNULongName);
+        header.set_size(name.len() as u64);
+        header.set_cksum();
+        let mut layer = [header.as_bytes(), &name[..]].concat();
+        layer.resize(layer.len().next_multiple_of(512), 0);
+        layer.extend(tar([file("d", b"")]));
+        let root = TempDir::new();
+        let error = install(&root, &[layer]).unwrap_err().to_string();
+        assert!(error.len() < 500, "{error}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{error}");
+    }
+}
