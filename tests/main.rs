@@ -17,6 +17,7 @@
 //! | `killed` | kills at named moments; with the feature `fault-points` |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
+//! | `documented` | the facts that the Python tool documents, release 2.1.4 |
 //! | `options` | every option of login and run by each name, seen from inside |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
@@ -57,6 +58,7 @@ mod cli;
 mod completions;
 mod container;
 mod credentials;
+mod documented;
 mod elevation;
 mod elsewhere;
 mod faults;
