@@ -156,12 +156,13 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::testing::TempDir;
 
     fn log(text: &str) -> Log {
-        let path = std::env::temp_dir().join(format!("cd-logs-{:?}", std::thread::current().id()));
+        let dir = TempDir::new();
+        let path = dir.path().join("log");
         let mut file =
             File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
-        fs::remove_file(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file.rewind().unwrap();
         Log { file, unfinished: Vec::new() }

@@ -120,16 +120,15 @@ impl Init {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TempDir;
 
-    /// A host that the given init runs.
-    fn host(run: &str, etc: &[&str]) -> (Host, std::path::PathBuf) {
-        let tree =
-            std::env::temp_dir().join(format!("cd-boot-{}-{}", std::process::id(), run.replace('/', "-")));
-        let _ = fs::remove_dir_all(&tree);
+    /// A host that the given init runs, and its tree.
+    fn host(run: &str, etc: &[&str]) -> (Host, TempDir) {
+        let tree = TempDir::new();
         for directory in etc.iter().chain([&run]) {
-            fs::create_dir_all(tree.join(directory)).unwrap();
+            fs::create_dir_all(tree.path().join(directory)).unwrap();
         }
-        (Host::at(&tree, [("", ""); 0]), tree)
+        (Host::at(tree.path(), [("", ""); 0]), tree)
     }
 
     #[test]
@@ -138,7 +137,7 @@ mod tests {
             (Init::Systemd, "run/systemd/system", &["etc/systemd/system"][..]),
             (Init::OpenRc, "run/openrc", &["etc/init.d", "etc/runlevels/default"]),
         ] {
-            let (host, tree) = host(run, etc);
+            let (host, _tree) = host(run, etc);
             assert_eq!(Init::of(&host), Some(init));
             let (file, link, _) = init.places();
             for _ in 0..2 {
@@ -157,7 +156,6 @@ mod tests {
             init.enable(&host, Path::new("/x"), Path::new("/y")).unwrap_err();
             init.disable(&host).unwrap();
             assert_eq!(fs::read_to_string(host.file(file)).unwrap(), "mine");
-            fs::remove_dir_all(tree).unwrap();
         }
     }
 }

@@ -199,12 +199,12 @@ mod tests {
 
     #[test]
     fn a_faked_tree_is_a_phone() {
-        let tree = std::env::temp_dir().join(format!("cd-host-{}", std::process::id()));
+        let temporary = crate::testing::TempDir::new();
+        let tree = temporary.path();
         std::fs::create_dir_all(tree.join("system/bin")).unwrap();
         std::fs::create_dir_all(tree.join(&TERMUX_PREFIX[1..])).unwrap();
         std::fs::write(tree.join("system/build.prop"), "").unwrap();
-        let host = Host::at(&tree, [("TERMUX_APP__PACKAGE_NAME", "com.other")]);
-        std::fs::remove_dir_all(&tree).unwrap();
+        let host = Host::at(tree, [("TERMUX_APP__PACKAGE_NAME", "com.other")]);
         assert!(host.is_android());
         assert_eq!(host.termux().unwrap().package, "com.other");
         assert_eq!(host.paths().data, Path::new(TERMUX_PREFIX).join("var/lib/chroot-distro"));

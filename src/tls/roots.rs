@@ -110,19 +110,18 @@ impl Roots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TempDir;
 
-    /// A tree that looks like a host, with these variables.
-    struct Tree(PathBuf);
+    /// A tree that looks like a host.
+    struct Tree(TempDir);
 
     impl Tree {
-        fn new(name: &str) -> Tree {
-            let tree = Tree(env::temp_dir().join(format!("cd-roots-{name}-{}", std::process::id())));
-            fs::create_dir(&tree.0).unwrap();
-            tree
+        fn new() -> Tree {
+            Tree(TempDir::new())
         }
 
         fn put(&self, path: &str, content: &str) -> String {
-            let path = self.0.join(path);
+            let path = self.0.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, content).unwrap();
             path.to_str().unwrap().to_owned()
@@ -130,14 +129,8 @@ mod tests {
 
         /// How many roots there are besides the built-in ones, and what is wrong.
         fn load(&self, env: &[(&str, &str)]) -> (usize, Vec<String>) {
-            let roots = Roots::load(&Host::at(&self.0, env.iter().copied()));
+            let roots = Roots::load(&Host::at(self.0.path(), env.iter().copied()));
             (roots.store.len() - webpki_roots::TLS_SERVER_ROOTS.len(), roots.problems)
-        }
-    }
-
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -146,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_hosts_bundle_is_read_without_its_bad_parts() {
-        let tree = Tree::new("bundle");
+        let tree = Tree::new();
         assert_eq!(tree.load(&[]), (0, vec![]));
         let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
@@ -163,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_phone_has_termux_and_androids_store() {
-        let tree = Tree::new("phone");
+        let tree = Tree::new();
         tree.put("system/build.prop", "");
         tree.put("system/etc/security/cacerts/00673b5b.0", &format!("{ROOT}Certificate:\n    Data:\n"));
         tree.put("system/etc/security/cacerts/5ed36f99.0", ROOT);
@@ -176,11 +169,11 @@ mod tests {
 
     #[test]
     fn variables_take_the_place_of_the_hosts_files() {
-        let tree = Tree::new("variables");
+        let tree = Tree::new();
         tree.put("etc/ssl/cert.pem", &format!("{ROOT}{ROOT}{ROOT}"));
         tree.put("system/etc/security/cacerts/0.0", ROOT);
         let file = tree.put("mine.pem", ROOT);
-        let dir = tree.0.join("dir");
+        let dir = tree.0.path().join("dir");
         tree.put("dir/a.pem", ROOT);
         tree.put("dir/b.pem", ROOT);
         tree.put("dir/notes", "nothing");

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::net::dns::tests::{encoded, response};
 use crate::net::resolver::Resolver;
+use crate::testing::TempDir;
 
 /// A reply to a question, given whether it came by TCP; `None` is silence.
 type Script = dyn Fn(&[u8], bool) -> Option<Vec<u8>> + Send + Sync;
@@ -49,17 +50,14 @@ fn serve(script: Arc<Script>) -> u16 {
 
 /// A resolver with this hosts file and resolv.conf.
 fn look_up(hosts: &str, conf: &str, port: u16, name: &str) -> Result<Vec<IpAddr>> {
-    let id = format!("{}-{:?}", std::process::id(), thread::current().id());
-    let dir = std::env::temp_dir().join(format!("cd-lookups-{id}"));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = TempDir::new();
     let file = |name: &str, text: &str| -> Vec<PathBuf> {
-        std::fs::write(dir.join(name), text).unwrap();
-        vec![dir.join(name)]
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        vec![path]
     };
     let resolver = Resolver::with(file("hosts", hosts), file("resolv.conf", conf), port);
-    let found = resolver.look_up(name, Instant::now() + Duration::from_secs(20));
-    std::fs::remove_dir_all(&dir).unwrap();
-    found
+    resolver.look_up(name, Instant::now() + Duration::from_secs(20))
 }
 
 fn addresses(list: &[&str]) -> Vec<IpAddr> {
@@ -148,7 +146,8 @@ fn a_server_that_fails_or_is_dead_is_passed_over() {
 
 #[test]
 fn androids_daemon_is_asked_before_any_name_server() {
-    let tree = std::env::temp_dir().join(format!("cd-netd-{}", std::process::id()));
+    let temporary = TempDir::new();
+    let tree = temporary.path();
     std::fs::create_dir_all(tree.join("dev/socket")).unwrap();
     let listener = UnixListener::bind(tree.join("dev/socket/dnsproxyd")).unwrap();
     let asked = thread::spawn(move || {
@@ -159,9 +158,8 @@ fn androids_daemon_is_asked_before_any_name_server() {
         stream.write_all(&[b"222\0", &entry[..], &[2, 0, 0, 0, 10, 0, 0, 9], &[0; 8]].concat()).unwrap();
         String::from_utf8_lossy(&question).into_owned()
     });
-    let resolver = Resolver::of(&Host::at(&tree, [("ANDROID_ROOT", "/system")]));
+    let resolver = Resolver::of(&Host::at(tree, [("ANDROID_ROOT", "/system")]));
     let found = resolver.look_up("R.io", Instant::now() + Duration::from_secs(20));
-    std::fs::remove_dir_all(&tree).unwrap();
     assert_eq!(found.unwrap(), addresses(&["10.0.0.9"]));
     assert_eq!(asked.join().unwrap(), "getaddrinfo r.io ^ 0 0 1 0 0\0");
 }
