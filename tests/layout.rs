@@ -58,19 +58,9 @@ fn mounts_that_another_tool_left_in_the_hosts_table_are_no_way_out() {
         for (source, target) in [("/proc", "proc"), ("/dev", "dev"), ("/tmp/canary", "home/user")] {
             rustix::mount::mount_bind(source, s.rootfs("old").join(target)).unwrap();
         }
-        let ran = s.cd(["remove", "old"]).run();
+        s.cd(["remove", "old"]).run().ok();
         s.assert_canaries();
         assert!(Path::new("/dev/null").exists() && Path::new("/proc/1").exists());
-        if ran.code != Some(0) {
-            ran.fails(&["mount"]);
-            for target in ["proc", "dev", "home/user"] {
-                let _ = rustix::mount::unmount(
-                    s.rootfs("old").join(target),
-                    rustix::mount::UnmountFlags::empty(),
-                );
-            }
-            s.cd(["remove", "old"]).run().ok();
-        }
         assert_eq!(s.names(), Vec::<String>::new());
     });
 }

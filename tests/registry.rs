@@ -124,8 +124,7 @@ fn a_reference_is_a_tag_or_a_digest_and_the_digest_wins() {
         install("none", "app:9".into()).fails(&["app:9", "no such image"]);
         install("none", "nothing:1".into()).fails(&["nothing:1"]);
         for bad in ["app@sha256:123", "App:1", "app:", "app@md5:d41d8cd98f00b204e9800998ecf8427e", "a//b"] {
-            let ran = install("none", bad.into());
-            assert!(matches!(ran.code, Some(1 | 2)), "{bad}: {ran:?}");
+            install("none", bad.into()).code(2);
         }
         assert_eq!(s.names().len(), 4);
     });
@@ -279,8 +278,7 @@ fn what_cannot_be_is_said_and_changes_nothing() {
         quick(&["install", &format!("127.0.0.1:{}/app:1", free_port())]).fails(&["127.0.0.1"]);
         quick(&["install", "registry.invalid/app:1"]).fails(&["registry.invalid"]);
         for bad in ["-x", ".x", "a/b", "..", "", "a b", "é"] {
-            let ran = quick(&["install", "--name", bad, &reference]);
-            assert!(matches!(ran.code, Some(1 | 2)), "{bad:?}: {ran:?}");
+            quick(&["install", "--name", bad, &reference]).code(2);
         }
         let both = quick(&["install", "-n", "a", "--override-alias", "b", &reference]);
         assert_eq!(both.code, Some(2), "{both:?}");
