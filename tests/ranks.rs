@@ -83,3 +83,14 @@ fn files_of_tests_are_small_too() {
     files.extend(source::files("src").into_iter().filter(|(path, _)| source::is_test(path)));
     nothing(&checks::long_tests(&files));
 }
+
+#[test]
+fn what_is_handed_out_kills_itself_nowhere() {
+    let cargo = fs::read_to_string("Cargo.toml").unwrap();
+    assert!(cargo.contains("\nfault-points = []\n"), "the feature has another name now");
+    for file in ["Cargo.toml", "cross/build", "cross/package"] {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(!text.contains("--all-features") && !text.contains("--features"), "{file} turns features on");
+        assert!(!text.contains("default = ["), "{file} has features that are on by default");
+    }
+}
