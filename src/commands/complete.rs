@@ -159,8 +159,8 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
 
 fn containers(app: &App, behind: &str) -> Vec<Candidate> {
     let image = |container: &Container| {
-        let manifest = container.manifest().ok().flatten();
-        manifest.and_then(|manifest| Some(manifest["image_ref"].as_str()?.to_owned())).unwrap_or_default()
+        let provenance = container.provenance().ok().flatten();
+        provenance.and_then(|provenance| provenance.image_ref().map(str::to_owned)).unwrap_or_default()
     };
     let all = app.store.containers().unwrap_or_default();
     all.iter()

@@ -8,7 +8,7 @@ use crate::error::{Result, WRONG_USAGE};
 use crate::host::Host;
 use crate::image::{self, Request, Source};
 use crate::net::Settings;
-use crate::oci::{ImageConfig, Platform};
+use crate::oci::Platform;
 use crate::report::Report;
 use crate::session::emulator;
 
@@ -73,8 +73,8 @@ impl Run for Install {
         let request = Request { source, name, platform, settings };
         let container = image::install(&app.store, &request, &host, &app.ui)?;
         app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
-        if let Some(manifest) = container.manifest()?
-            && !ImageConfig::of(&manifest).entrypoint().is_empty()
+        if let Some(provenance) = container.provenance()?
+            && !provenance.config().entrypoint().is_empty()
         {
             app.ui.info(&format!("Run entrypoint: chroot-distro run {}", container.name()));
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::command::{App, Run};
 use crate::error::Result;
-use crate::oci::ImageConfig;
+use crate::oci::{ImageConfig, Provenance};
 use crate::privilege;
 use crate::report::Report;
 use crate::running::Usage;
@@ -74,7 +74,7 @@ struct Row {
     name: String,
     /// Bytes on disk.
     size: Option<u64>,
-    manifest: Option<Value>,
+    provenance: Option<Provenance>,
     usage: Usage,
 }
 
@@ -83,12 +83,16 @@ impl Row {
         let name = container.name().to_string();
         let warn = |error| app.ui.warn(&format!("container '{name}': {error}"));
         let size = container.size().map_err(warn).ok();
-        let manifest = container.manifest().map_err(warn).ok().flatten();
-        Row { name, size, manifest, usage }
+        let provenance = container.provenance().map_err(warn).ok().flatten();
+        Row { name, size, provenance, usage }
     }
 
-    fn text(&self, key: &str) -> Option<&str> {
-        self.manifest.as_ref()?[key].as_str()
+    fn image_ref(&self) -> Option<&str> {
+        self.provenance.as_ref()?.image_ref()
+    }
+
+    fn arch(&self) -> Option<&str> {
+        self.provenance.as_ref()?.arch()
     }
 
     fn size(&self) -> String {
@@ -96,7 +100,7 @@ impl Row {
     }
 
     fn source(&self) -> String {
-        match (self.text("image_ref"), self.text("arch")) {
+        match (self.image_ref(), self.arch()) {
             (Some(image), Some(arch)) => format!("{image} ({arch})"),
             (Some(image), None) => image.to_owned(),
             (None, _) => "local archive".to_owned(),
@@ -138,7 +142,7 @@ impl Row {
     }
 
     fn config(&self) -> Option<ImageConfig> {
-        Some(ImageConfig { json: self.manifest.as_ref()?["image_config"].clone() })
+        Some(self.provenance.as_ref()?.config())
     }
 
     /// Lines of `key: value`.
@@ -153,7 +157,8 @@ impl Row {
             lines.push(("Type", kind.to_owned()));
         }
         if let Some(config) = self.config() {
-            lines.push(("User", config.user().unwrap_or("root").to_owned()));
+            let user = config.user().map(|user| user.unwrap_or_else(|| "root".to_owned()));
+            lines.push(("User", user.unwrap_or_else(|_| "unknown".to_owned())));
             lines.push(("Directory", config.working_dir().unwrap_or("/").to_owned()));
             let ports = ports(&config);
             if !ports.is_empty() {
@@ -166,7 +171,7 @@ impl Row {
     }
 
     fn media_type(&self) -> Option<&str> {
-        self.manifest.as_ref()?["manifest"]["mediaType"].as_str()
+        self.provenance.as_ref()?.media_type()
     }
 
     fn json(&self) -> Value {
@@ -180,13 +185,13 @@ impl Row {
         json!({
             "name": self.name,
             "size": self.size,
-            "image": self.text("image_ref"),
-            "architecture": self.text("arch"),
+            "image": self.image_ref(),
+            "architecture": self.arch(),
             "status": if self.in_use() { "in use" } else { "idle" },
             "pids": self.users().into_iter().map(|(pid, _)| pid).collect::<Vec<_>>(),
             "sessions": sessions,
             "media_type": self.media_type(),
-            "user": config.as_ref().and_then(ImageConfig::user),
+            "user": config.as_ref().and_then(|config| config.user().ok().flatten()),
             "working_directory": config.as_ref().and_then(ImageConfig::working_dir),
             "ports": config.as_ref().map(ports).unwrap_or_default(),
         })

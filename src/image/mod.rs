@@ -19,14 +19,12 @@ pub use source::Source;
 use std::fs::File;
 use std::io::Read;
 
-use serde_json::{Value, json};
-
 use crate::error::{Attempt, Error, Result};
 use crate::guest::provision::provision;
 use crate::guest::systemd;
 use crate::host::Host;
 use crate::net::{Settings, Sink};
-use crate::oci::{Descriptor, Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platform};
+use crate::oci::{Descriptor, Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platform, Provenance};
 use crate::registry::Client;
 use crate::report::{Report, Silent};
 use crate::store::{Container, Fetch, Name, Partial, Staged, Store};
@@ -66,6 +64,7 @@ struct Image {
 impl Image {
     /// Checks that the parts fit each other, and the image the wanted platform.
     fn new(name: String, manifest: ImageManifest, config: ImageConfig, wanted: &Platform) -> Result<Image> {
+        manifest.refuse_artifact()?;
         let diff_ids = config.diff_ids()?;
         if diff_ids.len() != manifest.layers.len() {
             return Err(Error::invalid(format!(
@@ -81,14 +80,9 @@ impl Image {
         Ok(Image { name, manifest, config, diff_ids, platform: wanted.clone() })
     }
 
-    /// `manifest.json` of the container.
-    fn document(&self) -> Value {
-        json!({
-            "image_ref": self.name,
-            "arch": self.platform.arch.to_string(),
-            "manifest": self.manifest.json,
-            "image_config": self.config.json,
-        })
+    /// What the container remembers of it.
+    fn provenance(&self) -> Provenance {
+        Provenance::new(&self.name, &self.platform, &self.manifest, &self.config)
     }
 }
 
@@ -127,7 +121,12 @@ pub fn reset(
 }
 
 /// Fills the empty root; what is to be remembered of the image, where there is one.
-fn fill(store: &Store, request: &Request, staged: &mut Staged, report: &dyn Report) -> Result<Option<Value>> {
+fn fill(
+    store: &Store,
+    request: &Request,
+    staged: &mut Staged,
+    report: &dyn Report,
+) -> Result<Option<Provenance>> {
     let workers = request.settings.workers;
     match &request.source {
         Source::Registry(reference) => {
@@ -138,7 +137,7 @@ fn fill(store: &Store, request: &Request, staged: &mut Staged, report: &dyn Repo
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);
             let image = directory.image(&request.platform, report)?;
-            assemble(store, &directory, image, workers, staged, report).map(recorded::local).map(Some)
+            assemble(store, &directory, image, workers, staged, report).map(Provenance::local).map(Some)
         }
         Source::Archive(path) => {
             let file = open_archive(store, path)?;
@@ -166,9 +165,9 @@ fn assemble(
     workers: usize,
     staged: &mut Staged,
     report: &dyn Report,
-) -> Result<Value> {
+) -> Result<Provenance> {
     Assembly { store, origin, image: &image, workers, report }.apply(staged)?;
-    Ok(image.document())
+    Ok(image.provenance())
 }
 
 /// `None` for a bare root filesystem: there is no image to remember.
@@ -179,7 +178,7 @@ fn from_archive(
     request: &Request,
     staged: &mut Staged,
     report: &dyn Report,
-) -> Result<Option<Value>> {
+) -> Result<Option<Provenance>> {
     let archive = archive::Archive::new(file, name, report)?;
     match archive.survey()? {
         survey::Kind::Rootfs { prefix, manifest } => {
@@ -190,7 +189,9 @@ fn from_archive(
             let image = import::image(&contents, archive.name(), &request.platform, report)?;
             archive.import(store, &image, &contents)?;
             let workers = request.settings.workers;
-            assemble(store, &import::Imported, image, workers, staged, report).map(recorded::local).map(Some)
+            assemble(store, &import::Imported, image, workers, staged, report)
+                .map(Provenance::local)
+                .map(Some)
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::layer::{Content, Entry, EntryKind, Reader, flatten};
-use crate::oci::{Algorithm, Digest, Hasher};
+use crate::oci::{Algorithm, Digest, Hasher, Provenance};
 
 /// The directories of a root. A prefix that has one of these names in it is inside a root, not above one.
 const ROOT: [&[u8]; 17] = [
@@ -34,7 +34,7 @@ const DOCUMENTS: usize = 32 << 20;
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A root filesystem below `prefix`, with the `manifest.json` of a backup.
-    Rootfs { prefix: PathBuf, manifest: Option<Value> },
+    Rootfs { prefix: PathBuf, manifest: Option<Provenance> },
     /// One or more images.
     Image(Contents),
 }
@@ -171,9 +171,9 @@ impl Contents {
     }
 
     /// `NAME/manifest.json` beside `NAME/rootfs`.
-    fn backup_manifest(&self, prefix: &Path) -> Option<Value> {
+    fn backup_manifest(&self, prefix: &Path) -> Option<Provenance> {
         let directory = prefix.parent().filter(|_| prefix.ends_with("rootfs"))?;
-        serde_json::from_slice(self.documents.get(&directory.join("manifest.json"))?).ok()
+        Provenance::parse(self.documents.get(&directory.join("manifest.json"))?).ok()
     }
 }
 

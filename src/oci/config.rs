@@ -4,7 +4,8 @@
 
 use serde_json::Value;
 
-use super::{Digest, Offered};
+use super::digest::Digest;
+use super::platform::Offered;
 use crate::error::{Error, Result};
 
 /// An image config (config.md).
@@ -22,11 +23,6 @@ impl ImageConfig {
             Ok(_) => Err(Error::invalid("the image config is not a JSON object")),
             Err(error) => Err(Error::invalid(format!("the image config is not JSON: {error}"))),
         }
-    }
-
-    /// What a container's manifest keeps of it to run by; an empty one where it was not made from an image.
-    pub fn of(manifest: &Value) -> ImageConfig {
-        ImageConfig { json: serde_json::json!({"config": manifest["image_config"]["config"]}) }
     }
 
     /// `rootfs.diff_ids`, bottom first; none when the config has none.
@@ -68,9 +64,16 @@ impl ImageConfig {
         self.text("WorkingDir")
     }
 
-    /// `config.User`, when not empty.
-    pub fn user(&self) -> Option<&str> {
-        self.text("User")
+    /// `config.User`, when not empty. Some builders write a number. Anything else is an error: read as nothing, it
+    /// would be root.
+    pub fn user(&self) -> Result<Option<String>> {
+        match &self.json["config"]["User"] {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Value::Number(number) if number.is_u64() => Ok(Some(number.to_string())),
+            odd => Err(Error::invalid(format!("the image's User is {odd}, which names nobody"))
+                .hint("name a user yourself: --user NAME")),
+        }
     }
 
     /// `config.StopSignal`, when not empty: a signal's name or number.
@@ -109,7 +112,7 @@ mod tests {
         assert_eq!(config.cmd(), ["/bin/sh"]);
         assert_eq!(config.env(), ["A=b"]);
         assert!(config.entrypoint().is_empty());
-        assert_eq!((config.user(), config.working_dir()), (None, Some("/w")));
+        assert_eq!((config.user().unwrap(), config.working_dir()), (None, Some("/w")));
         assert!(config.diff_ids().unwrap().is_empty());
         assert!(matches!(config.platform(), Offered::Runs(p) if p.arch == Arch::Aarch64));
         assert_eq!(config.json["x"], 1);

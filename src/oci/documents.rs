@@ -5,92 +5,23 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use super::{Digest, IndexEntry, Offered};
+use super::descriptor::Descriptor;
+use super::media_type;
+use super::platform::{IndexEntry, Offered};
 use crate::error::{Error, Result};
-
-/// Media types, OCI and Docker.
-pub mod media_type {
-    /// OCI image manifest.
-    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// OCI image index.
-    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// Docker schema 2 manifest.
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// Docker manifest list.
-    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// How Docker's schema 1 types begin (`v1+json`, `v1+prettyjws`): refused.
-    pub const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+";
-}
-
-/// The largest blob believed in, in bytes: 1 TiB. A larger claim is a lie or an attack.
-const SIZE_MAX: u64 = 1 << 40;
 
 /// The most descriptors read from one document. The largest real indexes have a few dozen; the kernel's
 /// overlayfs stops at 500 layers, Docker at 127.
 const DESCRIPTORS_MAX: usize = 4096;
-
-/// A descriptor (descriptor.md).
-#[derive(Debug, Clone)]
-#[allow(missing_docs)]
-pub struct Descriptor {
-    pub media_type: String,
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
-    /// Foreign layers' addresses.
-    pub urls: Vec<String>,
-    /// Inline contents, decoded and verified.
-    pub data: Option<Vec<u8>>,
-}
-
-impl Descriptor {
-    /// Reads one; `role` names it in errors ("layer 3").
-    pub fn parse(json: &Value, role: &str) -> Result<Descriptor> {
-        Descriptor::read(json).map_err(|error| error.context(role))
-    }
-
-    fn read(json: &Value) -> Result<Descriptor> {
-        let text = |key: &str| json[key].as_str();
-        let digest = Digest::parse(text("digest").ok_or_else(|| Error::invalid("it has no digest"))?)?;
-        let size = match &json["size"] {
-            Value::Null => return Err(Error::invalid("it has no size")),
-            size => size.as_u64().filter(|size| *size <= SIZE_MAX).ok_or_else(|| {
-                Error::invalid(format!("its size {size} is not a possible number of bytes"))
-            })?,
-        };
-        let data = match text("data") {
-            None => None,
-            Some(encoded) => {
-                let data = BASE64
-                    .decode(encoded)
-                    .map_err(|error| Error::invalid(format!("its inline data is not base64: {error}")))?;
-                if data.len() as u64 != size || Digest::with(digest.algorithm(), &data) != digest {
-                    return Err(Error::invalid("its inline data does not match its digest and size"));
-                }
-                Some(data)
-            }
-        };
-        let urls = json["urls"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        Ok(Descriptor {
-            media_type: text("mediaType").unwrap_or_default().to_owned(),
-            digest,
-            size,
-            urls: urls.map(str::to_owned).collect(),
-            data,
-        })
-    }
-}
 
 /// What a manifest's bytes turned out to be.
 #[derive(Debug)]
 pub enum Document {
     /// One image.
     Manifest(ImageManifest),
-    /// Several; [`super::Platform::choose`] picks one, which may be an index again.
+    /// Several; [`Platform::choose`](super::Platform::choose) picks one, which may be an index again.
     Index(Vec<IndexEntry>),
 }
 
@@ -183,8 +114,10 @@ fn descriptors(list: &Value) -> Result<&[Value]> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
+    use crate::oci::digest::Digest;
 
     fn descriptor(contents: &str, size: impl Into<Value>) -> Value {
         json!({"mediaType": "x", "digest": Digest::of(contents.as_bytes()).to_string(), "size": size.into()})

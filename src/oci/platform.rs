@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Descriptor;
+use super::descriptor::Descriptor;
 use crate::error::{Error, Result};
 
 /// The five architectures that a guest may have. Displayed by the kernel's name (`aarch64`).

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::{Arch, Digest, Platform};
+use super::digest::Digest;
+use super::platform::{Arch, Platform};
 use crate::error::{Error, Result};
 
 /// Docker Hub, by its canonical name.

@@ -12,7 +12,6 @@ use super::ending::{self, Doomed};
 use super::processes::{Process, Program, Snapshot};
 use super::records::{self, Registration, Session, Variables};
 use crate::error::{Attempt, Result};
-use crate::oci::ImageConfig;
 use crate::store::{Container, Store};
 use crate::sys::signal;
 
@@ -142,8 +141,7 @@ impl Container {
 
     /// What the image wants its program to be asked with.
     fn stop_signal(&self) -> Signal {
-        let manifest = self.manifest().ok().flatten();
-        let config = manifest.map(|manifest| ImageConfig { json: manifest["image_config"].clone() });
+        let config = self.provenance().ok().flatten().map(|provenance| provenance.config());
         config.and_then(|config| signal::named(config.stop_signal()?)).unwrap_or(Signal::TERM)
     }
 }

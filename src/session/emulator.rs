@@ -3,15 +3,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::bind::Restrict;
 use super::steps::Step;
 use super::{Mode, Request};
 use crate::error::Result;
 use crate::host::binfmt::{self, Emulator, MOUNT_POINT};
 use crate::host::{Host, elf};
-use crate::oci::Arch;
+use crate::oci::{Arch, Provenance};
 use crate::rootfs::{FileType, Follow, Rootfs};
 
 /// Programs that nearly every guest has one of. The first that is no script tells for which CPU it is.
@@ -40,8 +38,13 @@ pub struct Machine {
 }
 
 /// Finds out. An error exits with 126.
-pub fn machine(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Machine> {
-    let Some(arch) = guest(rootfs, manifest) else { return Ok(Machine::default()) };
+pub fn machine(
+    request: &Request,
+    rootfs: &Rootfs,
+    provenance: Option<&Provenance>,
+    host: &Host,
+) -> Result<Machine> {
+    let Some(arch) = guest(rootfs, provenance) else { return Ok(Machine::default()) };
     let own = Machine { emulator: None, narrow: matches!(arch, Arch::Arm | Arch::I686) };
     if arch == Arch::HOST {
         return Ok(own);
@@ -90,12 +93,8 @@ pub fn steps(emulator: &Emulator, mode: Mode) -> Vec<Step> {
 }
 
 /// The CPU that the guest is for, by its programs or else its image.
-pub fn guest(rootfs: &Rootfs, manifest: Option<&Value>) -> Option<Arch> {
-    PROGRAMS.iter().find_map(|path| program(rootfs, path)).or_else(|| {
-        let manifest = manifest?;
-        let told = [&manifest["arch"], &manifest["image_config"]["architecture"]];
-        told.into_iter().find_map(|arch| Arch::parse(arch.as_str()?).ok())
-    })
+pub fn guest(rootfs: &Rootfs, provenance: Option<&Provenance>) -> Option<Arch> {
+    PROGRAMS.iter().find_map(|path| program(rootfs, path)).or_else(|| provenance?.cpu())
 }
 
 fn program(rootfs: &Rootfs, path: &str) -> Option<Arch> {
@@ -115,8 +114,6 @@ fn is_program(rootfs: &Rootfs, path: &Path) -> bool {
 mod tests {
     use std::fs;
 
-    use serde_json::json;
-
     use super::*;
     use crate::testing::TempDir;
 
@@ -124,10 +121,11 @@ mod tests {
     fn a_guest_is_known_by_its_programs_then_by_its_manifest() {
         let tree = TempDir::new();
         let rootfs = Rootfs::new(tree.open());
-        let manifest = json!({"arch": "riscv64", "image_config": {"architecture": "arm64"}});
+        let of = |text: &str| Provenance::parse(text.as_bytes()).unwrap();
+        let manifest = of(r#"{"arch": "riscv64", "image_config": {"architecture": "arm64"}}"#);
         assert_eq!(guest(&rootfs, None), None);
         assert_eq!(guest(&rootfs, Some(&manifest)), Some(Arch::Riscv64));
-        assert_eq!(guest(&rootfs, Some(&json!({"arch": "vax"}))), None);
+        assert_eq!(guest(&rootfs, Some(&of(r#"{"arch": "vax"}"#))), None);
         fs::create_dir_all(tree.path().join("bin")).unwrap();
         fs::create_dir_all(tree.path().join("usr/bin")).unwrap();
         fs::write(tree.path().join("bin/sh"), "#!/bin/busybox\n: a script of some length\n").unwrap();

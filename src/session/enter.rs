@@ -50,7 +50,7 @@ pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn
 /// The command line that comes nearest to what [`enter`] would do; see [`print`].
 pub fn describe(container: &Container, request: &Request, host: &Host) -> Result<String> {
     let rootfs = container.rootfs()?;
-    let facts = gather(request, &rootfs, container.manifest()?.as_ref(), host)?;
+    let facts = gather(request, &rootfs, container.provenance()?.as_ref(), host)?;
     let root =
         std::fs::read_link(root::through(rootfs.as_fd())).attempt(|| "find the container's directory")?;
     Ok(print::command_line(&plan(request, &facts)?, &root))
@@ -100,7 +100,7 @@ impl<'a> Entry<'a> {
         report: &'a dyn Report,
     ) -> Result<Entry<'a>> {
         let rootfs = container.rootfs()?;
-        let facts = gather(request, &rootfs, container.manifest()?.as_ref(), host)?;
+        let facts = gather(request, &rootfs, container.provenance()?.as_ref(), host)?;
         let (plan, request) = (plan(request, &facts)?, request.clone());
         Ok(Entry { container, request, host, report, rootfs, facts, plan })
     }

@@ -4,11 +4,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::Request;
 use crate::error::{Error, Result};
-use crate::oci::ImageConfig;
+use crate::oci::Provenance;
 
 /// What the image says is to run, as whom and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,19 +22,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// From a container's manifest; `None` where it was not made from an image.
-    pub fn of(manifest: Option<&Value>) -> Option<Entry> {
-        let manifest = manifest?;
-        manifest["image_config"].is_object().then(|| {
-            let config = ImageConfig::of(manifest);
-            let words = |words: Vec<String>| words.into_iter().map(OsString::from).collect();
-            Entry {
-                entrypoint: words(config.entrypoint()),
-                cmd: words(config.cmd()),
-                user: config.user().map(OsString::from),
-                working_dir: Path::new("/").join(config.working_dir().unwrap_or_default()),
-            }
-        })
+    /// From where a container came; `None` where it was not made from an image. `user`: whether the image's user is
+    /// asked for.
+    pub fn of(provenance: Option<&Provenance>, user: bool) -> Result<Option<Entry>> {
+        let Some(provenance) = provenance.filter(|provenance| provenance.is_of_image()) else {
+            return Ok(None);
+        };
+        let config = provenance.config();
+        let words = |words: Vec<String>| words.into_iter().map(OsString::from).collect();
+        Ok(Some(Entry {
+            entrypoint: words(config.entrypoint()),
+            cmd: words(config.cmd()),
+            user: if user { config.user()?.map(OsString::from) } else { None },
+            working_dir: Path::new("/").join(config.working_dir().unwrap_or_default()),
+        }))
     }
 }
 
@@ -63,12 +62,16 @@ pub fn argv(request: &Request, image: Option<&Entry>) -> Result<Vec<OsString>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn provenance(json: &Value) -> Provenance {
+        Provenance::parse(json.to_string().as_bytes()).unwrap()
+    }
+
     fn entry(config: &Value) -> Option<Entry> {
-        Entry::of(Some(&json!({"image_config": {"config": config}})))
+        Entry::of(Some(&provenance(&json!({"image_config": {"config": config}}))), true).unwrap()
     }
 
     fn run(config: &Value, entrypoint: Option<&str>, arguments: &[&str]) -> Result<String> {
@@ -111,8 +114,16 @@ mod tests {
         let user = entry(&json!({"User": "1000:50", "WorkingDir": "srv/www"})).unwrap();
         assert_eq!((user.user, user.working_dir), (Some("1000:50".into()), "/srv/www".into()));
         assert_eq!(entry(&json!({})).unwrap().working_dir, Path::new("/"));
-        for manifest in [None, Some(json!({})), Some(json!({"image_config": null}))] {
-            assert_eq!(Entry::of(manifest.as_ref()), None);
+        for bare in [json!({}), json!({"image_config": null})] {
+            assert_eq!(Entry::of(Some(&provenance(&bare)), true).unwrap(), None);
         }
+        assert_eq!(Entry::of(None, true).unwrap(), None);
+    }
+
+    #[test]
+    fn an_image_whose_user_is_nobody_needs_one_to_be_named() {
+        let image = provenance(&json!({"image_config": {"config": {"User": {"uid": 0}, "Cmd": ["c"]}}}));
+        assert!(Entry::of(Some(&image), true).is_err());
+        assert_eq!(Entry::of(Some(&image), false).unwrap().unwrap().user, None);
     }
 }

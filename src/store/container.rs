@@ -6,8 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::layout::Layout;
 use super::lock::{Lock, Mode};
 use super::name::Name;
@@ -15,6 +13,7 @@ use super::records::Records;
 use super::scratch::{self, Scratch};
 use super::{autostart, files, logs};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::oci::Provenance;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 
@@ -52,12 +51,9 @@ impl Container {
     }
 
     /// `manifest.json`, when it has one.
-    pub fn manifest(&self) -> Result<Option<Value>> {
+    pub fn provenance(&self) -> Result<Option<Provenance>> {
         let path = self.path.join("manifest.json");
-        let parse = |text: Vec<u8>| {
-            serde_json::from_slice(&text)
-                .map_err(|error| Error::invalid(format!("'{}' is not JSON: {error}", path.display())))
-        };
+        let parse = |text: Vec<u8>| Provenance::parse(&text).attempt(|| format!("read '{}'", path.display()));
         files::read(&path, MANIFEST_LIMIT)?.map(parse).transpose()
     }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, open, syncfs};
-use serde_json::Value;
 
 use super::container::{Container, INDEX, SIZE, exists, settle};
 use super::flush::Flusher;
@@ -15,6 +14,7 @@ use super::name::Name;
 use super::scratch::{self, Scratch};
 use super::{files, logs, place, replace};
 use crate::error::{Attempt, Result};
+use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
 
 /// A container being made; nothing lists it. Gone on drop unless committed. Its name is locked.
@@ -77,19 +77,19 @@ impl Staged {
     }
 
     /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in.
-    pub fn commit(self, manifest: Option<&Value>) -> Result<Container> {
-        let ready = self.write(manifest)?;
+    pub fn commit(self, provenance: Option<&Provenance>) -> Result<Container> {
+        let ready = self.write(provenance)?;
         let settled = settle(&ready.layout, &ready.name, &ready.directory, &ready.scratch);
         crate::sys::point::reach("staged.settled");
         settled
     }
 
     /// Writes what stands beside the root, and puts everything on disk.
-    fn write(self, manifest: Option<&Value>) -> Result<Written> {
+    fn write(self, provenance: Option<&Provenance>) -> Result<Written> {
         let directory = self.directory();
         crate::sys::point::reach("staged.filled");
-        if let Some(manifest) = manifest {
-            files::write(&directory.join("manifest.json"), format!("{manifest:#}\n").as_bytes(), 0o644)?;
+        if let Some(provenance) = provenance {
+            files::write(&directory.join("manifest.json"), format!("{provenance}\n").as_bytes(), 0o644)?;
         }
         let size = self.rootfs.disk_usage().attempt(|| "measure the new container")?;
         files::write(&directory.join(SIZE), size.to_string().as_bytes(), 0o644)?;
@@ -133,10 +133,10 @@ impl Replacement {
     /// the new one is whole, not before.
     pub fn commit(
         self,
-        manifest: Option<&Value>,
+        provenance: Option<&Provenance>,
         seize: &dyn Fn(&Container) -> Result<Lock>,
     ) -> Result<Container> {
-        let ready = self.staged.write(manifest)?;
+        let ready = self.staged.write(provenance)?;
         drop(ready.lock);
         let _lock = seize(&self.old)?;
         replace::replace(&ready.layout, &ready.name, &ready.directory)?;

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::*;
 use crate::error::Kind;
 use crate::host::Paths;
-use crate::oci::{Arch, Digest, Reference};
+use crate::oci::{Arch, Digest, Provenance, Reference};
 
 /// A directory of one test; deleted with it. Nothing is ever mounted below it.
 pub(super) struct Scene(PathBuf);
@@ -62,9 +62,9 @@ fn nothing_is_listed_before_its_commit() {
     assert_eq!(store.stage(&name("a"), "install").unwrap_err().kind(), Kind::Busy);
     staged.rootfs().create_dir_all("etc", 0o755).unwrap();
     staged.put_index(b"index").unwrap();
-    let container = staged.commit(Some(&json!({"image_ref": "a"}))).unwrap();
+    let container = staged.commit(Some(&Provenance::parse(br#"{"image_ref": "a"}"#).unwrap())).unwrap();
     assert_eq!(list(&store), ["a"]);
-    assert_eq!(container.manifest().unwrap().unwrap()["image_ref"], "a");
+    assert_eq!(container.provenance().unwrap().unwrap().image_ref(), Some("a"));
     assert!(container.size().unwrap() > 0);
     let directory = scene.layout().container(&name("a"));
     for (file, mode) in [("", 0o755), ("rootfs", 0o755), ("manifest.json", 0o644)] {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::commands::command::App;
 use crate::error::Result;
 use crate::host::{Host, device};
-use crate::oci::ImageConfig;
+use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
 use crate::running::Usage;
 use crate::session::emulator;
@@ -21,13 +21,13 @@ pub fn describe(app: &App, host: &Host, names: bool) -> Result<Vec<Value>> {
 /// What cannot be read is left out: one damaged container hides no other.
 fn one(container: &Container, usage: &Usage, host: &Host, names: bool) -> Value {
     let rootfs = container.rootfs().ok();
-    let manifest = container.manifest().ok().flatten();
-    let arch = rootfs.as_ref().and_then(|rootfs| emulator::guest(rootfs, manifest.as_ref()));
+    let provenance = container.provenance().ok().flatten();
+    let arch = rootfs.as_ref().and_then(|rootfs| emulator::guest(rootfs, provenance.as_ref()));
     let runs = arch.map(|arch| emulator::available(arch, host).is_ok());
     let distribution = rootfs.as_ref().and_then(distribution);
     let size = container.size().ok();
-    let kind = manifest.as_ref().and_then(|manifest| manifest["manifest"]["mediaType"].as_str());
-    let start = rootfs.as_ref().map(|rootfs| start(rootfs, manifest.as_ref()));
+    let kind = provenance.as_ref().and_then(Provenance::media_type);
+    let start = rootfs.as_ref().map(|rootfs| start(rootfs, provenance.as_ref()));
     let sessions = usage.sessions.len();
 
     let mut summary = vec![distribution.clone().unwrap_or_else(|| "no base distribution".to_owned())];
@@ -48,7 +48,7 @@ fn one(container: &Container, usage: &Usage, host: &Host, names: bool) -> Value 
     });
     if names {
         described["name"] = json!(container.name().as_str());
-        described["image"] = manifest.map(|manifest| manifest["image_ref"].clone()).unwrap_or_default();
+        described["image"] = json!(provenance.as_ref().and_then(Provenance::image_ref));
     }
     described
 }
@@ -62,11 +62,11 @@ fn distribution(rootfs: &Rootfs) -> Option<String> {
 }
 
 /// What one can start in it, not by name.
-fn start(rootfs: &Rootfs, manifest: Option<&Value>) -> &'static str {
+fn start(rootfs: &Rootfs, provenance: Option<&Provenance>) -> &'static str {
     let shell =
         ["/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash"].iter().any(|path| rootfs.open(path).is_ok());
-    let own = manifest.is_some_and(|manifest| {
-        let config = ImageConfig { json: manifest["image_config"].clone() };
+    let own = provenance.is_some_and(|provenance| {
+        let config = provenance.config();
         !config.entrypoint().is_empty() || !config.cmd().is_empty()
     });
     match (shell, own) {

@@ -15,7 +15,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
-use serde_json::Value;
 
 use super::bind::Restrict;
 use super::emulator::{self, Machine};
@@ -28,6 +27,7 @@ use crate::guest::accounts::{self, User};
 use crate::guest::guest_file::GuestFile;
 use crate::guest::{ldconfig, terminfo};
 use crate::host::{Host, binfmt};
+use crate::oci::Provenance;
 use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::running::SessionKind;
 use crate::sys::seccomp;
@@ -85,23 +85,31 @@ pub struct Facts {
 }
 
 /// Looks.
-pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host: &Host) -> Result<Facts> {
+pub fn gather(
+    request: &Request,
+    rootfs: &Rootfs,
+    provenance: Option<&Provenance>,
+    host: &Host,
+) -> Result<Facts> {
     let termux = host.termux();
-    let entry = if request.kind == SessionKind::Run { Entry::of(manifest) } else { None };
+    let entry = match request.kind {
+        SessionKind::Run => Entry::of(provenance, request.user.is_none())?,
+        SessionKind::Login => None,
+    };
     let guest_prefix = termux::guest_prefix(rootfs, termux);
     let mut user = account(request, entry.as_ref(), rootfs)?;
     if let Some(prefix) = &guest_prefix {
         termux::settle(&mut user, prefix);
     }
     let own = |key: &str| host.var(key).map(OsString::from);
-    let is_native = || emulator::guest(rootfs, manifest).is_none_or(binfmt::is_native);
+    let is_native = || emulator::guest(rootfs, provenance).is_none_or(binfmt::is_native);
     let sharing = share(request, rootfs, host, &user, guest_prefix.is_some(), &is_native)?;
     let is_command = request.kind == SessionKind::Run || !request.command.is_empty();
     Ok(Facts {
         shell: if is_command { None } else { shell(&user, rootfs, guest_prefix.as_deref()) },
         user,
         entry,
-        image_env: manifest.map(image_env).unwrap_or_default(),
+        image_env: provenance.map(image_env).unwrap_or_default(),
         android_env: termux::android_env(host),
         term: Some(terminfo::nearest(rootfs, own("TERM").unwrap_or_else(|| DEFAULT_TERM.into()))),
         colorterm: own("COLORTERM"),
@@ -109,7 +117,7 @@ pub fn gather(request: &Request, rootfs: &Rootfs, manifest: Option<&Value>, host
         guest_prefix,
         android: host.is_android(),
         namespaces: namespaces(request),
-        machine: emulator::machine(request, rootfs, manifest, host)?,
+        machine: emulator::machine(request, rootfs, provenance, host)?,
         seccomp: request.mode == Mode::Isolated && seccomp::is_supported(),
         ..sharing
     })
@@ -200,10 +208,10 @@ fn shared(path: PathBuf, host: &Host) -> Option<Source> {
 }
 
 /// `Env` of the image's config, as the Python tool saved it too.
-fn image_env(manifest: &Value) -> Vec<(OsString, OsString)> {
-    let entries = manifest["image_config"]["config"]["Env"].as_array().into_iter().flatten();
+fn image_env(provenance: &Provenance) -> Vec<(OsString, OsString)> {
+    let entries = provenance.config().env();
     entries
-        .filter_map(Value::as_str)
+        .iter()
         .filter_map(|entry| entry.split_once('='))
         .filter(|(key, value)| !key.is_empty() && !key.contains('\0') && !value.contains('\0'))
         .map(|(key, value)| (key.into(), value.into()))
