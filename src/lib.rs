@@ -19,10 +19,10 @@
 //! | [`net`] | one request, downloads that resume, names to addresses |
 //! | [`tls`] | the crypto provider and the roots |
 //! | [`store`] | the sole owner of the on-disk layout |
-//! | [`layer`] | decompress, untar, apply, index, pack |
-//! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`host`] | platform, paths, feature probes, emulators, start-up services |
+//! | [`layer`] | decompress, untar, apply, index, pack |
 //! | [`oci`] | pure: reference, digest, platform, documents |
+//! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |
 //! | [`suggest`] | pure: the nearest of some words |
 //! | [`sys`] | the only unsafe code: one system call each |
