@@ -103,3 +103,32 @@ fn what_takes_the_place_of_a_directory_is_told_of() {
     below(root.open().into(), Order::Sorted, &mut swap).unwrap();
     assert_eq!(swap.1.lines, ["a/", "Open b: NotADirectory"]);
 }
+
+/// A tree is moved away while the walk is too deep in it for its parents to be open.
+#[test]
+fn goes_up_to_no_other_parent() {
+    struct Move<'a>(&'a TempDir, Log);
+    impl Visit for Move<'_> {
+        type Error = io::Error;
+        fn enter(&mut self, at: &Visited<'_>, opened: &Dir) -> io::Result<Next> {
+            self.1.enter(at, opened)
+        }
+        fn other(&mut self, _at: &Visited<'_>) -> io::Result<()> {
+            fs::rename(self.0.path().join("tree/d/d"), self.0.path().join("kept/moved"))
+        }
+        fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> io::Result<()> {
+            self.1.failed(doing, path, error)
+        }
+    }
+    let root = TempDir::new();
+    let at = |path: &str| root.path().join(path);
+    let deepest = at("tree").join("d/".repeat(100));
+    fs::create_dir_all(&deepest).unwrap();
+    fs::create_dir_all(at("kept/d")).unwrap();
+    fs::write(deepest.join("file"), "").unwrap();
+    let tree = fs::File::open(at("tree")).unwrap();
+    let mut moving = Move(&root, Log::default());
+    let error = below(std::os::fd::OwnedFd::from(tree).into(), Order::Any, &mut moving).unwrap_err();
+    assert_eq!(error.to_string(), "the tree was moved meanwhile");
+    assert_eq!(moving.1.lines.last().unwrap(), "Climb d/d: Other");
+}
