@@ -12,7 +12,8 @@
 //! | [`ui`] | the only place that prints: messages, colour, width, progress |
 //! | [`session`] | plan (pure data), apply (mounts), enter (identity, terminal, confinement, exec) |
 //! | [`privilege`] | elevation, and the rules that spare a password |
-//! | [`image`] | pull, assemble, archives |
+//! | [`install`] | an image becomes a container: assemble, reset |
+//! | [`image`] | where images come from, what they are, and how their blobs get from place to place |
 //! | [`running`] | what is alive in a container: processes, records, endings, foreign mounts |
 //! | [`guest`] | what a guest's files mean: accounts, provisioning, programs |
 //! | [`registry`] | the distribution protocol: client, challenge and token, keychain |
@@ -31,8 +32,8 @@
 //! # Two routes
 //!
 //! `install ubuntu:24.04`: `applet` -> `commands::install` -> `image::Source` (here an `oci::Reference`) ->
-//! `image::install` -> `store.stage(name)` -> manifest by `registry` -> layers in parallel into verified blobs of
-//! the `store` -> `layer::apply` in order, while later layers still download -> `guest::provision` ->
+//! `install::install` -> `store.stage(name)` -> `image::Pull`: manifest by `registry` -> layers in parallel into
+//! verified blobs of the `store` -> `layer::apply` in order, while later layers still download -> `guest::provision` ->
 //! `staged.commit(manifest)`.
 //!
 //! `login x`: `applet` -> `commands::login` -> `commands::session::start` -> `store.container(name)` -> `session::enter`:
@@ -46,6 +47,7 @@ pub mod error;
 pub mod guest;
 pub mod host;
 pub mod image;
+pub mod install;
 pub mod layer;
 pub mod net;
 pub mod oci;

@@ -6,7 +6,8 @@ use super::command::{App, Run, name};
 use crate::cli::os_string;
 use crate::error::{Result, WRONG_USAGE};
 use crate::host::Host;
-use crate::image::{self, Request, Source};
+use crate::image::Source;
+use crate::install::{self, Request};
 use crate::net::Settings;
 use crate::oci::Platform;
 use crate::report::Report;
@@ -71,7 +72,7 @@ impl Run for Install {
         }
         let settings = Settings::of(&host, self.allow_insecure);
         let request = Request { source, name, platform, settings };
-        let container = image::install(&app.store, &request, &host, &app.ui)?;
+        let container = install::install(&app.store, &request, &host, &app.ui)?;
         app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
         if let Some(provenance) = container.provenance()?
             && !provenance.config().entrypoint().is_empty()

@@ -5,7 +5,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run};
 use crate::error::Result;
 use crate::host::Host;
-use crate::image;
+use crate::install;
 use crate::net::Settings;
 use crate::report::Report;
 
@@ -35,7 +35,7 @@ impl Run for Reset {
         let container = app.container(&self.container)?;
         let host = Host::detect();
         let settings = Settings::of(&host, self.allow_insecure);
-        image::reset(&app.store, &container, settings, &host, &app.ui)?;
+        install::reset(&app.store, &container, settings, &host, &app.ui)?;
         app.ui.info(&format!("Reset '{}'", container.name()));
         Ok(0)
     }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
-use super::survey::{self, Contents, Kind};
-use super::{Image, import};
+use super::description::Image;
+use super::import;
+use super::survey::{self, Contents, Holds};
 use crate::error::{Attempt, Result};
 use crate::layer::{self, Reader, RootfsTarget};
 use crate::report::{Report, Task};
@@ -16,7 +17,7 @@ use crate::store::Store;
 const BUFFER: usize = 256 << 10;
 
 /// An archive, open.
-pub(super) struct Archive<'a> {
+pub struct Archive<'a> {
     file: File,
     name: String,
     size: u64,
@@ -24,12 +25,14 @@ pub(super) struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn new(file: File, name: String, report: &'a dyn Report) -> Result<Archive<'a>> {
+    /// `name` is its file's, for messages and as the name of an image without one.
+    pub fn new(file: File, name: String, report: &'a dyn Report) -> Result<Archive<'a>> {
         let size = file.metadata().attempt(|| format!("look at '{name}'"))?.len();
         Ok(Archive { file, name, size, report })
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// Its file's name.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
@@ -47,13 +50,13 @@ impl<'a> Archive<'a> {
     }
 
     /// What it is.
-    pub(super) fn survey(&self) -> Result<Kind> {
+    pub fn survey(&self) -> Result<Holds> {
         let survey = self.reader("reading").and_then(|mut reader| survey::survey(&mut reader));
         survey.attempt(|| format!("read '{}'", self.name))
     }
 
     /// Unpacks the root filesystem below `prefix`.
-    pub(super) fn unpack(&self, prefix: &Path, rootfs: &Rootfs) -> Result<()> {
+    pub fn unpack(&self, prefix: &Path, rootfs: &Rootfs) -> Result<()> {
         let mut target = RootfsTarget::new(rootfs, self.report);
         let prefix = (!prefix.as_os_str().is_empty()).then(|| prefix.to_owned());
         let options = layer::Options { prefix, ..layer::Options::default() };
@@ -63,7 +66,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Brings the image's layers into the cache.
-    pub(super) fn import(&self, store: &Store, image: &Image, contents: &Contents) -> Result<()> {
+    pub fn import(&self, store: &Store, image: &Image, contents: &Contents) -> Result<()> {
         let wanted = import::Wanted::new(store, image, contents);
         if wanted.is_empty() {
             return Ok(());

@@ -7,9 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::assemble::{Origin, short};
+use super::description::Image;
+use super::layout;
+use super::origin::Origin;
 use super::survey::Contents;
-use super::{Image, layout};
 use crate::error::{Error, Result};
 use crate::layer::{EntryKind, Reader, flatten};
 use crate::net::Sink;
@@ -21,12 +22,7 @@ use crate::store::{Fetch, Store};
 const LINKS: usize = 16;
 
 /// The image that suits the platform; `archive` names it when nothing in it does.
-pub(super) fn image(
-    contents: &Contents,
-    archive: &str,
-    platform: &Platform,
-    report: &dyn Report,
-) -> Result<Image> {
+pub fn image(contents: &Contents, archive: &str, platform: &Platform, report: &dyn Report) -> Result<Image> {
     match contents.documents.get(Path::new("index.json")) {
         Some(index) => {
             let read =
@@ -143,10 +139,10 @@ fn blob_path(digest: &Digest) -> PathBuf {
 }
 
 /// The layers that are not cached yet, by their names in the archive.
-pub(super) struct Wanted<'a>(BTreeMap<PathBuf, &'a Descriptor>);
+pub struct Wanted<'a>(BTreeMap<PathBuf, &'a Descriptor>);
 
 impl<'a> Wanted<'a> {
-    pub(super) fn new(store: &Store, image: &'a Image, contents: &Contents) -> Wanted<'a> {
+    pub fn new(store: &Store, image: &'a Image, contents: &Contents) -> Wanted<'a> {
         let missing = image
             .manifest
             .layers
@@ -160,12 +156,12 @@ impl<'a> Wanted<'a> {
         Wanted(missing.map(|layer| (path(layer), layer)).collect())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Reads them out of the archive, in its order, into the cache.
-    pub(super) fn import(
+    pub fn import(
         mut self,
         store: &Store,
         reader: &mut Reader<impl BufRead>,
@@ -177,7 +173,7 @@ impl<'a> Wanted<'a> {
             if let Fetch::Missing(mut partial) = store.blob(&layer.digest, layer.size, report)? {
                 partial.restart()?;
                 flatten(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
-                partial.commit().map_err(|error| error.context(format!("layer {}", short(layer))))?;
+                partial.commit().map_err(|error| error.context(format!("layer {}", layer.short())))?;
             }
             if self.0.is_empty() {
                 return Ok(());
@@ -191,11 +187,11 @@ impl<'a> Wanted<'a> {
 }
 
 /// Layers that were imported are cached.
-pub(super) struct Imported;
+pub struct Imported;
 
 impl Origin for Imported {
     fn fetch(&self, blob: &Descriptor, _: &mut dyn Sink, _: &dyn Task) -> Result<()> {
-        Err(Error::invalid(format!("the cached copy of layer {} is gone or damaged", short(blob)))
+        Err(Error::invalid(format!("the cached copy of layer {} is gone or damaged", blob.short()))
             .hint("try again: the archive will be read anew"))
     }
 }

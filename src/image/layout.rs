@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::assemble::Origin;
-use super::{DOCUMENT_MAX, Image};
+use super::copy::DOCUMENT_MAX;
+use super::description::Image;
+use super::origin::Origin;
 use crate::error::{Attempt, Error, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
@@ -22,7 +23,7 @@ const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.
 pub(super) type ReadBlob<'a> = dyn Fn(&Descriptor) -> Result<Vec<u8>> + 'a;
 
 /// The image of an `index.json` that suits the platform. `fallback` names it when the index does not.
-pub(super) fn choose(
+pub fn choose(
     index: &[u8],
     read: &ReadBlob<'_>,
     platform: &Platform,
@@ -90,17 +91,18 @@ impl Names {
 }
 
 /// A layout in a directory of the host's, the user's own.
-pub(super) struct LayoutDirectory<'a> {
+pub struct LayoutDirectory<'a> {
     path: &'a Path,
 }
 
 impl<'a> LayoutDirectory<'a> {
-    pub(super) fn new(path: &'a Path) -> LayoutDirectory<'a> {
+    /// The layout in the directory `path`; nothing is read yet.
+    pub fn new(path: &'a Path) -> LayoutDirectory<'a> {
         LayoutDirectory { path }
     }
 
     /// The image for this platform.
-    pub(super) fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
+    pub fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
         let index = read_limited(&self.path.join("index.json"))?;
         let name = self.path.canonicalize().unwrap_or_default();
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();

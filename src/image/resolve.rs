@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::Image;
-use super::assemble::Origin;
+use super::copy::document;
+use super::description::Image;
+use super::destination::Cache;
+use super::origin::Origin;
 use crate::error::{Error, Kind, Result};
 use crate::net::{Patience, Settings, Sink};
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, ImageManifest, Platform, Reference};
@@ -16,7 +18,7 @@ use crate::store::{CachedImage, Store};
 const DEPTH: usize = 4;
 
 /// An image's blobs in its registry.
-pub(super) struct Pull<'a> {
+pub struct Pull<'a> {
     client: Client<'a>,
     reference: &'a Reference,
     store: &'a Store,
@@ -31,7 +33,8 @@ impl Origin for Pull<'_> {
 }
 
 impl<'a> Pull<'a> {
-    pub(super) fn new(
+    /// The image that `reference` names, for `platform`; nothing is asked yet.
+    pub fn new(
         store: &'a Store,
         reference: &'a Reference,
         platform: &'a Platform,
@@ -42,7 +45,7 @@ impl<'a> Pull<'a> {
     }
 
     /// Finds the image, and remembers what it found.
-    pub(super) fn resolve(&self) -> Result<Image> {
+    pub fn resolve(&self) -> Result<Image> {
         let cached = self.store.image(self.reference, self.platform.arch)?;
         let known = cached.as_ref().and_then(|cached| Some((self.image_of(cached).ok()?, cached)));
         let whole = known.as_ref().is_some_and(|(image, _)| self.is_here(image));
@@ -90,7 +93,7 @@ impl<'a> Pull<'a> {
     /// Reads a fresh manifest or index, and remembers the image.
     fn read(&self, bytes: Vec<u8>, content_type: Option<String>, resolved: Digest) -> Result<Image> {
         let (raw, manifest) = self.choose(bytes, content_type)?;
-        let text = super::small_blob(self.store, self, &manifest.config, self.report)
+        let text = document(self, &Cache::new(self.store, self.report), &manifest.config)
             .map_err(|error| error.context("the image config"))?;
         let config = ImageConfig::parse(&text)?;
         let image = Image::new(self.reference.to_string(), manifest, config, self.platform)?;

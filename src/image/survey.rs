@@ -32,28 +32,33 @@ const DOCUMENTS: usize = 32 << 20;
 
 /// What an archive is.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub enum Holds {
     /// A root filesystem below `prefix`, with the `manifest.json` of a backup.
-    Rootfs { prefix: PathBuf, manifest: Option<Provenance> },
+    Rootfs {
+        /// The directory of the archive that is the root.
+        prefix: PathBuf,
+        /// What a backup remembers of its image.
+        manifest: Option<Provenance>,
+    },
     /// One or more images.
     Image(Contents),
 }
 
 /// What an archive of images holds, by name below `base`.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
+pub struct Contents {
     /// The directory of the archive that holds the image.
-    pub(super) base: PathBuf,
+    pub base: PathBuf,
     /// Small files.
-    pub(super) documents: BTreeMap<PathBuf, Vec<u8>>,
+    pub documents: BTreeMap<PathBuf, Vec<u8>>,
     /// Where links lead, as written.
-    pub(super) links: BTreeMap<PathBuf, PathBuf>,
+    pub links: BTreeMap<PathBuf, PathBuf>,
     /// Files outside `blobs/`: their digest and size.
-    pub(super) files: BTreeMap<PathBuf, (Digest, u64)>,
+    pub files: BTreeMap<PathBuf, (Digest, u64)>,
 }
 
 /// Looks through an archive.
-pub(super) fn survey(reader: &mut Reader<impl BufRead>) -> Result<Kind> {
+pub fn survey(reader: &mut Reader<impl BufRead>) -> Result<Holds> {
     let mut contents = Contents::default();
     let mut roots = Roots::default();
     let mut entries = 0_u64;
@@ -68,7 +73,7 @@ pub(super) fn survey(reader: &mut Reader<impl BufRead>) -> Result<Kind> {
     if roots.best().is_none_or(|(_, count)| count < CERTAIN)
         && let Some(base) = contents.image()
     {
-        return Ok(Kind::Image(contents.below(&base)));
+        return Ok(Holds::Image(contents.below(&base)));
     }
     let Some((prefix, _)) = roots.best() else {
         if contents.is_ancient() {
@@ -81,7 +86,7 @@ pub(super) fn survey(reader: &mut Reader<impl BufRead>) -> Result<Kind> {
         })
         .hint("it should have directories such as bin, etc and usr, or be an OCI or docker archive"));
     };
-    Ok(Kind::Rootfs { manifest: contents.backup_manifest(&prefix), prefix })
+    Ok(Holds::Rootfs { manifest: contents.backup_manifest(&prefix), prefix })
 }
 
 impl Contents {

@@ -30,6 +30,11 @@ impl Descriptor {
         Descriptor::read(json).map_err(|error| error.context(role))
     }
 
+    /// Twelve digits of its digest, as every tool shows them.
+    pub fn short(&self) -> &str {
+        &self.digest.hex()[..12]
+    }
+
     fn read(json: &Value) -> Result<Descriptor> {
         let text = |key: &str| json[key].as_str();
         let digest = Digest::parse(text("digest").ok_or_else(|| Error::invalid("it has no digest"))?)?;

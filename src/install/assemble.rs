@@ -4,20 +4,14 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::Image;
 use super::slot::Slot;
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::image::{Image, Origin};
 use crate::layer::{self, Index, Recording, RootfsTarget};
 use crate::net::Sink;
 use crate::oci::{Algorithm, Descriptor};
-use crate::report::{Report, Task};
+use crate::report::Report;
 use crate::store::{Fetch, Partial, Staged, Store};
-
-/// Where blobs come from.
-pub(super) trait Origin: Sync {
-    /// One blob into `sink`, which verifies it.
-    fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()>;
-}
 
 /// What it takes to assemble an image.
 pub(super) struct Assembly<'a> {
@@ -56,7 +50,7 @@ impl Assembly<'_> {
                 layers.get(index).zip(slots.get(index)).filter(|_| !called_off.load(Ordering::Relaxed))
             } {
                 if let Err(error) = self.fetch(layer, slot, follow, &called_off) {
-                    slot.failed(error.context(format!("layer {}", short(layer))));
+                    slot.failed(error.context(format!("layer {}", layer.short())));
                 }
             }
         };
@@ -74,7 +68,7 @@ impl Assembly<'_> {
 
     /// Brings one layer into its slot.
     fn fetch(&self, layer: &Descriptor, slot: &Slot, follow: bool, called_off: &AtomicBool) -> Result<()> {
-        let task = self.report.task(short(layer), Some(layer.size));
+        let task = self.report.task(layer.short(), Some(layer.size));
         let mut partial = match self.store.blob(&layer.digest, layer.size, self.report)? {
             Fetch::Have(file) => {
                 task.resumed(layer.size);
@@ -116,7 +110,7 @@ impl Assembly<'_> {
         let mut target = Recording::new(&mut tree, &mut index);
         let options = layer::Options { whiteouts: true, ..layer::Options::default() };
         for (index, (layer, slot)) in image.manifest.layers.iter().zip(slots).enumerate() {
-            let attempt = || format!("layer {} ({} of {})", short(layer), index + 1, slots.len());
+            let attempt = || format!("layer {} ({} of {})", layer.short(), index + 1, slots.len());
             let unfetched = |error| slot.failure().unwrap_or_else(|| Error::io(attempt(), error));
             let mut follower = slot.open().map_err(unfetched)?;
             let applied = layer::apply(&mut follower, &mut target, &options);
@@ -150,11 +144,6 @@ impl Assembly<'_> {
         tree.finish()?;
         staged.put_index(&index.to_bytes())
     }
-}
-
-/// Twelve digits, as every tool shows them.
-pub(super) fn short(blob: &Descriptor) -> &str {
-    &blob.digest.hex()[..12]
 }
 
 /// Writes to the cache and tells the reader.

@@ -3,9 +3,9 @@
 //! What came from an archive may carry the name of an image that a registry has too, and another one there: it is made
 //! anew from the cached layers alone.
 
-use super::import::Imported;
-use super::{Image, Request, Source, assemble, fill};
+use super::fill::{Request, assemble, fill};
 use crate::error::{Error, Kind, Result};
+use crate::image::{Image, Imported, Source};
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance, Reference};
 use crate::report::Report;

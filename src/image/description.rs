@@ -1,0 +1,48 @@
+//! One image, whose parts fit each other.
+
+use crate::error::{Error, Result};
+use crate::oci::{Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platform, Provenance};
+
+/// One image: what to apply and what to remember of it.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// As the user would name it: a reference, or an archive's file name.
+    pub name: String,
+    /// What it is made of.
+    pub manifest: ImageManifest,
+    /// How it runs.
+    pub config: ImageConfig,
+    /// One for each layer.
+    pub diff_ids: Vec<Digest>,
+    platform: Platform,
+}
+
+impl Image {
+    /// Checks that the parts fit each other, and the image the wanted platform.
+    pub fn new(
+        name: String,
+        manifest: ImageManifest,
+        config: ImageConfig,
+        wanted: &Platform,
+    ) -> Result<Image> {
+        manifest.refuse_artifact()?;
+        let diff_ids = config.diff_ids()?;
+        if diff_ids.len() != manifest.layers.len() {
+            return Err(Error::invalid(format!(
+                "the image has {} layers, but its config has diff_ids for {}",
+                manifest.layers.len(),
+                diff_ids.len()
+            )));
+        }
+        let platform = config.platform();
+        if platform != Offered::Unnamed {
+            wanted.choose(&[IndexEntry { descriptor: manifest.config.clone(), platform }])?;
+        }
+        Ok(Image { name, manifest, config, diff_ids, platform: wanted.clone() })
+    }
+
+    /// What the container remembers of it.
+    pub fn provenance(&self) -> Provenance {
+        Provenance::new(&self.name, &self.platform, &self.manifest, &self.config)
+    }
+}
