@@ -2,8 +2,9 @@
 
 use argh::{FlagInfo, FlagInfoKind, Optionality};
 
-use super::line::{Names, Word, classify, takes_value};
-use super::{Line, Syntax, help};
+use super::help;
+use super::line::{Line, Names, Word, classify, takes_value};
+use super::syntax::Syntax;
 
 /// What a shell may offer.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use argh::{FlagInfo, FlagInfoKind, Optionality};
 
-use super::{Syntax, wrap};
+use super::syntax::Syntax;
+use super::wrap;
 
 /// The page of one command, called as `call`.
 pub fn page(syntax: &Syntax, call: &str, width: usize) -> String {

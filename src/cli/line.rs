@@ -6,8 +6,8 @@
 
 use argh::{FlagInfo, FlagInfoKind, FromArgs, Optionality};
 
-use super::Syntax;
 use super::argument::shown;
+use super::syntax::Syntax;
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
 

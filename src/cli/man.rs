@@ -2,7 +2,8 @@
 
 use argh::FlagInfo;
 
-use super::{Syntax, help};
+use super::help;
+use super::syntax::Syntax;
 
 /// What stands at the page's head and foot.
 pub struct Title<'a> {

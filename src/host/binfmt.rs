@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use super::elf;
 use super::probe::{Answer, in_child};
-use super::{Host, elf};
+use super::snapshot::Host;
 use crate::error::{Attempt, Error, Result};
 use crate::oci::Arch;
 use crate::sys::process::execve;

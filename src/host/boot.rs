@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::Host;
 use super::files::replace;
+use super::snapshot::Host;
 use crate::error::{Attempt, Error, Kind, Result};
 
 const MARK: &str = "# Made by 'chroot-distro autostart'";

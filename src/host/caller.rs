@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::getuid;
 
-use super::Host;
+use super::snapshot::Host;
 
 impl Host {
     /// The caller's user id, or where only that is known (doas) their name.

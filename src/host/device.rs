@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use rustix::system::uname;
 
-use super::Host;
+use super::snapshot::Host;
 
 impl Host {
     /// Rows of a name and a value: kernel, platform, distribution or Android's version and the model.

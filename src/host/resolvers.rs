@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::Host;
+use super::snapshot::Host;
 
 /// More are not asked (`MAXNS` of resolv.h).
 const MOST: usize = 3;

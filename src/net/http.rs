@@ -11,7 +11,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpCon
 use ureq::{Agent, AsSendBody, Body};
 
 use super::proxy::Proxies;
-use super::resolver::{self, Resolver};
+use super::resolver::{self, NO_SOCKETS, Resolver};
 use super::retry::{Failure, Retry};
 use super::settings::Settings;
 use super::socks::Socks;
@@ -21,10 +21,6 @@ use crate::host::Host;
 use crate::tls;
 
 const REDIRECTS_MAX: u32 = 10;
-
-/// Android's paranoid network: sockets are for the members of group inet.
-pub const NO_SOCKETS: &str =
-    "this process may not use the network; on Android it must be in group 3003 (inet)";
 
 /// A response with its body still to be read.
 pub type Response = HttpResponse<Body>;

@@ -17,7 +17,6 @@ use ureq::unversioned::resolver::ResolvedSocketAddrs;
 use ureq::unversioned::transport::NextTimeout;
 
 use super::dns::{self, Answer, Kind};
-use super::http::NO_SOCKETS;
 use super::netd;
 use super::resolv_conf::ResolvConf;
 use super::retry;
@@ -32,6 +31,10 @@ const LONGEST: Duration = Duration::from_secs(120);
 
 /// A socket's timeout may not be zero.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Android's paranoid network: sockets are for the members of group inet.
+pub const NO_SOCKETS: &str =
+    "this process may not use the network; on Android it must be in group 3003 (inet)";
 
 /// How many aliases are followed from message to message.
 const ALIASES_MAX: usize = 8;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
+use super::credential::Secret;
 use super::endpoint::{Answer, Endpoint};
-use super::keychain::{Keychain, Secret};
+use super::keychain::Keychain;
 use super::{explain, mirrors};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use ureq::http::{StatusCode, header};
 
 use super::challenge::{self, Challenge};
-use super::keychain::{Credential, Keychain, Secret};
+use super::credential::{Credential, Secret};
+use super::keychain::Keychain;
 use super::token::{self, Grant, Refusal};
 use crate::error::Result;
 use crate::net::http::{Http, Request, Response};

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::keychain::Secret;
+use super::credential::Secret;
 use crate::error::{Attempt, Error, Result};
 
 /// The helper's secret for `server`; `None` when it has none. A missing helper is an error for the caller to

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
+use super::credential::{Credential, Secret};
 use super::helper;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -18,39 +19,6 @@ use crate::report::Report;
 
 /// Docker Hub's key in `config.json`, and what its helpers are asked for.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
-
-/// What to show to a registry.
-#[derive(Clone)]
-pub struct Credential {
-    /// The secret itself.
-    pub secret: Secret,
-    /// Where it was found, for messages.
-    pub source: String,
-}
-
-/// The two kinds of secrets.
-#[derive(Clone)]
-pub enum Secret {
-    /// A user and a password or personal access token.
-    Password(String, String),
-    /// A refresh token of an OAuth2 login.
-    Identity(String),
-}
-
-impl Secret {
-    /// `Authorization: Basic` (RFC 7617).
-    pub fn basic(user: &str, password: &str) -> String {
-        format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
-    }
-
-    /// From a helper's or file's user and secret; Docker marks an identity token by the user `<token>`.
-    pub fn new(user: &str, secret: &str) -> Secret {
-        match user {
-            "<token>" => Secret::Identity(secret.to_owned()),
-            user => Secret::Password(user.to_owned(), secret.to_owned()),
-        }
-    }
-}
 
 /// All sources.
 pub struct Keychain<'a> {

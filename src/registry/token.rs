@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::challenge::Challenge;
-use super::keychain::{Credential, Secret};
+use super::credential::{Credential, Secret};
 use crate::error::{Error, Kind};
 use crate::net::body;
 use crate::net::http::{Http, Method, Request};

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
-use super::Modern;
+use super::modern::Modern;
 
 static FCHMODAT2: Modern = Modern::new();
 

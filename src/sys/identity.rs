@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 use rustix::io::{Errno, Result};
 
-use super::Modern;
+use super::modern::Modern;
 
 static STATX: Modern = Modern::new();
 

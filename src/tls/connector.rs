@@ -13,8 +13,9 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Either, LazyBuffers, NextTimeout, TransportAdapter,
 };
 
+use super::provider::provider;
 use super::roots::Roots;
-use super::{config, failure, provider};
+use super::{config, failure};
 use crate::host::Host;
 
 /// Goes last in the chain. Roots are read at the first `https` connection, once.

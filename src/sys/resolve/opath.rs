@@ -15,7 +15,7 @@ const MAX_LINKS: u32 = 40;
 /// With the terminating NUL, as the kernel counts.
 const PATH_MAX: usize = 4096;
 
-/// See [`super::Resolver::open`].
+/// See [`super::resolver::Resolver::open`].
 pub fn open(root: BorrowedFd<'_>, path: &OsStr, flags: OFlags) -> Result<OwnedFd> {
     Walk::new(root, path)?.run(flags, None)
 }

@@ -9,7 +9,7 @@ use rustix::io::{Errno, Result};
 /// The kernel answers `EAGAIN` when a rename or mount raced with a `..` that it could not prove harmless.
 const ATTEMPTS: u32 = 64;
 
-/// See [`super::Resolver::open`]. `EAGAIN` when the tree would not hold still.
+/// See [`super::resolver::Resolver::open`]. `EAGAIN` when the tree would not hold still.
 pub fn open(root: BorrowedFd<'_>, path: &OsStr, flags: OFlags) -> Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..ATTEMPTS {

@@ -1,9 +1,14 @@
 //! Both resolvers, on the same hostile tree, must find the same things and never the canary outside.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::{Errno, Result};
 
 use super::*;
 use crate::testing::TempDir;

@@ -1,0 +1,123 @@
+//! Becoming root by the tool that is there, and what goes with it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::process::{Signal, getpid};
+
+use super::handover::Handover;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::host::Host;
+use crate::sys::process::{Disposition, on_signal};
+
+/// What the user said about elevation, on the command line or by `CHROOT_DISTRO_NO_ELEVATE=1` and
+/// `CHROOT_DISTRO_USE_SUDO=1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Rather fail.
+    pub no_elevate: bool,
+    /// On Termux, sudo before su.
+    pub use_sudo: bool,
+}
+
+impl Wishes {
+    /// These, or what the environment says.
+    #[must_use]
+    pub fn or_environment(self, host: &Host) -> Wishes {
+        let set = |name| host.var(name).is_some_and(|value| value == "1");
+        Wishes {
+            no_elevate: self.no_elevate || set("CHROOT_DISTRO_NO_ELEVATE"),
+            use_sudo: self.use_sudo || set("CHROOT_DISTRO_USE_SUDO"),
+        }
+    }
+}
+
+/// Whether this process is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The tools that give root here, the first to be asked first.
+pub fn tools(host: &Host) -> Vec<String> {
+    super::tool::in_order(host, false).map(|tool| tool.name().to_owned()).collect()
+}
+
+/// Runs this program as root with `arguments`, and waits for it: its exit code.
+///
+/// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first.
+pub fn elevate(host: &Host, wishes: &Wishes, option: &str, arguments: &[OsString]) -> Result<u8> {
+    if wishes.no_elevate {
+        return Err(denied("root is needed, and elevation is turned off")
+            .hint("run it as root, or leave out '--no-elevate' and CHROOT_DISTRO_NO_ELEVATE"));
+    }
+    let handover = Handover::offer(host)?;
+    let words: Vec<OsString> = [format!("{option}={}", handover.ticket()).into()]
+        .into_iter()
+        .chain(arguments.iter().cloned())
+        .collect();
+    for tool in super::tool::in_order(host, wishes.use_sudo) {
+        let mut command = tool.command(&executable(), &words);
+        let Ok(mut child) = command.spawn() else { continue };
+        // They are for the elevated process, which is in our process group; we only report how it ended.
+        for signal in [Signal::INT, Signal::QUIT] {
+            on_signal(signal, Disposition::Ignore).attempt(|| "ignore interrupts")?;
+        }
+        let status = child.wait().attempt(|| format!("wait for '{}'", tool.name()))?;
+        if handover.was_taken() || status.success() {
+            return Ok(exit_code(status));
+        }
+        return Err(denied(format!("'{}' did not give root ({status})", tool.name()))
+            .hint("run this command in a root shell"));
+    }
+    Err(denied("root is needed, and none of sudo, doas, pkexec and su is there").hint("run it as root"))
+}
+
+/// Takes over what the unprivileged process handed down. The first thing that the elevated process does.
+pub fn inherit(ticket: &str) -> Result<()> {
+    if !is_root() {
+        // Without this a tool that does not elevate would call us for ever.
+        return Err(
+            denied("the elevated process is not root either").hint("run this command in a root shell")
+        );
+    }
+    super::handover::take(ticket)
+}
+
+/// The command line of this process, to be executed once more: without the ticket, which is used up.
+pub fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|word| word.as_bytes().starts_with(b"--elevated=")) {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+fn denied(message: impl Into<String>) -> Error {
+    Error::new(Kind::Denied, message)
+}
+
+/// This program by a name that root can execute: its own path, because rules of sudo and doas go by it. Of its hard
+/// links that is the one with the program's own name.
+fn executable() -> OsString {
+    let Ok(path) = std::env::current_exe() else { return of_process() };
+    let file = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let main = path.with_file_name("chroot-distro");
+    match file(&path) {
+        Some(this) if file(&main) == Some(this) => main.into(),
+        Some(_) => path.into(),
+        None => of_process(),
+    }
+}
+
+fn of_process() -> OsString {
+    format!("/proc/{}/exe", getpid().as_raw_pid()).into()
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
