@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-use super::{Mode, Request, facts};
+use super::facts::home;
+use super::request::{Mode, Request};
 use crate::guest::accounts::User;
 use crate::host::Host;
 
@@ -27,7 +28,7 @@ fn caller(host: &Host) -> Option<u32> {
         // Whoever has become root there: the home is the app's.
         return fs::metadata(host.file(&termux.home)).ok().map(|home| home.uid());
     }
-    facts::caller(host).ok().map(|caller| caller.uid)
+    home::caller(host).ok().map(|caller| caller.uid)
 }
 
 #[cfg(test)]
@@ -36,7 +37,8 @@ mod tests {
 
     #[test]
     fn only_an_ordinary_user_who_shares_moves() {
-        let user = |uid| User { name: "me".into(), uid, ..crate::session::facts::Facts::default().user };
+        let user =
+            |uid| User { name: "me".into(), uid, ..crate::session::facts::gather::Facts::default().user };
         let asks = |shared_home, uid, caller: &str| {
             let host = Host::at("/nonexistent", [("SUDO_UID", caller)]);
             let request = Request { shared_home, user: Some("me".into()), ..Request::default() };

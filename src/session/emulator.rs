@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::bind::Restrict;
-use super::steps::Step;
-use super::{Mode, Request};
+use super::plan::steps::Step;
+use super::request::{Mode, Request};
 use crate::error::Result;
 use crate::host::binfmt::{self, Emulator, MOUNT_POINT};
 use crate::host::{Host, elf};

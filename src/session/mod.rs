@@ -1,143 +1,40 @@
 //! Being inside a container.
 //!
-//! A [`Request`] (what the user asked) and [`facts`] (what is there) become a [`Plan`], inert data. What executes it
-//! decides nothing: [`apply`] mounts, [`program`] becomes the guest's program.
+//! A [`Request`] (what the user asked) and `facts` (what is there) become a plan, inert data. What executes it
+//! decides nothing: `mount` mounts, `enter::program` becomes the guest's program.
 //!
 //! Every session is in a mount namespace of its container's own. The first one makes it, later ones join whoever is
 //! still inside. A login process becomes the guest's program itself: exit code and signals are the kernel's own, and no
 //! process of ours is left whose death could leave something behind. Two things need a process that stays outside and
-//! waits ([`relay`]): a PID namespace, which cannot be entered but by a child (and which PID 1, [`holder`], keeps), and
-//! a [`terminal`] of the guest's own, whose bytes are passed on.
+//! waits (`enter::relay`): a PID namespace, which cannot be entered but by a child (and which PID 1, `enter::holder`,
+//! keeps), and a `terminal` of the guest's own, whose bytes are passed on.
 //!
 //! | room | what is done there |
 //! |---|---|
-//! | `bind`, `facts` | what was asked for and what is there: reading |
-//! | `plan`, `steps`, `environment`, `entry`, `print` | deciding: pure |
+//! | `request`, `bind`, `namespaces` | what was asked for |
+//! | `facts` | what is there: reading |
+//! | `plan` | deciding: pure |
+//! | `mount` | the mounts, in namespaces of the container's own |
+//! | `confine` | what an isolated guest cannot do |
+//! | `terminal` | the guest's terminal and the one outside |
 //! | `enter` | the one route through all of these: locks, records, the first session and the later ones |
-//! | `root`, `apply`, `room` | the mounts, in namespaces of the container's own |
-//! | `live`, `holder` | joining a container that runs, and what keeps an isolated one running |
-//! | `confine`, `denylist`, `shield` | what an isolated guest cannot do |
-//! | `terminal`, `outer`, `line`, `channel`, `streams` | the guest's terminal and the one outside |
-//! | `relay`, `detach` | who waits for a session, and how nobody does |
-//! | `program` | becoming the guest's program |
-//! | `alignment`, `profile`, `guest_file`, `ldconfig`, `emulator` | what a login sees to in the guest |
+//! | `alignment`, `profile`, `emulator` | what a login sees to in the guest |
 
 mod alignment;
-pub mod apply;
 pub mod bind;
-mod channel;
 pub mod confine;
-mod denylist;
-mod detach;
 pub mod emulator;
 mod enter;
-mod entry;
-pub mod environment;
-pub mod facts;
-mod holder;
-mod line;
-mod live;
-mod outer;
-pub mod plan;
-mod print;
+mod facts;
+mod mount;
+mod namespaces;
+mod plan;
 mod profile;
-mod program;
-mod relay;
-mod room;
-mod root;
-mod shield;
-pub mod steps;
-mod streams;
+mod request;
 mod terminal;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-
-use rustix::thread::CapabilitySet;
-
 pub use bind::Bind;
 pub use enter::{describe, enter};
-pub use plan::{Namespaces, Plan, plan};
-
-use crate::running::SessionKind;
-
-/// How much of the host a session sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// The host's devices, processes and temporary files; Android's own on Termux.
-    #[default]
-    Default,
-    /// No host path but those asked for, and namespaces as the kernel has them.
-    Isolated,
-    /// The host's core pseudo-filesystems, and a stripped environment.
-    Minimal,
-}
-
-/// Whether the guest's program gets a terminal of its own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Terminal {
-    /// When standard input and output are terminals.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never: it inherits what is there.
-    Never,
-}
-
-/// What the network namespace of a session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// The host's.
-    Host,
-    /// One of its own, with a loopback interface that is up.
-    None,
-}
-
-/// What the user asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
-    /// `login`, or `run`: the image's entry point.
-    pub kind: SessionKind,
-    /// How much of the host is seen.
-    pub mode: Mode,
-    /// `CD_USE_NS`: namespaces as the kernel has them, with the host's paths all the same.
-    pub namespaces: bool,
-    /// What the kernel lacks is an error.
-    pub strict: bool,
-    /// The network: the running container's, or the host's, when not given.
-    pub network: Option<Network>,
-    /// What an isolated guest may do on top of [`confine::KEPT`].
-    pub cap_add: Option<CapabilitySet>,
-    /// The host user's home is seen at the guest user's.
-    pub shared_home: bool,
-    /// The host's temporary files are seen at `/tmp`.
-    pub shared_tmp: bool,
-    /// The host's display, sound and session bus.
-    pub shared_display: bool,
-    /// `PR_SET_NO_NEW_PRIVS`.
-    pub no_new_privs: bool,
-    /// `CD_NO_SECCOMP`: without the denylist of an isolated session.
-    pub no_seccomp: bool,
-    /// A terminal of its own?
-    pub terminal: Terminal,
-    /// In the background, its output going to a log.
-    pub detach: bool,
-    /// Instead of the image's `Entrypoint`.
-    pub entrypoint: Option<OsString>,
-    /// A name or number, with `:` and a group's; root when not given.
-    pub user: Option<OsString>,
-    /// Where to begin instead of at home.
-    pub work_dir: Option<PathBuf>,
-    /// Variables, later ones winning.
-    pub env: Vec<(OsString, OsString)>,
-    /// Host paths to see, in order.
-    pub binds: Vec<Bind>,
-    /// Of the container alone.
-    pub hostname: Option<OsString>,
-    /// For `login` the program and its arguments, or nothing for the user's shell; for `run` what follows the entry
-    /// point.
-    pub command: Vec<OsString>,
-}
+pub use request::{Mode, Network, Request, Terminal};

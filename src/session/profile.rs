@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-use super::environment::Environment;
+use super::plan::environment::Environment;
 use crate::error::{Attempt, Result};
 use crate::rootfs::{FileType, Follow, Rootfs};
 

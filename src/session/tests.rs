@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
-use super::apply;
 use super::bind::Restrict;
-use super::root::{chroot_to_working_dir, switch_root, unshare_root};
-use super::steps::Step;
+use super::mount::apply;
+use super::mount::root::{chroot_to_working_dir, switch_root, unshare_root};
+use super::plan::steps::Step;
 use crate::error::Result;
 use crate::report::Silent;
 use crate::rootfs::Rootfs;

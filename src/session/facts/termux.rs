@@ -1,13 +1,28 @@
 //! Termux on either side: Android's variables on the host, and guests that are themselves a Termux, a prefix of its
 //! packages instead of a distribution.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::guest::accounts::User;
 use crate::host::{Host, Termux};
 use crate::rootfs::{FileType, Follow, Rootfs};
-use crate::session::environment::is_android;
+
+/// What Android's own programs need, besides `ANDROID_*`.
+const ANDROID: [&str; 6] = [
+    "ASEC_MOUNTPOINT",
+    "BOOTCLASSPATH",
+    "DEX2OATBOOTCLASSPATH",
+    "EXTERNAL_STORAGE",
+    "LOOP_MOUNTPOINT",
+    "SYSTEMSERVERCLASSPATH",
+];
+
+/// Whether a variable of the host is one of Android's.
+fn is_android(key: &OsStr) -> bool {
+    key.as_bytes().starts_with(b"ANDROID_") || ANDROID.iter().any(|name| key == *name)
+}
 
 /// The app whose packages nearly every such image has.
 const PACKAGE: &str = "com.termux";
@@ -37,5 +52,16 @@ pub fn guest_prefix(rootfs: &Rootfs, termux: Option<&Termux>) -> Option<PathBuf>
 pub fn settle(user: &mut User, prefix: &Path) {
     if user.home == Path::new("/") {
         user.home = prefix.with_file_name("home");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn androids_variables_are_known() {
+        assert!(is_android(OsStr::new("BOOTCLASSPATH")) && !is_android(OsStr::new("PATH")));
+        assert!(is_android(OsStr::new("ANDROID_ROOT")));
     }
 }

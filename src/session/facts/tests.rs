@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use super::gather::{Facts, gather};
+use super::gpu;
 use super::source::Sources;
-use super::{Facts, gather, gpu};
 use crate::host::Host;
 use crate::rootfs::Rootfs;
-use crate::session::{Mode, Request};
+use crate::session::request::{Mode, Request};
 use crate::testing::TempDir;
 
 /// A host of these files (a directory where the name ends in a slash) and variables, and what a session with a guest

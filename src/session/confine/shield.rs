@@ -18,9 +18,9 @@ use rustix::mount::{
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_name;
 
-use super::root::{mount_flags, same_file, through};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::privilege;
+use crate::session::mount::root::{mount_flags, same_file, through};
 use crate::sys::Modern;
 use crate::sys::mount::make_read_only;
 use crate::sys::namespace::{Namespaces, unshare};

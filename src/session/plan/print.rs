@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::plan::Plan;
+use super::decide::Plan;
 
 /// The words, one a line, quoted for a shell.
 pub fn command_line(plan: &Plan, root: &Path) -> String {
@@ -38,8 +38,9 @@ fn quote(word: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::facts::Facts;
-    use crate::session::{Mode, Request, plan};
+    use crate::session::facts::gather::Facts;
+    use crate::session::plan::decide::plan;
+    use crate::session::request::{Mode, Request};
 
     #[test]
     fn a_shell_reads_it_back() {

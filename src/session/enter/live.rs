@@ -10,9 +10,9 @@ use rustix::io::Errno;
 use rustix::process::{chdir, chroot, fchdir};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::root::same_file;
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
+use crate::session::mount::root::same_file;
 use crate::sys::namespace::{Namespaces, unshare};
 use crate::sys::process::{Fork, fork};
 

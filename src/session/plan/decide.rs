@@ -3,75 +3,21 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::confine::{Confinement, KEPT};
-use super::emulator;
-use super::entry;
+use super::entrypoint;
 use super::environment::{DEFAULT_PATH, Environment, environment};
-use super::facts::Facts;
 use super::steps::{Step, extra, runtime_dir, view};
-use super::{Mode, Network, Request};
 use crate::error::{Error, Result};
 use crate::guest::guest_file::GuestFile;
 use crate::running::SessionKind;
-use crate::sys::namespace::Namespaces as Types;
+use crate::session::confine::{Confinement, KEPT};
+use crate::session::emulator;
+use crate::session::facts::gather::Facts;
+use crate::session::namespaces::Namespaces;
+use crate::session::request::{Mode, Request};
 
 /// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`
 /// (android_filesystem_config.h).
 const ANDROID_NETWORK: [u32; 3] = [3003, 3004, 3005];
-
-/// Namespaces of the container's own, besides the mount namespace that it always has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Namespaces {
-    pub pid: bool,
-    pub uts: bool,
-    pub ipc: bool,
-    pub cgroup: bool,
-    pub net: bool,
-}
-
-impl Namespaces {
-    /// What a request needs, whatever the kernel has.
-    pub fn wanted(request: &Request) -> Namespaces {
-        let all = request.mode == Mode::Isolated || request.namespaces;
-        Namespaces {
-            pid: all,
-            uts: all || request.hostname.is_some(),
-            ipc: all,
-            cgroup: all,
-            net: request.network == Some(Network::None),
-        }
-    }
-
-    /// The types, and whether each is there.
-    fn each(self) -> [(&'static str, Types, bool); 5] {
-        [
-            ("PID namespaces", Types::NEWPID, self.pid),
-            ("UTS namespaces", Types::NEWUTS, self.uts),
-            ("IPC namespaces", Types::NEWIPC, self.ipc),
-            ("cgroup namespaces", Types::NEWCGROUP, self.cgroup),
-            ("network namespaces", Types::NEWNET, self.net),
-        ]
-    }
-
-    /// As unshare(2) wants them.
-    pub fn types(self) -> Types {
-        self.each().into_iter().filter(|(.., there)| *there).map(|(_, kind, _)| kind).collect()
-    }
-
-    /// These without `types`.
-    #[must_use]
-    pub fn without(self, types: Types) -> Namespaces {
-        let left = self.types().difference(types);
-        Namespaces {
-            pid: left.contains(Types::NEWPID),
-            uts: left.contains(Types::NEWUTS),
-            ipc: left.contains(Types::NEWIPC),
-            cgroup: left.contains(Types::NEWCGROUP),
-            net: left.contains(Types::NEWNET),
-        }
-    }
-}
 
 /// Who the guest process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +157,7 @@ fn working_dir(request: &Request, facts: &Facts) -> PathBuf {
 /// The image's program; or the command as it stands, or the user's shell as a login shell.
 fn argv(request: &Request, facts: &Facts) -> Result<Vec<OsString>> {
     if request.kind == SessionKind::Run {
-        return entry::argv(request, facts.entry.as_ref());
+        return entrypoint::argv(request, facts.entry.as_ref());
     }
     if !request.command.is_empty() {
         return Ok(request.command.clone());
@@ -233,6 +179,7 @@ mod tests {
     use crate::guest::accounts::User;
     use crate::session::bind::Restrict;
     use crate::session::facts::source::Source;
+    use crate::session::request::Network;
 
     fn source(path: &str, target: &str) -> Source {
         let (path, target) = (path.into(), target.into());

@@ -9,10 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::process::{Gid, Signal, Uid, chdir, set_parent_process_death_signal};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::plan::{Identity, Plan};
 use super::streams::Streams;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
+use crate::session::plan::decide::{Identity, Plan};
 use crate::sys::process::{Disposition, be_narrow, close_all_but, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.

@@ -13,9 +13,12 @@ use rustix::stdio::{stdin, stdout};
 use rustix::termios::{SpecialCodeIndex, tcgetattr, tcsetwinsize};
 
 use super::outer::{Outer, size};
-use super::relay::PASSED_ON;
 use crate::error::{Attempt, Result};
 use crate::sys::signal::{Signals, undergo};
+
+/// What others ask of a process.
+pub const PASSED_ON: [Signal; 6] =
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
 
 /// Bytes at once: what the kernel keeps of a terminal.
 const CHUNK: usize = 4096;

@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Request;
 use crate::error::{Error, Result};
 use crate::oci::Provenance;
+use crate::session::request::Request;
 
 /// What the image says is to run, as whom and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

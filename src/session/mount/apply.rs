@@ -15,12 +15,12 @@ use rustix::mount::{
     mount_bind_recursive, mount_change, mount_move, mount_remount, move_mount, open_tree, unmount,
 };
 
-use super::bind::Restrict;
 use super::root::{mount_flags, same_file, through};
-use super::steps::Step;
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::session::bind::Restrict;
+use crate::session::plan::steps::Step;
 use crate::sys::identity::is_mount_root;
 use crate::sys::namespace::{Namespaces, unshare};
 

@@ -7,7 +7,7 @@ use rustix::termios::{
     OptionalActions, Termios, Winsize, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
 };
 
-use super::Terminal;
+use crate::session::request::Terminal;
 
 /// Whether a session is to have a terminal of its own.
 pub fn wants_terminal(asked: Terminal) -> bool {

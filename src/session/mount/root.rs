@@ -82,20 +82,21 @@ pub fn switch_root() -> Result<()> {
     chdir(c"/").attempt(|| "enter the container's root")
 }
 
-pub(super) fn chroot_to_working_dir() -> Result<()> {
+/// Makes the working directory the root (chroot(2)), for kernels and places where it cannot be pivoted to.
+pub fn chroot_to_working_dir() -> Result<()> {
     // Refused in a chroot; chroot(2) alone serves too, it only leaves the old root beside the new one.
     let _ = mount_move(c".", c"/");
     chroot(c".").attempt(|| "make the container's directory the root (chroot)")
 }
 
 /// A path to what a descriptor has open, for calls that take paths only.
-pub(super) fn through(fd: impl AsFd) -> String {
+pub fn through(fd: impl AsFd) -> String {
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
 /// The flags of the mount that `path` is in, as mount(2) wants them back: what a remount does not repeat is cleared.
 /// (Before Linux 3.12 fstatfs(2) refuses an `O_PATH` descriptor; a path [`through`] it serves.)
-pub(super) fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
+pub fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
     const SAME: [(StatVfsMountFlags, MountFlags); 8] = [
         (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
@@ -112,6 +113,6 @@ pub(super) fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
 }
 
 /// Whether both are one file.
-pub(super) fn same_file(a: &Stat, b: &Stat) -> bool {
+pub fn same_file(a: &Stat, b: &Stat) -> bool {
     (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 }

@@ -12,24 +12,31 @@ use rustix::system::sethostname;
 
 use super::channel::{self, Listener};
 use super::detach::{in_background, let_go};
-use super::environment::environment;
-use super::facts::{Facts, gather};
 use super::holder::Holder;
-use super::line::Line;
 use super::live::Live;
-use super::outer::wants_terminal;
-use super::plan::{Plan, plan};
+use super::program;
 use super::relay::Relay;
-use super::shield::shield;
-use super::steps::Step;
 use super::streams::Streams;
-use super::{Mode, Network, Request, Terminal, alignment, apply, print, profile, program, room, root};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::guest::{ldconfig, provision, renumber};
 use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::running::{Registration, Session, mount_namespace};
+use crate::session::alignment;
+use crate::session::confine::shield::shield;
+use crate::session::facts::gather::{Facts, gather};
+use crate::session::mount::apply;
+use crate::session::mount::late;
+use crate::session::mount::root;
+use crate::session::plan::decide::{Plan, plan};
+use crate::session::plan::environment::environment;
+use crate::session::plan::print;
+use crate::session::plan::steps::Step;
+use crate::session::profile;
+use crate::session::request::{Mode, Network, Request, Terminal};
+use crate::session::terminal::line::Line;
+use crate::session::terminal::outer::wants_terminal;
 use crate::store::{Container, Lock};
 use crate::sys::namespace::Namespaces;
 use crate::sys::network::loopback_up;
@@ -466,7 +473,7 @@ impl<'a> Entry<'a> {
         let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
             .attempt(|| "open the container's root")?;
         let root = Rootfs::new(root);
-        room::make(&root, &self.plan.steps, binds)?;
+        late::make(&root, &self.plan.steps, binds)?;
         apply::attach(&root, &detached, self.report)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bind::Restrict;
-use super::facts::dev::{DevEntry, DevKind};
-use super::facts::source::Source;
-use super::{Mode, Namespaces};
 use crate::host::Termux;
+use crate::session::bind::Restrict;
+use crate::session::facts::dev::{DevEntry, DevKind};
+use crate::session::facts::source::Source;
+use crate::session::namespaces::Namespaces;
+use crate::session::request::Mode;
 
 /// One thing to do in the guest's root, in order. Paths are the guest's, except for sources.
 #[derive(Debug, Clone, PartialEq, Eq)]

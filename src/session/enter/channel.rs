@@ -111,7 +111,7 @@ fn failure(code: u8, text: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::root::same_file;
+    use crate::session::mount::root::same_file;
 
     #[test]
     fn a_terminal_and_an_error_come_through() {

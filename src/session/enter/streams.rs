@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::channel::Speaker;
-use super::terminal::Pair;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
+use crate::session::terminal::pair::Pair;
 
 /// Chosen before the session is set up, put in place when it is: until then messages go where the user sees them.
 #[derive(Debug)]

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 
-use super::Mode;
-use super::facts::Facts;
+use crate::session::facts::gather::{DEFAULT_TERM, Facts};
+use crate::session::request::Mode;
 
 /// Sorted, so that plans compare.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -15,9 +14,6 @@ pub type Environment = BTreeMap<OsString, OsString>;
 /// Where programs are looked for when nothing else says so.
 pub const DEFAULT_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
-
-/// When the host tells no terminal type.
-pub const DEFAULT_TERM: &str = "xterm-256color";
 
 /// Detected on the host, never taken from an image: a display, a sound server or a GPU of the builder's.
 const NOT_FROM_IMAGE: [&str; 14] = [
@@ -36,21 +32,6 @@ const NOT_FROM_IMAGE: [&str; 14] = [
     "__GLX_VENDOR_LIBRARY_NAME",
     "__NV_PRIME_RENDER_OFFLOAD",
 ];
-
-/// What Android's own programs need, besides `ANDROID_*`.
-const ANDROID: [&str; 6] = [
-    "ASEC_MOUNTPOINT",
-    "BOOTCLASSPATH",
-    "DEX2OATBOOTCLASSPATH",
-    "EXTERNAL_STORAGE",
-    "LOOP_MOUNTPOINT",
-    "SYSTEMSERVERCLASSPATH",
-];
-
-/// Whether a variable of the host is one of Android's.
-pub fn is_android(key: &OsStr) -> bool {
-    key.as_bytes().starts_with(b"ANDROID_") || ANDROID.iter().any(|name| key == *name)
-}
 
 /// The guest's environment. `user` are the `--env` entries, in order.
 pub fn environment(facts: &Facts, mode: Mode, user: &[(OsString, OsString)]) -> Environment {
@@ -161,6 +142,5 @@ mod tests {
         let env = environment(&facts, Mode::Isolated, &[]);
         assert_eq!(get(&env, "PATH"), Some(DEFAULT_PATH));
         assert_eq!(get(&env, "ANDROID_ROOT"), None);
-        assert!(is_android(OsStr::new("BOOTCLASSPATH")) && !is_android(OsStr::new("PATH")));
     }
 }

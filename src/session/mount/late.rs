@@ -7,9 +7,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, fstat, statat};
 
 use super::apply::View;
-use super::steps::Step;
 use crate::error::{Attempt, Result};
 use crate::rootfs::{Follow, Rootfs};
+use crate::session::plan::steps::Step;
 
 /// Makes what `binds` need and is not there yet. `steps` made the container's view, in a session like this one.
 pub fn make(root: &Rootfs, steps: &[Step], binds: &[Step]) -> Result<()> {

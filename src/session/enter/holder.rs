@@ -16,9 +16,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, setsid, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-use super::confine::Confinement;
 use super::live::Live;
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::session::confine::Confinement;
 use crate::sys::namespace::{Namespaces, unshare};
 use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title};
 

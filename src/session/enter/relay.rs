@@ -5,14 +5,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::line::Line;
 use crate::error::{Attempt, Result};
+use crate::session::terminal::line::{Line, PASSED_ON};
 use crate::sys::process::{Disposition, on_signal};
 use crate::sys::signal::{Mask, Received, Signals, block, restore, undergo};
-
-/// What others ask of a process.
-pub const PASSED_ON: [Signal; 6] =
-    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
 
 /// What becomes of a terminal, and of its use by jobs.
 const OF_TERMINALS: [Signal; 5] = [Signal::WINCH, Signal::TSTP, Signal::CONT, Signal::TTIN, Signal::TTOU];

@@ -1,0 +1,5 @@
+//! The mounts of a session, in namespaces of the container's own.
+
+pub mod apply;
+pub mod late;
+pub mod root;

@@ -1,0 +1,5 @@
+//! The guest's terminal and the one outside.
+
+pub mod line;
+pub mod outer;
+pub mod pair;
