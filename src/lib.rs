@@ -10,7 +10,7 @@
 //! | [`commands`] | one file each: flags, help, aliases, needs root?, run |
 //! | [`cli`] | knows no command by name: GNU syntax, help layout, completions, suggestions |
 //! | [`ui`] | the only place that prints: messages, colour, width, progress |
-//! | [`session`] | plan (pure data), apply (mounts), enter (identity, terminal, confinement, exec) |
+//! | [`session`] | request, facts, plan (pure data); mount, confine, terminal, enter |
 //! | [`privilege`] | elevation, and the rules that spare a password |
 //! | [`install`] | an image becomes a container: assemble, reset |
 //! | [`image`] | where images come from, what they are, and how their blobs get from place to place |

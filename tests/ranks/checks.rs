@@ -1,7 +1,7 @@
 //! The checks themselves. Each takes sources and gives a line for whatever is wrong, so that made-up sources can show
 //! that it finds something.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::graph;
 use super::source::Source;
@@ -167,8 +167,7 @@ fn items(code: &str) -> BTreeSet<&str> {
 }
 
 /// Files import each other in no circle, but for those that are `allowed`: at most three files with a reason.
-/// `unmended` blocks are let pass.
-pub fn circles(sources: &[Source], allowed: Allowed, unmended: &[&str]) -> Vec<String> {
+pub fn circles(sources: &[Source], allowed: Allowed) -> Vec<String> {
     let graph = graph::imports(sources);
     let circles = graph::circles(&graph);
     let mut wrong = Vec::new();
@@ -179,10 +178,6 @@ pub fn circles(sources: &[Source], allowed: Allowed, unmended: &[&str]) -> Vec<S
             allowed.iter().position(|(files, _)| paths.iter().all(|path| files.contains(path)))
         {
             needed.insert(exception);
-            continue;
-        }
-        let blocks: BTreeMap<&str, ()> = circle.iter().map(|file| (sources[*file].block(), ())).collect();
-        if blocks.keys().all(|block| unmended.contains(block)) {
             continue;
         }
         let arrows = circle.iter().map(|file| {
@@ -198,11 +193,6 @@ pub fn circles(sources: &[Source], allowed: Allowed, unmended: &[&str]) -> Vec<S
         }
         if !needed.contains(&index) {
             wrong.push(format!("{files:?}: no circle any more, so it needs no exception"));
-        }
-    }
-    for block in unmended {
-        if !circles.iter().flatten().any(|file| sources[*file].block() == *block) {
-            wrong.push(format!("{block} has no circle any more: take it off the list"));
         }
     }
     wrong
