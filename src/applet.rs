@@ -11,7 +11,7 @@ use crate::commands::choose::find;
 use crate::commands::global::{GLOBAL, Global, version};
 use crate::commands::{App, COMMANDS, Command, applets, help};
 use crate::error::{Attempt, Result};
-use crate::host::{Host, Paths};
+use crate::host::Host;
 use crate::privilege::{self, Wishes};
 use crate::store::Store;
 use crate::sys;
@@ -80,7 +80,9 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         _ if line.has("--verbose") => Verbosity::Verbose,
         _ => Verbosity::Normal,
     });
-    let app = App { ui, store: Store::open(Paths::detect()), commands: COMMANDS };
+    // After what elevation handed over has become our environment.
+    let host = Host::detect();
+    let app = App { ui, store: Store::open(host.paths()), host, commands: COMMANDS };
     let code = action(&app).map_err(|error| command.failed(error))?;
     app.ui.finish()?;
     Ok(code)

@@ -8,7 +8,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run, name};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::boot::Init;
-use crate::host::{Host, program};
+use crate::host::program;
 use crate::report::Report;
 use crate::running::SessionKind;
 use crate::store::Name;
@@ -71,11 +71,11 @@ fn add(app: &App, names: Vec<Name>) -> Result<()> {
             }
         }
     })?;
-    let host = Host::detect();
-    match Init::of(&host) {
+    let host = &app.host;
+    match Init::of(host) {
         Some(init) => {
             let enabled =
-                program::installed().and_then(|program| init.enable(&host, &program, app.store.data_home()));
+                program::installed().and_then(|program| init.enable(host, &program, app.store.data_home()));
             match enabled {
                 Ok(()) => app.ui.info(&format!("{} starts them with the machine", init.name())),
                 Err(error) => {
@@ -99,9 +99,9 @@ fn remove(app: &App, names: &[Name]) -> Result<()> {
             .hint("'chroot-distro autostart list' shows what does"));
     }
     let left = app.store.change_autostart(&|list| list.retain(|name| !names.contains(name)))?;
-    let host = Host::detect();
-    match Init::of(&host) {
-        Some(init) if left.is_empty() => init.disable(&host),
+    let host = &app.host;
+    match Init::of(host) {
+        Some(init) if left.is_empty() => init.disable(host),
         _ => Ok(()),
     }
 }

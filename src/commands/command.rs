@@ -4,6 +4,7 @@
 
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Kind, Result};
+use crate::host::Host;
 use crate::store::{Container, Name, Store};
 use crate::ui::Ui;
 
@@ -13,6 +14,8 @@ pub struct App {
     pub ui: Ui,
     /// Containers and cache.
     pub store: Store,
+    /// The host as this process found it, once.
+    pub host: Host,
     /// Every command: what `help`, `man` and the completions tell of.
     pub commands: &'static [Command],
 }

@@ -5,7 +5,6 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run, name};
 use crate::cli::os_string;
 use crate::error::{Result, WRONG_USAGE};
-use crate::host::Host;
 use crate::image::Source;
 use crate::install::{self, Request};
 use crate::net::Settings;
@@ -55,7 +54,7 @@ impl Run for Install {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--name", "--override-alias")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = Host::detect();
+        let host = &app.host;
         let home = host.var("HOME").map(std::path::Path::new);
         let source = Source::parse(&os_string(&self.image), home)?;
         let name = match self.name {
@@ -66,13 +65,13 @@ impl Run for Install {
             Some(text) => Platform::parse(&text).map_err(|error| error.exits(WRONG_USAGE))?,
             None => Platform::host(),
         };
-        if let Err(error) = emulator::available(platform.arch, &host) {
+        if let Err(error) = emulator::available(platform.arch, host) {
             let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
             app.ui.warn(&format!("{error}{hint}"));
         }
-        let settings = Settings::of(&host, self.allow_insecure);
+        let settings = Settings::of(host, self.allow_insecure);
         let request = Request { source, name, platform, settings };
-        let container = install::install(&app.store, &request, &host, &app.ui)?;
+        let container = install::install(&app.store, &request, host, &app.ui)?;
         app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
         if let Some(provenance) = container.provenance()?
             && !provenance.config().entrypoint().is_empty()

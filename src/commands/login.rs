@@ -38,9 +38,9 @@ impl Run for Login {
     const FAILURE: u8 = OUR_FAILURE;
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = Host::detect();
-        let request = self.request(&host)?;
-        start(app, &self.container, &request, &host, self.get_chroot_cmd)
+        let host = &app.host;
+        let request = self.request(host)?;
+        start(app, &self.container, &request, host, self.get_chroot_cmd)
     }
 }
 

@@ -4,7 +4,6 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
 use crate::error::Result;
-use crate::host::Host;
 use crate::install;
 use crate::net::Settings;
 use crate::report::Report;
@@ -33,9 +32,9 @@ impl Run for Reset {
 
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;
-        let host = Host::detect();
-        let settings = Settings::of(&host, self.allow_insecure);
-        install::reset(&app.store, &container, settings, &host, &app.ui)?;
+        let host = &app.host;
+        let settings = Settings::of(host, self.allow_insecure);
+        install::reset(&app.store, &container, settings, host, &app.ui)?;
         app.ui.info(&format!("Reset '{}'", container.name()));
         Ok(0)
     }

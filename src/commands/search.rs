@@ -53,7 +53,7 @@ impl Run for Search {
         if self.term.trim().is_empty() {
             return Err(Error::usage("there is nothing to search for"));
         }
-        let found = ask(self.term.trim(), limit, &app.ui)?;
+        let found = ask(self.term.trim(), limit, &app.host, &app.ui)?;
         if self.quiet {
             found.iter().for_each(|image| app.ui.print(text::line(&image.name)));
         } else if self.json {
@@ -79,14 +79,13 @@ fn limit(asked: Option<&str>) -> Result<u32> {
     }
 }
 
-fn ask(term: &str, limit: u32, report: &dyn Report) -> Result<Vec<Image>> {
-    let host = Host::detect();
+fn ask(term: &str, limit: u32, host: &Host, report: &dyn Report) -> Result<Vec<Image>> {
     let base = host.var(URL).and_then(|url| url.to_str()).unwrap_or(HUB);
     let separator = if base.contains('?') { '&' } else { '?' };
     let term = utf8_percent_encode(term, NON_ALPHANUMERIC);
     let url = format!("{base}{separator}q={term}&n={limit}");
     let mut answer = Answer(Vec::new());
-    Client::on(host.clone(), Settings::of(&host, false), report).download(&url, &mut answer, &Silent)?;
+    Client::new(host, Settings::of(host, false), report).download(&url, &mut answer, &Silent)?;
     let answer: Value = serde_json::from_slice(&answer.0)
         .map_err(|error| Error::network(format!("the search's answer is not JSON: {error}")))?;
     let results = answer["results"]

@@ -4,7 +4,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
 use crate::error::{Attempt, Error, Result};
-use crate::host::{Host, program};
+use crate::host::program;
 use crate::privilege::{group, rule};
 use crate::report::Report;
 
@@ -35,13 +35,13 @@ impl Run for Setup {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--user", "--uninstall")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = Host::detect();
+        let host = &app.host;
         if host.is_android() {
             return Err(Error::unsupported("there is nothing to set up on Android")
                 .hint("the app of Magisk, KernelSU or APatch asks once, and remembers"));
         }
         if self.uninstall {
-            let found = rule::withdraw(&host)?;
+            let found = rule::withdraw(host)?;
             app.ui.info(match found {
                 true => "Removed the rule. The group chroot-distro stays",
                 false => "There was no rule",
@@ -49,14 +49,14 @@ impl Run for Setup {
             return Ok(0);
         }
         let user = match (&self.user, host.caller()) {
-            (Some(user), _) => Some(group::user(&host, user)?),
+            (Some(user), _) => Some(group::user(host, user)?),
             (None, root) if root == "0" => None,
-            (None, caller) => Some(group::user(&host, &caller)?),
+            (None, caller) => Some(group::user(host, &caller)?),
         };
         let program = program::installed()?;
         // The rule last: with it the group means something.
-        group::join(&host, user.as_deref()).attempt(|| "make the group 'chroot-distro'")?;
-        let tool = rule::allow(&host, &program)?;
+        group::join(host, user.as_deref()).attempt(|| "make the group 'chroot-distro'")?;
+        let tool = rule::allow(host, &program)?;
         app.ui.info(&format!("Members of the group chroot-distro run '{}' by {tool} without a password, and so can become root", program.display()));
         match user {
             Some(user) => app.ui.info(&format!("'{user}' is one, from the next time they log in")),

@@ -147,13 +147,6 @@ impl Host {
     }
 }
 
-impl Paths {
-    /// From the environment.
-    pub fn detect() -> Paths {
-        Host::detect().paths()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

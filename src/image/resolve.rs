@@ -8,6 +8,7 @@ use super::description::Image;
 use super::destination::Cache;
 use super::origin::Origin;
 use crate::error::{Error, Kind, Result};
+use crate::host::Host;
 use crate::net::{Patience, Settings, Sink};
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, ImageManifest, Platform, Reference};
 use crate::registry::{Client, Fetched};
@@ -19,6 +20,7 @@ const DEPTH: usize = 4;
 
 /// An image's blobs in its registry.
 pub struct Pull<'a> {
+    host: &'a Host,
     client: Client<'a>,
     reference: &'a Reference,
     store: &'a Store,
@@ -39,9 +41,10 @@ impl<'a> Pull<'a> {
         reference: &'a Reference,
         platform: &'a Platform,
         settings: Settings,
+        host: &'a Host,
         report: &'a dyn Report,
-    ) -> Result<Pull<'a>> {
-        Ok(Pull { client: Client::new(settings, report)?, reference, store, platform, report })
+    ) -> Pull<'a> {
+        Pull { host, client: Client::new(host, settings, report), reference, store, platform, report }
     }
 
     /// Finds the image, and remembers what it found.
@@ -87,7 +90,7 @@ impl<'a> Pull<'a> {
             ..Patience::default()
         };
         let settings = Settings { max_retries: 0, patience, ..self.client.settings().clone() };
-        Client::new(settings, self.report)?.manifest(self.reference, known)
+        Client::new(self.host, settings, self.report).manifest(self.reference, known)
     }
 
     /// Reads a fresh manifest or index, and remembers the image.

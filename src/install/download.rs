@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::{Attempt, Result};
+use crate::host::Host;
 use crate::net::{Settings, Sink};
 use crate::registry::Client;
 use crate::report::Report;
@@ -22,9 +23,15 @@ pub(super) fn open_archive(store: &Store, path: &Path) -> Result<File> {
 }
 
 /// Downloads an archive whole, into a file without a name.
-pub(super) fn download(store: &Store, url: &str, settings: &Settings, report: &dyn Report) -> Result<File> {
+pub(super) fn download(
+    store: &Store,
+    url: &str,
+    settings: &Settings,
+    host: &Host,
+    report: &dyn Report,
+) -> Result<File> {
     let mut sink = FileSink { file: store.temporary()?, length: 0 };
-    let client = Client::new(settings.clone(), report)?;
+    let client = Client::new(host, settings.clone(), report);
     client.download(url, &mut sink, &*report.task("archive", None))?;
     Ok(sink.file)
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use super::assemble::Assembly;
 use super::download::{download, open_archive};
 use crate::error::Result;
+use crate::host::Host;
 use crate::image::{Archive, Holds, Image, Imported, LayoutDirectory, Origin, Pull, Source, image_in};
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance};
@@ -28,13 +29,14 @@ pub struct Request {
 pub(super) fn fill(
     store: &Store,
     request: &Request,
+    host: &Host,
     staged: &mut Staged,
     report: &dyn Report,
 ) -> Result<Option<Provenance>> {
     let workers = request.settings.workers;
     match &request.source {
         Source::Registry(reference) => {
-            let pull = Pull::new(store, reference, &request.platform, request.settings.clone(), report)?;
+            let pull = Pull::new(store, reference, &request.platform, request.settings.clone(), host, report);
             let image = pull.resolve()?;
             assemble(store, &pull, image, workers, staged, report).map(Some)
         }
@@ -49,7 +51,7 @@ pub(super) fn fill(
             from_archive(store, file, name, request, staged, report)
         }
         Source::Url(url) => {
-            let file = download(store, url, &request.settings, report)?;
+            let file = download(store, url, &request.settings, host, report)?;
             from_archive(store, file, request.source.to_string(), request, staged, report)
         }
     }

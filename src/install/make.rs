@@ -16,7 +16,7 @@ pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Repor
         // First, so that a name that is taken costs no download.
         let mut staged = store.stage(&request.name, "install")?;
         report.info(&format!("Installing {} as '{}'", request.source, request.name));
-        let document = fill(store, request, &mut staged, report)?;
+        let document = fill(store, request, host, &mut staged, report)?;
         finish(&staged, host, report)?;
         staged.commit(document.as_ref())
     };
@@ -37,7 +37,7 @@ pub fn reset(
         let recorded = Recorded::of(container)?;
         let mut replacement = store.stage_again(container, "reset")?;
         report.info(&format!("Installing {} anew as '{name}'", recorded.image_ref));
-        let document = recorded.fill(store, name, settings, replacement.staged(), report)?;
+        let document = recorded.fill(store, name, settings, host, replacement.staged(), report)?;
         finish(replacement.staged(), host, report)?;
         replacement.commit(document.as_ref(), &|old| old.seize("reset"))
     };

@@ -5,6 +5,7 @@
 
 use super::fill::{Request, assemble, fill};
 use crate::error::{Error, Kind, Result};
+use crate::host::Host;
 use crate::image::{Image, Imported, Source};
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance, Reference};
@@ -38,6 +39,7 @@ impl Recorded {
         store: &Store,
         name: &Name,
         settings: Settings,
+        host: &Host,
         staged: &mut Staged,
         report: &dyn Report,
     ) -> Result<Option<Provenance>> {
@@ -46,7 +48,7 @@ impl Recorded {
             Ok(reference) if !self.provenance.is_local() => {
                 let source = Source::Registry(reference);
                 let request = Request { source, name: name.clone(), platform: self.platform, settings };
-                fill(store, &request, staged, report)
+                fill(store, &request, host, staged, report)
                     .map_err(|error| if is_unknown(&error) { error.hint(AGAIN) } else { error })
             }
             _ => self.fill_from_cache(store, &settings, staged, report).map(Some),

@@ -44,12 +44,7 @@ impl Default for Patience {
 }
 
 impl Settings {
-    /// Reads the environment; invalid values use the default, out-of-range ones are clamped.
-    pub fn from_env(insecure: bool) -> Settings {
-        Settings::of(&Host::detect(), insecure)
-    }
-
-    /// Reads `host`'s environment.
+    /// Reads `host`'s environment; invalid values use the default, out-of-range ones are clamped.
     pub fn of(host: &Host, insecure: bool) -> Settings {
         let var = |key| host.var(key).and_then(|value| value.to_str()).map(str::trim);
         let number = |key, default: i64, least, most| {

@@ -59,21 +59,17 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Reads credentials' sources, proxies and roots lazily.
-    pub fn new(settings: Settings, report: &'a dyn Report) -> Result<Client<'a>> {
-        Ok(Client::on(Host::detect(), settings, report))
-    }
-
-    /// A client whose files and environment are `host`'s.
-    pub fn on(host: Host, settings: Settings, report: &'a dyn Report) -> Client<'a> {
+    /// A client whose files and environment are `host`'s. Credentials' sources, proxies and roots are read when they are
+    /// needed.
+    pub fn new(host: &Host, settings: Settings, report: &'a dyn Report) -> Client<'a> {
         Client {
-            http: Http::new(&host, &settings),
+            http: Http::new(host, &settings),
             keychain: Keychain::new(host.clone(), report),
             limiter: Limiter::new(settings.rate_limit),
             endpoints: Mutex::default(),
             settings,
             report,
-            host,
+            host: host.clone(),
         }
     }
 

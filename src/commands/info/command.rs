@@ -33,15 +33,15 @@ impl Run for Info {
     const ALIASES: &'static [&'static str] = &["version-info", "nf"];
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = Host::detect();
+        let host = &app.host;
         let system = host.describe().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
         let document = json!({
             "version": version(),
             "built_for": Arch::HOST.to_string(),
             "system": system.collect::<Map<_, _>>(),
-            "kernel": kernel(&host)?,
-            "health": health::checks(app, &host).iter().map(health::Check::json).collect::<Vec<_>>(),
-            "containers": containers::describe(app, &host, self.names)?,
+            "kernel": kernel(host)?,
+            "health": health::checks(app, host).iter().map(health::Check::json).collect::<Vec<_>>(),
+            "containers": containers::describe(app, host, self.names)?,
         });
         match self.json {
             true => app.ui.json(&document),

@@ -21,9 +21,9 @@ impl Run for SelfTest {
     const NAME: &'static str = "selftest";
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = Host::detect();
-        let bench = Bench::new(&host)?;
-        app.ui.print(about(&host));
+        let host = &app.host;
+        let bench = Bench::new(host)?;
+        app.ui.print(about(host));
         app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WITHOUT IT"));
         for feature in FEATURES {
             let answer = feature.ask(&bench.probes()).attempt(|| format!("probe '{}'", feature.name))?;

@@ -65,5 +65,5 @@ fn client<'a>(env: &[(&str, &str)], report: &'a dyn Report) -> Client<'a> {
         backoff: Duration::from_millis(1),
     };
     let settings = Settings { patience, ..Settings::of(&host, false) };
-    Client::on(host, settings, report)
+    Client::new(&host, settings, report)
 }
