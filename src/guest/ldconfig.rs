@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::{WaitOptions, chdir, chroot, fchdir, waitpid};
+use rustix::process::{chdir, chroot, fchdir};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::{Follow, Rootfs};
-use crate::sys::process::{Fork, execve, fork};
+use crate::sys::process::{Fork, execve, fork, wait};
 
 /// The guest's own program that lists its libraries for the loader.
 pub fn find(rootfs: &Rootfs) -> Option<PathBuf> {
@@ -31,15 +31,12 @@ pub fn run(program: &Path, root: &Rootfs) -> Result<()> {
             let _: rustix::io::Result<()> = become_it(program, root);
             std::process::exit(127);
         }
-        Fork::Parent(pid) => loop {
-            match waitpid(Some(pid), WaitOptions::empty()) {
-                Err(rustix::io::Errno::INTR) => {}
-                // Where children are ignored nobody knows how it went.
-                Err(rustix::io::Errno::CHILD) => return Ok(()),
-                Err(error) => return Err(error).attempt(attempt),
-                Ok(Some((_, status))) if status.exit_status() == Some(0) => return Ok(()),
-                Ok(_) => return Err(Error::new(Kind::System, format!("cannot {}: it failed", attempt()))),
-            }
+        Fork::Parent(pid) => match wait(pid) {
+            // Where children are ignored nobody knows how it went.
+            Err(rustix::io::Errno::CHILD) => Ok(()),
+            Err(error) => Err(error).attempt(attempt),
+            Ok(status) if status.exit_status() == Some(0) => Ok(()),
+            Ok(_) => Err(Error::new(Kind::System, format!("cannot {}: it failed", attempt()))),
         },
     }
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::host::elf;
+use crate::oci::Arch;
 use crate::rootfs::{FileType, Follow, Rootfs};
 
 /// Library directories of the distributions: Debian's by machine, Fedora's, Arch's.
@@ -17,20 +19,19 @@ pub const DIRECTORIES: [&str; 7] = [
     "/usr/lib",
 ];
 
-/// `e_machine` of an ELF file (elf(5)), a link followed.
-pub fn machine(path: &Path) -> Option<u16> {
-    let mut header = [0; 20];
+/// The CPU that an ELF file on the host is for, a link followed.
+pub fn cpu(path: &Path) -> Option<Arch> {
+    let mut header = [0; elf::IDENTITY];
     // A FIFO would be waited for.
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;
     }
     File::open(path).ok()?.read_exact(&mut header).ok()?;
-    let [0x7f, b'E', b'L', b'F', .., low, high] = header else { return None };
-    Some(u16::from_le_bytes([low, high]))
+    elf::arch(&header)
 }
 
-/// The first directory that the guest has, of those for `machine` ([`machine`]).
-pub fn place(rootfs: &Rootfs, machine: u16) -> Option<&'static str> {
+/// The first directory that the guest has, of those for the CPU `arch`.
+pub fn place(rootfs: &Rootfs, arch: Arch) -> Option<&'static str> {
     let is = |path: &str, follow| {
         rootfs.metadata(path, follow).is_ok_and(|found| found.file_type == FileType::Directory)
     };
@@ -44,11 +45,11 @@ pub fn place(rootfs: &Rootfs, machine: u16) -> Option<&'static str> {
         }
         [Some(triplet), Some("/usr/lib32"), fedora].into_iter().flatten().find(has)
     };
-    match machine {
-        62 => wide("/usr/lib/x86_64-linux-gnu"),
-        183 => wide("/usr/lib/aarch64-linux-gnu"),
-        3 => narrow("/usr/lib/i386-linux-gnu", "/usr/lib/x86_64-linux-gnu"),
-        40 => narrow("/usr/lib/arm-linux-gnueabihf", "/usr/lib/aarch64-linux-gnu"),
-        _ => None,
+    match arch {
+        Arch::X86_64 => wide("/usr/lib/x86_64-linux-gnu"),
+        Arch::Aarch64 => wide("/usr/lib/aarch64-linux-gnu"),
+        Arch::I686 => narrow("/usr/lib/i386-linux-gnu", "/usr/lib/x86_64-linux-gnu"),
+        Arch::Arm => narrow("/usr/lib/arm-linux-gnueabihf", "/usr/lib/aarch64-linux-gnu"),
+        Arch::Riscv64 => None,
     }
 }

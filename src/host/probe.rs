@@ -17,10 +17,10 @@ use rustix::mount::{
     FsOpenFlags, MountFlags, MountPropagationFlags, UnmountFlags, fsopen, mount, mount_bind, mount_change,
     unmount,
 };
-use rustix::process::{PidfdFlags, WaitOptions, chdir, getpid, pidfd_open, pivot_root, waitpid};
+use rustix::process::{PidfdFlags, chdir, getpid, pidfd_open, pivot_root};
 
 use crate::sys::namespace::{Namespaces, unshare};
-use crate::sys::process::{Fork, close_range, fork, probe_clone3};
+use crate::sys::process::{Fork, close_range, fork, probe_clone3, wait};
 
 /// One thing that a kernel may have.
 pub struct Feature {
@@ -66,19 +66,14 @@ pub fn in_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<Answer> 
             Ok(()) => 0,
             Err(error) => error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
         }),
-        Fork::Parent(child) => loop {
-            match waitpid(Some(child), WaitOptions::empty()) {
-                Ok(Some((_, status))) => {
-                    return Ok(match (status.exit_status(), status.terminating_signal()) {
-                        (Some(0), _) => Answer::Works,
-                        (Some(errno), _) => Answer::Refused(errno),
-                        (None, signal) => Answer::Killed(signal.unwrap_or_default()),
-                    });
-                }
-                Ok(None) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        },
+        Fork::Parent(child) => {
+            let status = wait(child)?;
+            Ok(match (status.exit_status(), status.terminating_signal()) {
+                (Some(0), _) => Answer::Works,
+                (Some(errno), _) => Answer::Refused(errno),
+                (None, signal) => Answer::Killed(signal.unwrap_or_default()),
+            })
+        }
     }
 }
 

@@ -5,15 +5,14 @@ use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
-use rustix::process::{WaitOptions, chdir, setsid, waitpid};
+use rustix::process::{chdir, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::channel::pair;
 use super::streams::Streams;
 use crate::error::{Attempt, Result};
 use crate::host::Host;
-use crate::sys::process::{Fork, close_given, fork};
+use crate::sys::process::{Fork, close_given, fork, wait};
 
 /// Roots of the cgroup hierarchies in which Android counts an app's processes.
 const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/acct", "/dev/cg2_bpf"];
@@ -29,7 +28,8 @@ pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8
     match fork().attempt(attempt)? {
         Fork::Parent(first) => {
             drop(speaker);
-            while waitpid(Some(first), WaitOptions::empty()).is_err_and(|error| error == Errno::INTR) {}
+            // How it ended does not matter: the other one tells.
+            let _ = wait(first);
             listener.started()
         }
         Fork::Child => {

@@ -13,14 +13,14 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, ioctl_fionread, write};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitOptions, setsid, waitpid};
+use rustix::process::{Pid, Signal, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::live::Live;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
 use crate::sys::namespace::{Namespaces, unshare};
-use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title};
+use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title, wait};
 
 /// Where PID 1 keeps the read end, for later logins to find: it needs no standard input.
 const LIFELINE: i32 = 0;
@@ -88,9 +88,9 @@ impl Holder {
     /// was started from here; else the host's init reaps it.
     pub fn end(self) {
         drop(self.lifeline);
-        while self.child.is_some()
-            && waitpid(self.child, WaitOptions::empty()).is_err_and(|error| error == Errno::INTR)
-        {}
+        if let Some(child) = self.child {
+            let _ = wait(child);
+        }
     }
 }
 

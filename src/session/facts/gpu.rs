@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::source::Sources;
-use crate::guest::libraries::{DIRECTORIES, machine, place};
+use crate::guest::libraries::{DIRECTORIES, cpu, place};
 use crate::rootfs::Rootfs;
 
 /// What was found, besides sources.
@@ -117,7 +117,7 @@ fn share_libraries(
     let mut any = false;
     for name in sources.names(directory).iter().filter(|name| name.contains(".so") && wanted(name)) {
         let path = directory.join(name);
-        if let Some(place) = machine(&sources.host.file(&path)).and_then(|machine| place(rootfs, machine)) {
+        if let Some(place) = cpu(&sources.host.file(&path)).and_then(|arch| place(rootfs, arch)) {
             any |= sources.show(&path, &Path::new(place).join(below).join(name), false);
         }
     }
