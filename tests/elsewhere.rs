@@ -88,3 +88,31 @@ fn words_that_mean_exactly_ours_are_taken() {
         s.cd(["list", "-q"]).run().ok().prints("");
     });
 }
+
+#[test]
+fn several_containers_in_one_line_as_docker_takes_them() {
+    need!(Root);
+    sandbox(|s| {
+        Image::busybox().write_layout(&s.path("layout"), "latest");
+        for name in ["a", "b", "c"] {
+            s.cd(["install", "-q", "-n", name, "/tmp/layout"]).run().ok();
+        }
+        // A word that can name nothing: nothing is done.
+        s.cd(["remove", "a", "-/"]).run().code(2);
+        s.cd(["remove", "a", "/"]).run().code(2).says(&["cannot name a container"]);
+        assert_eq!(s.names(), ["a", "b", "c"]);
+        // One that is not there hides no other; each failure is told, and their number.
+        let told = s
+            .cd(["remove", "a", "none", "b"])
+            .run()
+            .fails(&["there is no container 'none'", "1 of 3 failed"]);
+        assert!(told.err().contains("Removed 'a'") && told.err().contains("Removed 'b'"), "{}", told.err());
+        assert_eq!(s.names(), ["c"]);
+        s.cd(["kill", "c", "none"]).run().fails(&[
+            "container 'c' is not running",
+            "there is no container 'none'",
+            "2 of 2 failed",
+        ]);
+        s.cd(["remove", "c"]).run().ok();
+    });
+}

@@ -25,6 +25,21 @@ impl App {
     pub(super) fn container(&self, argument: &str) -> Result<Container> {
         self.store.container(&name(argument)?)
     }
+
+    /// Does `act` for each name, also when one before failed. Of several failures each is told as it comes, and their
+    /// number is the error. A word that can name nothing is refused before anything is done.
+    pub(super) fn each(&self, names: &[&String], act: &mut dyn FnMut(&Name) -> Result<()>) -> Result<()> {
+        let names: Vec<Name> = names.iter().map(|text| name(text)).collect::<Result<_>>()?;
+        if let [only] = &names[..] {
+            return act(only);
+        }
+        let failed =
+            names.iter().filter_map(|name| act(name).err()).inspect(|error| self.ui.error(error)).count();
+        match failed {
+            0 => Ok(()),
+            failed => Err(Error::new(Kind::System, format!("{failed} of {} failed", names.len()))),
+        }
+    }
 }
 
 /// A container's name as an argument has it. (Whatever is no UTF-8 is no name; the message shows it as other arguments.)

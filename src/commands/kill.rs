@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run, name};
+use super::command::{App, Run};
 use super::unmount::grace;
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -30,6 +30,10 @@ pub struct Kill {
     /// the container, or a session's PID
     #[argh(positional, arg_name = "CONTAINER|PID")]
     target: String,
+
+    /// further ones
+    #[argh(positional, arg_name = "CONTAINER|PID")]
+    more: Vec<String>,
 }
 
 impl Run for Kill {
@@ -38,17 +42,18 @@ impl Run for Kill {
     const SUGGESTED: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = name(&self.target)?;
-        match (app.store.container(&name), name.as_str().parse()) {
+        let names: Vec<&String> = [&self.target].into_iter().chain(&self.more).collect();
+        app.each(&names, &mut |name| match (app.store.container(name), name.as_str().parse()) {
             (Ok(container), _) => self.end(app, &container),
             (Err(_), Ok(pid)) => self.end_one(app, pid),
             (Err(error), Err(_)) => Err(error),
-        }
+        })?;
+        Ok(0)
     }
 }
 
 impl Kill {
-    fn end(&self, app: &App, container: &Container) -> Result<u8> {
+    fn end(&self, app: &App, container: &Container) -> Result<()> {
         let name = container.name();
         if container.sessions()?.is_empty() && container.processes()?.is_empty() {
             return Err(Error::not_found(format!("container '{name}' is not running"))
@@ -57,10 +62,10 @@ impl Kill {
         container.end(grace(self.time))?;
         container.unmount()?;
         app.ui.info(&format!("Ended everything in '{name}'"));
-        Ok(0)
+        Ok(())
     }
 
-    fn end_one(&self, app: &App, pid: u32) -> Result<u8> {
+    fn end_one(&self, app: &App, pid: u32) -> Result<()> {
         let is_in = |usage: &Usage| {
             usage.sessions.iter().any(|session| session.pid == pid)
                 || usage.strays.iter().any(|stray| stray.pid == pid)
@@ -73,6 +78,6 @@ impl Kill {
         };
         container.end_one(pid, grace(self.time))?;
         app.ui.info(&format!("Ended process {pid} in '{}'", container.name()));
-        Ok(0)
+        Ok(())
     }
 }

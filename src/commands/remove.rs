@@ -2,7 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run, name};
+use super::command::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
 
@@ -22,6 +22,10 @@ pub struct Remove {
     /// the container
     #[argh(positional)]
     container: String,
+
+    /// further ones
+    #[argh(positional, arg_name = "CONTAINER")]
+    more: Vec<String>,
 }
 
 impl Run for Remove {
@@ -32,12 +36,15 @@ impl Run for Remove {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = name(&self.container)?;
         app.store.sweep()?;
-        app.store.container(&name)?.remove(&mut |path| {
-            app.ui.detail(&format!("deleted {}", path.display()));
+        let names: Vec<&String> = [&self.container].into_iter().chain(&self.more).collect();
+        app.each(&names, &mut |name| {
+            app.store.container(name)?.remove(&mut |path| {
+                app.ui.detail(&format!("deleted {}", path.display()));
+            })?;
+            app.ui.info(&format!("Removed '{name}'"));
+            Ok(())
         })?;
-        app.ui.info(&format!("Removed '{name}'"));
         Ok(0)
     }
 }
