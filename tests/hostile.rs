@@ -149,7 +149,7 @@ contained! {
     a_link_to_itself: [[Entry::symlink("l", "l"), Entry::file("l/x", "")]] => refused "entry 'l/x': cannot follow its symbolic links"
     names_for_a_terminal: [[Entry::file("\x1b]0;evil\x07", ""), Entry::file("a\r\nb", ""), Entry::dir("\x1b[2J")]] => makes { "\x1b]0;evil\x07" => file(""), "a\r\nb" => file(""), "\x1b[2J" => dir() }
     an_unknown_type: [[Entry::file("x", "data").header(|h| h.set_entry_type(tar::EntryType::new(b'Z')))]] => refused "entry 'x': has the unknown type 'Z'"
-    a_name_too_long_for_any_filesystem: [[Entry::file("n".repeat(300), "x")]] => refused "File name too long"
+    a_name_too_long_for_any_filesystem: [[Entry::file("n".repeat(300), "x")]] => refused "name too long"
     an_empty_name: [[Entry::file("", "x")]] => refused "entry '.' stands for the root, but is no directory"
 }
 
