@@ -29,7 +29,7 @@ fn furnish(s: &Sandbox) {
 }
 
 /// What is offered where the cursor stands behind each of these lines: exactly that, or that among others (`..`).
-const OFFERED: [(&str, &str); 19] = [
+const OFFERED: [(&str, &str); 20] = [
     ("chroot-distro logi", "login"),
     ("chroot-distro sh", "sh"),
     ("chroot-distro --no-elevate logi", "login"),
@@ -44,6 +44,7 @@ const OFFERED: [(&str, &str); 19] = [
     ("chroot-distro install -a aar", "aarch64"),
     ("chroot-distro completions ", "bash fish zsh"),
     ("chroot-distro help comp", "completions"),
+    ("chroot-distro help isol", "isolation"),
     ("chroot-distro autostart r", "remove run"),
     ("chroot-distro autostart add box w", "web"),
     ("chroot-distro kill b", "box"),

@@ -32,6 +32,7 @@
 //! | `renewal` | rename and reset |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
+//! | `guides` | README and guides: what they say is so, and reads well on a terminal |
 //! | `elsewhere` | words and options of docker, podman and others, and what is answered |
 //! | `applets` | the program's other names: making the links, refusing to replace what is there |
 //! | `completions` | what bash, zsh and fish complete; the manual page |
@@ -65,6 +66,7 @@ mod faults;
 mod foreign;
 mod gpu;
 mod guest;
+mod guides;
 mod hostile;
 mod hostile_session;
 mod info;

@@ -1,7 +1,8 @@
-//! The manual page, in the macros of man(7), from the same table as the help.
+//! The manual page, in the macros of man(7), from the same table as the help, and from the guides.
 
 use argh::FlagInfo;
 
+use super::guide::{self, Block, Span};
 use super::help;
 use super::syntax::Syntax;
 
@@ -15,12 +16,14 @@ pub struct Title<'a> {
     pub date: &'a str,
 }
 
-/// The page of the program: what it is (`global`), its commands, and `sections` of a title and paragraphs each.
+/// The page of the program: what it is (`global`), its commands, `sections` of a title and paragraphs each, and `guides`
+/// of a topic and Markdown.
 pub fn page<'a>(
     title: &Title,
     global: &Syntax,
     commands: impl Iterator<Item = &'a Syntax>,
     sections: &[(&str, &[&str])],
+    guides: &[(&str, &str)],
 ) -> String {
     let Title { program, version, date } = title;
     let upper = program.to_uppercase();
@@ -40,6 +43,10 @@ pub fn page<'a>(
     for (title, paragraphs) in sections {
         page.push_str(&format!(".SH {title}\n"));
         paragraph_list(&mut page, paragraphs);
+    }
+    for (topic, markdown) in guides {
+        page.push_str(&format!(".SH {}\n", text(&topic.to_uppercase())));
+        guide_blocks(&mut page, markdown);
     }
     page
 }
@@ -89,11 +96,54 @@ fn paragraph_list(page: &mut String, paragraphs: &[&str]) {
     }
 }
 
+/// A guide below its section's head. Its title becomes the first line.
+fn guide_blocks(page: &mut String, markdown: &str) {
+    let mut first = true;
+    for block in guide::blocks(markdown) {
+        let begin = if first { "" } else { ".PP\n" };
+        first = false;
+        match &block {
+            Block::Heading(1, title) => page.push_str(&format!("{}\n", spans(title))),
+            Block::Heading(_, title) => {
+                page.push_str(&format!(".SS {}\n", spans(title)));
+                first = true;
+            }
+            Block::Paragraph(text) => sentences(page, begin, &spans(text)),
+            Block::Item(mark, text) => sentences(page, &format!(".IP {mark} 4\n"), &spans(text)),
+            Block::Code(lines) => {
+                let lines: Vec<String> = lines.iter().map(|line| text(line)).collect();
+                page.push_str(&format!("{begin}.RS 4\n.nf\n{}\n.fi\n.RE\n", lines.join("\n")));
+            }
+            Block::Table(rows) => rows.iter().for_each(|(term, text)| {
+                sentences(page, &format!(".TP\n{}\n", spans(term)), &spans(text));
+            }),
+        }
+    }
+}
+
+/// A line of a guide in roff: code and what is strong are bold.
+fn spans(line: &str) -> String {
+    let span = |span: Span| match span {
+        Span::Plain(plain) => text(plain),
+        Span::Code(bold) | Span::Strong(bold) => format!("\\fB{}\\fR", text(bold)),
+        Span::Link(shown, None) => spans(shown),
+        Span::Link(shown, Some(address)) => format!("{} ({})", spans(shown), text(address)),
+    };
+    guide::spans(line).into_iter().map(span).collect()
+}
+
 /// One input line a sentence: roff fills.
 fn paragraph(page: &mut String, prose: &str) {
     let words: Vec<&str> = prose.split_whitespace().collect();
-    for sentence in words.join(" ").replace(". ", ".\n").lines() {
-        page.push_str(&format!("{}\n", text(sentence)));
+    sentences(page, "", &text(&words.join(" ")));
+}
+
+/// Text that is safe already, behind the macro that begins it.
+fn sentences(page: &mut String, begin: &str, safe: &str) {
+    page.push_str(begin);
+    for sentence in safe.replace(". ", ".\n").lines() {
+        let guard = if sentence.starts_with('.') { "\\&" } else { "" };
+        page.push_str(&format!("{guard}{sentence}\n"));
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod argument;
 pub mod complete;
+pub mod guide;
 pub mod help;
 mod line;
 pub mod man;
@@ -16,3 +17,4 @@ mod wrap;
 pub use argument::{os_string, text};
 pub use line::Line;
 pub use syntax::Syntax;
+pub use wrap::paragraph;

@@ -8,12 +8,13 @@ use std::ffi::OsString;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::choose::{find, visible};
+use super::choose::{find, known, visible};
 use super::command::{App, Run};
 use super::completions::SHELLS;
 use super::global::GLOBAL;
-use super::{applets, autostart};
+use super::{applets, autostart, guides};
 use crate::cli::complete::{Candidate, Wanted, commands, wanted};
+use crate::cli::guide;
 use crate::error::{Error, Result};
 use crate::guest::accounts;
 use crate::oci::Arch;
@@ -148,13 +149,22 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
         "NETWORK" => plain(&["host", "none"]),
         "ACTION" => plain(&autostart::ACTIONS),
         "SHELL" => plain(&SHELLS.map(|(shell, _)| shell)),
-        "COMMAND" => words(commands(visible(app.commands).map(|command| &command.syntax), typed)),
+        "COMMAND" => words(commands_and_topics(app, typed)),
         "DIR" | "DIRECTORY" | "CONTEXT" => Offer { own: "directories", words: Vec::new() },
         // A path of the host, or one in a container: CONTAINER:PATH.
         "SOURCE" | "DESTINATION" | "DEST" | "TARGET" => Offer { own: "files", words: containers(app, ":") },
         "SRC" | "FILE" | "ARCHIVE" | "OUTPUT" | "BACKUP" => Offer { own: "files", words: Vec::new() },
         _ => words(Vec::new()),
     }
+}
+
+/// What `help` explains. A word that is both is the command.
+fn commands_and_topics(app: &App, typed: &str) -> Vec<Candidate> {
+    let mut all = commands(visible(app.commands).map(|command| &command.syntax), typed);
+    let texts = guides::texts().unwrap_or_default();
+    let guides = guides::topics().zip(&texts).map(|(topic, text)| Candidate::new(topic, guide::title(text)));
+    all.extend(guides.filter(|guide| known(app.commands, &guide.text).is_none()).collect::<Vec<_>>());
+    all
 }
 
 fn containers(app: &App, behind: &str) -> Vec<Candidate> {

@@ -1,21 +1,21 @@
-//! `help`: the page of the program or of one command.
+//! `help`: the page of the program, of one command, or a guide.
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::applets;
-use super::choose::{find, visible};
+use super::choose::{known, unknown, visible};
 use super::command::{App, Command, Run};
 use super::global::GLOBAL;
-use crate::cli::help;
+use super::{applets, guides};
+use crate::cli::{guide, help, paragraph};
 use crate::error::Result;
 
-/// show how a command is used, or which commands there are.
+/// show how a command is used, a guide, or which commands and guides there are.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "chroot-distro help install")]
+#[argh(example = "chroot-distro help install", example = "chroot-distro help isolation")]
 pub struct Help {
-    /// the command to explain
-    #[argh(positional)]
-    command: Option<String>,
+    /// the command to explain, or the guide to read
+    #[argh(positional, arg_name = "COMMAND|TOPIC")]
+    word: Option<String>,
 }
 
 impl Run for Help {
@@ -25,16 +25,24 @@ impl Run for Help {
 
     fn run(self, app: &App) -> Result<u8> {
         let width = app.ui.width();
-        let page = match self.command {
+        let page = match self.word {
             None => overview(app.commands, width),
-            Some(word) => {
-                let command = find(app.commands, &word)?;
-                help::page(&command.syntax, &command.call(), width)
-            }
+            Some(word) => explained(app.commands, &word, width)?,
         };
         app.ui.print(page.trim_end());
         Ok(0)
     }
+}
+
+/// The page of the command or, where it names none, the guide. An unknown word is an error of kind `Usage`.
+fn explained(commands: &'static [Command], word: &str, width: usize) -> Result<String> {
+    if let Some(command) = known(commands, word) {
+        return Ok(help::page(&command.syntax, &command.call(), width));
+    }
+    let guide = guides::on(word)?;
+    guide
+        .map(|guide| guide::page(&guide, width))
+        .ok_or_else(|| unknown(commands, &guides::topics().collect::<Vec<_>>(), word))
 }
 
 /// The page of the program.
@@ -53,6 +61,9 @@ pub fn overview(commands: &'static [Command], width: usize) -> String {
         "\nFirst steps:\n  chroot-distro install alpine\n  chroot-distro login alpine\n  chroot-distro remove alpine\n\n\
          'chroot-distro COMMAND --help' explains a command.\n",
     );
+    let topics: Vec<_> = guides::topics().collect();
+    let guides = format!("'chroot-distro help TOPIC' shows a guide: {}", topics.join(", "));
+    paragraph(&mut page, &guides, 0, width);
     page
 }
 

@@ -12,6 +12,7 @@ pub mod complete;
 pub mod completions;
 pub mod elsewhere;
 pub mod global;
+mod guides;
 pub mod help;
 pub mod info;
 pub mod install;

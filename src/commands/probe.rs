@@ -1,5 +1,5 @@
 //! `probe`: what the process that runs it sees, as JSON. The self-test's eyes inside a container; of the built-in
-//! image it is the only program.
+//! image it is the only program. It also hands that image out, for who wants to show the program without a network.
 
 use std::fs;
 use std::hint::black_box;
@@ -13,6 +13,8 @@ use rustix::system::uname;
 use serde_json::{Value, json};
 
 use super::command::{App, Run};
+use super::selftest::write_image;
+use crate::cli::os_string;
 use crate::error::{Attempt, Result};
 
 /// print what this process sees: identity, namespaces, mounts, devices, network, environment.
@@ -29,6 +31,10 @@ pub struct Probe {
     /// also tell whether a server listens on this Unix socket
     #[argh(option)]
     socket: Vec<String>,
+
+    /// write the built-in image into this directory, which must be empty, and print nothing
+    #[argh(option)]
+    image: Option<String>,
 }
 
 impl Run for Probe {
@@ -40,6 +46,10 @@ impl Run for Probe {
         if self.bug {
             let nothing: [u8; 0] = [];
             return Ok(nothing[black_box(0)]);
+        }
+        if let Some(directory) = &self.image {
+            write_image(Path::new(&os_string(directory)))?;
+            return Ok(0);
         }
         app.ui.json(&seen(&self.socket)?);
         Ok(self.exit)

@@ -9,3 +9,4 @@ mod command;
 mod image;
 
 pub use command::SelfTest;
+pub(super) use image::write as write_image;
