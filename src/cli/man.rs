@@ -98,26 +98,29 @@ fn paragraph_list(page: &mut String, paragraphs: &[&str]) {
 
 /// A guide below its section's head. Its title becomes the first line.
 fn guide_blocks(page: &mut String, markdown: &str) {
-    let mut first = true;
+    // Below a head stands no empty line.
+    let mut begin = "";
     for block in guide::blocks(markdown) {
-        let begin = if first { "" } else { ".PP\n" };
-        first = false;
         match &block {
-            Block::Heading(1, title) => page.push_str(&format!("{}\n", spans(title))),
-            Block::Heading(_, title) => {
-                page.push_str(&format!(".SS {}\n", spans(title)));
-                first = true;
-            }
+            Block::Heading(1, title) => sentences(page, "", &spans(title)),
+            Block::Heading(_, title) => sentences(page, ".SS ", &spans(title)),
             Block::Paragraph(text) => sentences(page, begin, &spans(text)),
-            Block::Item(mark, text) => sentences(page, &format!(".IP {mark} 4\n"), &spans(text)),
+            Block::Item(mark, text) => {
+                page.push_str(&format!(".IP {mark} 4\n"));
+                sentences(page, "", &spans(text));
+            }
             Block::Code(lines) => {
-                let lines: Vec<String> = lines.iter().map(|line| text(line)).collect();
-                page.push_str(&format!("{begin}.RS 4\n.nf\n{}\n.fi\n.RE\n", lines.join("\n")));
+                page.push_str(begin);
+                page.push_str(".RS 4\n.nf\n");
+                lines.iter().for_each(|line| page.push_str(&(text(line) + "\n")));
+                page.push_str(".fi\n.RE\n");
             }
             Block::Table(rows) => rows.iter().for_each(|(term, text)| {
-                sentences(page, &format!(".TP\n{}\n", spans(term)), &spans(text));
+                sentences(page, ".TP\n", &spans(term));
+                sentences(page, "", &spans(text));
             }),
         }
+        begin = if matches!(block, Block::Heading(2.., _)) { "" } else { ".PP\n" };
     }
 }
 
@@ -138,13 +141,11 @@ fn paragraph(page: &mut String, prose: &str) {
     sentences(page, "", &text(&words.join(" ")));
 }
 
-/// Text that is safe already, behind the macro that begins it.
+/// Lines that are safe already, behind the macro that begins them, one a sentence.
 fn sentences(page: &mut String, begin: &str, safe: &str) {
     page.push_str(begin);
-    for sentence in safe.replace(". ", ".\n").lines() {
-        let guard = if sentence.starts_with('.') { "\\&" } else { "" };
-        page.push_str(&format!("{guard}{sentence}\n"));
-    }
+    page.push_str(&safe.replace(". ", ".\n").replace("\n.", "\n\\&."));
+    page.push('\n');
 }
 
 /// Text that roff prints as it stands: its escape and control characters mean nothing, `-` is ASCII's.
@@ -170,6 +171,16 @@ mod tests {
     #[test]
     fn roff_obeys_nothing_in_the_text() {
         assert_eq!(text(".sy \\x 'a' \"b\" --c"), "\\&.sy \\ex \\(aqa\\(aq \\(dqb\\(dq \\-\\-c");
+    }
+
+    #[test]
+    fn the_parts_of_a_guide() {
+        let mut page = String::new();
+        let guide = "# A guide.\n\nOne `-x`. .Two\n\n## More\n\n- a\n1. b\n```\ncd . x\n```\n|a|b|\n|---|---|\n| `c` | d |\n\nE.";
+        guide_blocks(&mut page, guide);
+        let expected = "A guide.\n.PP\nOne \\fB\\-x\\fR\\&.\n\\&.Two\n.SS More\n.IP - 4\na\n.IP 1. 4\nb\n\
+                        .PP\n.RS 4\n.nf\ncd . x\n.fi\n.RE\n.TP\n\\fBc\\fR\nd\n.PP\nE.\n";
+        assert_eq!(page, expected);
     }
 
     #[test]

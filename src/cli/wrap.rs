@@ -28,13 +28,16 @@ pub fn paragraph(page: &mut String, text: &str, indent: usize, width: usize) {
     }
 }
 
-/// Appends rows of a term and its explanation: side by side where the terms leave room, else one below the other.
+/// Appends rows of a term and its explanation: side by side where the terms leave room for every word, else one below the
+/// other.
 pub fn definitions(page: &mut String, rows: &[(String, String)], width: usize) {
     const INDENT: usize = 2;
     const GAP: usize = 2;
     let longest = rows.iter().map(|(term, _)| term.chars().count()).max().unwrap_or(0);
     let column = INDENT + longest + GAP;
-    let beside = column <= width / 2;
+    let longest_word =
+        rows.iter().flat_map(|(_, text)| text.split_whitespace()).map(|word| word.chars().count()).max();
+    let beside = column <= width / 2 && column + longest_word.unwrap_or(0) <= width;
     for (term, text) in rows {
         if beside {
             let mut explained = lines(text, width - column).into_iter();
@@ -70,5 +73,8 @@ mod tests {
         let mut narrow = String::new();
         definitions(&mut narrow, &rows, 20);
         assert_eq!(narrow, "  -x, --example\n      a b\n");
+        let mut long = String::new();
+        definitions(&mut long, &[("x".to_owned(), "a /long/name".to_owned())], 14);
+        assert_eq!(long, "  x\n      a\n      /long/name\n");
     }
 }
