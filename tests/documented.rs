@@ -1,5 +1,5 @@
 //! What release 2.1.4 of the Python tool documents, as facts: names, options, variables, places, lines of output. Where this
-//! program does something else on purpose, the README says so.
+//! program does something else on purpose, `src/docs/migration.md` says so.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

