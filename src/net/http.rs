@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ureq::http::{Request as HttpRequest, Response as HttpResponse, StatusCode, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
-use ureq::{Agent, AsSendBody, Body};
+use ureq::{Agent, AsSendBody, Body, ResponseExt as _};
 
 use super::proxy::Proxies;
 use super::resolver::{self, NO_SOCKETS, Resolver};
@@ -192,6 +192,11 @@ impl Http {
         }
         self.agent.run(config.build())
     }
+}
+
+/// Who answered: after redirects, another than was asked.
+pub fn origin(response: &Response) -> Result<Origin, Failure> {
+    Ok(Origin::of(&response.get_uri().to_string())?)
 }
 
 fn redirect(response: &Response) -> Option<String> {

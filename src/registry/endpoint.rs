@@ -12,7 +12,7 @@ use super::credential::{Credential, Secret};
 use super::keychain::Keychain;
 use super::token::{self, Grant, Refusal};
 use crate::error::Result;
-use crate::net::http::{Http, Request, Response};
+use crate::net::http::{self, Http, Request, Response};
 use crate::net::retry::{Failure, Retry};
 use crate::net::url::{self, Origin};
 use crate::report::Report;
@@ -165,7 +165,9 @@ impl Endpoint {
             Ok::<_, Failure>(response)
         };
         let response = attempt(self.grant(&repository))?;
-        if !is_refusal(response.status()) {
+        let origin = Origin::of(&request.url)?;
+        // Whoever a redirect led to may not say where the registry's credentials go (as in CVE-2020-15157).
+        if !is_refusal(response.status()) || http::origin(&response)? != origin {
             return Ok(Answer { response, refused: None, said: String::new() });
         }
         let credential = match self.credentials_refused.load(Ordering::Relaxed) {
@@ -173,7 +175,7 @@ impl Endpoint {
             false => self.credential(keychain, &repository)?,
         };
         self.grants().remove(&repository);
-        let (challenges, origin) = (challenges(&response), Origin::of(&request.url)?);
+        let challenges = challenges(&response);
         let authorize = |credential: Option<&Credential>| {
             self.authorize(http, &challenges, &origin, &repository, credential)
         };

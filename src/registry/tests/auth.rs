@@ -161,3 +161,22 @@ fn a_known_manifest_is_asked_for_by_head() {
     });
     fetched(client.manifest(&image(&headless), Some(&known)));
 }
+
+#[test]
+fn who_is_redirected_to_may_not_ask_for_the_registrys_credentials() {
+    for scheme in ["Basic realm=\"x\"", "Bearer realm=\"http://HOST/token\""] {
+        let elsewhere = Server::start(move |asked, _| {
+            let challenge = scheme.replace("HOST", asked.header("host").unwrap());
+            reply("401 Unauthorized", &[&format!("WWW-Authenticate: {challenge}")], b"")
+        });
+        let target = format!("Location: http://{}/x", elsewhere.address);
+        let server = Server::start(move |_, _| reply("307 Temporary Redirect", &[&target], b""));
+        let client = client(&[("CD_DOCKER_AUTH", "u:p")], &Silent);
+        let error = client.manifest(&image(&server), None).unwrap_err();
+        assert_eq!(error.kind(), Kind::Denied, "{error}");
+        assert_eq!(elsewhere.lines(), ["GET /x"]);
+        assert_eq!(server.lines(), ["GET /v2/a/b/manifests/1"]);
+        let asked = [elsewhere.asked(), server.asked()].concat();
+        assert!(asked.iter().all(|asked| asked.header("authorization").is_none()));
+    }
+}
