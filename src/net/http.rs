@@ -6,10 +6,11 @@
 use std::io;
 use std::time::Duration;
 
-use ureq::http::{Request as HttpRequest, Response as HttpResponse, StatusCode, header};
+use ureq::http::{Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
-use ureq::{Agent, AsSendBody, Body, ResponseExt as _};
+use ureq::{Agent, AsSendBody, Body, ResponseExt as _, SendBody};
 
+use super::payload::{Outgoing, Payload};
 use super::proxy::Proxies;
 use super::resolver::{self, NO_SOCKETS, Resolver};
 use super::retry::{Failure, Retry};
@@ -27,10 +28,10 @@ pub type Response = HttpResponse<Body>;
 
 /// What to ask.
 #[derive(Clone, Default)]
-pub struct Request {
+pub struct Request<'a> {
     /// Absolute.
     pub url: String,
-    /// What is asked for.
+    /// GET by default.
     pub method: Method,
     /// `Accept`.
     pub accept: Option<String>,
@@ -40,24 +41,18 @@ pub struct Request {
     pub if_range: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
+    /// What a POST, PUT or PATCH carries, where it carries something.
+    pub payload: Option<&'a dyn Payload>,
 }
 
-/// The methods in use.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Method {
-    /// GET
-    #[default]
-    Get,
-    /// HEAD
-    Head,
-    /// POST of a form.
-    Post(String),
-}
-
-impl Request {
+impl Request<'_> {
     /// A GET.
-    pub fn get(url: impl Into<String>) -> Request {
+    pub fn get(url: impl Into<String>) -> Self {
         Request { url: url.into(), ..Request::default() }
+    }
+
+    fn only_reads(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
     }
 }
 
@@ -95,19 +90,21 @@ impl Http {
         Http { agent, proxies: Proxies::of(host), insecure: settings.insecure }
     }
 
-    /// Sends it and follows redirects; any final status is `Ok`.
-    pub fn send(&self, mut request: Request) -> Result<Response, Failure> {
+    /// Sends it and follows redirects; any final status is `Ok`. A redirect of what writes is followed only where it
+    /// keeps the method (307, 308) and the origin; others are the caller's answer.
+    pub fn send(&self, mut request: Request<'_>) -> Result<Response, Failure> {
         for _ in 0..=REDIRECTS_MAX {
             let origin = Origin::of(&request.url)?;
             let response = self.send_once(&request, &origin, None)?;
-            let Some(location) = redirect(&response) else {
-                return Ok(response);
-            };
-            if matches!(request.method, Method::Post(_)) {
+            if !redirects(response.status(), request.only_reads()) {
                 return Ok(response);
             }
-            let next = url::join(&request.url, &location)?;
+            let Some(next) = location(&response)? else { return Ok(response) };
             let next_origin = Origin::of(&next)?;
+            // A payload may be a secret as well: an identity token is sent in a form.
+            if next_origin != origin && !request.only_reads() {
+                return Ok(response);
+            }
             if origin.scheme == "https"
                 && next_origin.scheme == "http"
                 && !self.insecure
@@ -130,14 +127,19 @@ impl Http {
         Err(Failure::fatal(Error::network(format!("'{shown}': more than {REDIRECTS_MAX} redirects"))))
     }
 
+    /// Whether the user allows plain http and unchecked certificates.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
     /// Sends it without following redirects, waiting at most `wait` for an answer.
-    pub fn probe(&self, request: &Request, wait: Duration) -> Result<Response, Failure> {
+    pub fn probe(&self, request: &Request<'_>, wait: Duration) -> Result<Response, Failure> {
         self.send_once(request, &Origin::of(&request.url)?, Some(wait))
     }
 
     fn send_once(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         origin: &Origin,
         wait: Option<Duration>,
     ) -> Result<Response, Failure> {
@@ -154,28 +156,36 @@ impl Http {
             }
             None => format!("'{}:{}'", origin.host, origin.port),
         };
-        let mut builder = HttpRequest::builder().uri(&request.url).method(match request.method {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post(_) => "POST",
-        });
-        let range = request.offset.map(|offset| format!("bytes={offset}-"));
-        let form = matches!(request.method, Method::Post(_)).then_some("application/x-www-form-urlencoded");
+        let (range, length) = (
+            request.offset.map(|offset| format!("bytes={offset}-")),
+            (!request.only_reads()).then(|| request.payload.map_or(0, Payload::length).to_string()),
+        );
+        let mut builder = HttpRequest::builder().uri(&request.url).method(&request.method);
         for (name, value) in [
             (header::ACCEPT, request.accept.as_deref()),
             (header::RANGE, range.as_deref()),
             (header::IF_RANGE, request.if_range.as_deref()),
             (header::AUTHORIZATION, request.authorization.as_deref()),
-            (header::CONTENT_TYPE, form),
+            (header::CONTENT_TYPE, request.payload.map(Payload::content_type)),
+            (header::CONTENT_LENGTH, length.as_deref()),
         ] {
             if let Some(value) = value {
                 builder = builder.header(name, value);
             }
         }
-        let unusable = |_| Error::invalid(format!("'{}' is not a usable URL", url::shown(&request.url)));
-        let sent = match &request.method {
-            Method::Post(form) => self.run(builder.body(form.as_str()).map_err(unusable)?, proxy, wait),
-            _ => self.run(builder.body(()).map_err(unusable)?, proxy, wait),
+        let shown = || url::shown(&request.url);
+        let unusable = |_| Error::invalid(format!("'{}' is not a usable URL", shown()));
+        let unread = |error| Failure::fatal(Error::io(format!("read what is sent to '{}'", shown()), error));
+        let sent = if request.only_reads() {
+            self.run(builder.body(()).map_err(unusable)?, proxy, wait)
+        } else {
+            let mut outgoing = Outgoing::open(request.payload).map_err(unread)?;
+            let body = builder.body(SendBody::from_reader(&mut outgoing)).map_err(unusable)?;
+            let sent = self.run(body, proxy, wait);
+            if let Some(error) = outgoing.failure() {
+                return Err(unread(error));
+            }
+            sent
         };
         sent.map_err(|error| failure(&request.url, &way, error))
     }
@@ -199,17 +209,21 @@ pub fn origin(response: &Response) -> Result<Origin, Failure> {
     Ok(Origin::of(&response.get_uri().to_string())?)
 }
 
-fn redirect(response: &Response) -> Option<String> {
-    let redirects = matches!(
-        response.status(),
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    );
-    let location = response.headers().get(header::LOCATION).filter(|_| redirects)?;
-    Some(location.to_str().ok()?.to_owned())
+/// Where the answer says to go on, as an absolute URL.
+pub fn location(response: &Response) -> Result<Option<String>, Failure> {
+    match response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok()) {
+        Some(location) => Ok(Some(url::join(&response.get_uri().to_string(), location)?)),
+        None => Ok(None),
+    }
+}
+
+/// Whether a status has the same request sent elsewhere; 301 to 303 may make a GET of it (RFC 9110, section 15.4).
+fn redirects(status: StatusCode, only_reads: bool) -> bool {
+    match status {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => only_reads,
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        _ => false,
+    }
 }
 
 /// What a request failed of, in our words; `way` is the place, and the proxy before it.

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `download` | one body into a sink, through drops, stalls and busy servers |
-//! | `http`, `body`, `url`, `proxy`, `socks` | one request |
+//! | `http`, `payload`, `body`, `url`, `proxy`, `socks` | one request: what it carries, and what comes back |
 //! | `resolver`, `dns`, `resolv_conf`, `netd` | names to addresses without the C library |
 //! | `retry`, `limiter`, `settings` | when to try again, how fast, and how |
 
@@ -13,6 +13,7 @@ pub mod download;
 pub mod http;
 pub mod limiter;
 mod netd;
+pub mod payload;
 mod proxy;
 mod resolv_conf;
 pub mod resolver;

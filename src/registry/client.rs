@@ -7,17 +7,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ureq::http::{StatusCode, header};
+use ureq::http::{Method, StatusCode, header};
 
 use super::credential::Secret;
 use super::endpoint::{Answer, Endpoint};
 use super::keychain::Keychain;
+use super::scope::{PULL, Scope};
 use super::{explain, mirrors};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::net::Settings;
 use crate::net::download::{Download, Policy, Sink};
-use crate::net::http::{Http, Method, Request, Response};
+use crate::net::http::{Http, Request, Response};
 use crate::net::limiter::Limiter;
 use crate::net::retry::{Failure, Retry, WAIT_MAX, is_passing, retry_after};
 use crate::net::{body, url};
@@ -112,14 +113,10 @@ impl<'a> Client<'a> {
         let fetched = self.try_each(reference, |endpoint| {
             let what = format!("blob {}", blob.digest);
             self.run(endpoint, &mut download, task, |offset| {
-                let target = endpoint.url(
-                    &self.http,
-                    self.settings.insecure,
-                    &reference.repository,
-                    &format!("blobs/{}", blob.digest),
-                )?;
+                let rest = format!("blobs/{}", blob.digest);
+                let target = endpoint.url(&self.http, &reference.repository, &rest)?;
                 let request = Request { offset: (offset > 0).then_some(offset), ..Request::get(target) };
-                let answer = self.send(endpoint, reference, &request)?;
+                let answer = self.send(endpoint, &pulling(reference), &request)?;
                 match answer.response.status() {
                     StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                         Ok((request.url, answer.response))
@@ -220,8 +217,8 @@ impl<'a> Client<'a> {
     }
 
     fn get_manifest(&self, endpoint: &Endpoint, reference: &Reference) -> Result<Fetched, Failure> {
-        let request = self.manifest_request(endpoint, reference, Method::Get)?;
-        let mut answer = self.send(endpoint, reference, &request)?;
+        let request = self.manifest_request(endpoint, reference, Method::GET)?;
+        let mut answer = self.send(endpoint, &pulling(reference), &request)?;
         if answer.response.status() != StatusCode::OK {
             return Err(explain::status(answer, endpoint, "image"));
         }
@@ -246,8 +243,8 @@ impl<'a> Client<'a> {
     /// Whether a HEAD says so; a server that cannot tell is asked with GET. Docker Hub does not count HEADs
     /// against its rate limit.
     fn still_has(&self, endpoint: &Endpoint, reference: &Reference, known: &Digest) -> Result<bool, Failure> {
-        let request = self.manifest_request(endpoint, reference, Method::Head)?;
-        let answer = self.send(endpoint, reference, &request)?;
+        let request = self.manifest_request(endpoint, reference, Method::HEAD)?;
+        let answer = self.send(endpoint, &pulling(reference), &request)?;
         let has = answer.response.status() == StatusCode::OK;
         Ok(has && content_digest(&answer.response).as_ref() == Some(known))
     }
@@ -257,9 +254,9 @@ impl<'a> Client<'a> {
         endpoint: &Endpoint,
         reference: &Reference,
         method: Method,
-    ) -> Result<Request, Failure> {
+    ) -> Result<Request<'static>, Failure> {
         let rest = format!("manifests/{}", reference.target());
-        let url = endpoint.url(&self.http, self.settings.insecure, &reference.repository, &rest)?;
+        let url = endpoint.url(&self.http, &reference.repository, &rest)?;
         let accept = [
             media_type::OCI_INDEX,
             media_type::OCI_MANIFEST,
@@ -269,8 +266,8 @@ impl<'a> Client<'a> {
         Ok(Request { method, accept: Some(accept.join(", ")), ..Request::get(url) })
     }
 
-    fn send(&self, endpoint: &Endpoint, reference: &Reference, request: &Request) -> Result<Answer, Failure> {
-        endpoint.send(&self.http, &self.keychain, self.report, &reference.repository, request)
+    fn send(&self, endpoint: &Endpoint, scopes: &[Scope], request: &Request<'_>) -> Result<Answer, Failure> {
+        endpoint.send(&self.http, &self.keychain, self.report, scopes, request)
     }
 
     /// Tries each mirror, then the registry, whose error is the one that counts.
@@ -317,6 +314,11 @@ impl<'a> Client<'a> {
         let backoff = self.settings.patience.backoff;
         Policy { max_retries: self.settings.max_retries, backoff, wait_max: WAIT_MAX, task }
     }
+}
+
+/// What a pull needs.
+fn pulling(reference: &Reference) -> [Scope; 1] {
+    [Scope::new(&reference.repository, PULL)]
 }
 
 fn url_status(response: Response, url: &str) -> Failure {

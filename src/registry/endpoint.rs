@@ -1,16 +1,17 @@
 //! One place to fetch from, a registry or a mirror of it: its address, its scheme, and its authentication.
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
 use super::challenge::{self, Challenge};
 use super::credential::{Credential, Secret};
+use super::grants::{Grant, Grants};
 use super::keychain::Keychain;
-use super::token::{self, Grant, Refusal};
+use super::scope::{self, Scope};
+use super::token::{self, Refusal};
 use crate::error::Result;
 use crate::net::http::{self, Http, Request, Response};
 use crate::net::retry::{Failure, Retry};
@@ -36,7 +37,7 @@ pub struct Endpoint {
     reached: AtomicBool,
     given_up: AtomicBool,
     credentials_refused: AtomicBool,
-    grants: Mutex<HashMap<String, Grant>>,
+    grants: Grants,
 }
 
 /// A response, and what became of the credentials on the way.
@@ -78,7 +79,7 @@ impl Endpoint {
             reached: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             credentials_refused: AtomicBool::new(false),
-            grants: Mutex::default(),
+            grants: Grants::default(),
         }
     }
 
@@ -107,15 +108,20 @@ impl Endpoint {
         format!("{}{repository}", self.prefix)
     }
 
-    /// `https://host[:port]/v2/REPOSITORY/KIND/TARGET`.
-    pub fn url(&self, http: &Http, insecure: bool, repository: &str, rest: &str) -> Result<String, Failure> {
-        let scheme = self.scheme(http, insecure)?;
-        Ok(format!("{scheme}://{}/v2/{}/{rest}", self.authority, self.repository(repository)))
+    /// `https://host[:port]/v2/REPOSITORY/REST`.
+    pub fn url(&self, http: &Http, repository: &str, rest: &str) -> Result<String, Failure> {
+        Ok(format!("{}/v2/{}/{rest}", self.base(http)?, self.repository(repository)))
+    }
+
+    /// `https://host[:port]`
+    fn base(&self, http: &Http) -> Result<String, Failure> {
+        Ok(format!("{}://{}", self.scheme(http)?, self.authority))
     }
 
     /// https; plain http only where the server speaks nothing else and is on this machine, or the user allows it.
-    fn scheme(&self, http: &Http, insecure: bool) -> Result<&'static str, Failure> {
-        let may_be_plain = insecure || Origin::of(&format!("https://{}", self.authority))?.is_loopback();
+    fn scheme(&self, http: &Http) -> Result<&'static str, Failure> {
+        let may_be_plain =
+            http.is_insecure() || Origin::of(&format!("https://{}", self.authority))?.is_loopback();
         match (self.scheme, self.found_scheme.get()) {
             (Some(scheme), _) => Ok(scheme),
             (None, Some(scheme)) => Ok(scheme),
@@ -147,38 +153,44 @@ impl Endpoint {
         }
     }
 
-    /// Sends a request about `repository`, authenticating as the server asks.
+    /// Sends a request, authenticating as the server asks; `scopes` is what the request needs, first of all on the
+    /// repository that it is about.
     ///
-    /// Credentials that are refused are left out once: a public image needs none.
+    /// Credentials that are refused are left out once where nothing is written: a public image needs none. A request
+    /// to another origin (an upload may go on at such a place) is sent without authorization.
     pub fn send(
         &self,
         http: &Http,
         keychain: &Keychain,
         report: &dyn Report,
-        repository: &str,
-        request: &Request,
+        scopes: &[Scope],
+        request: &Request<'_>,
     ) -> Result<Answer, Failure> {
-        let repository = self.repository(repository);
+        let scopes: Vec<Scope> =
+            scopes.iter().map(|scope| scope.on(self.repository(&scope.repository))).collect();
+        let own = Origin::of(&self.base(http)?)?;
+        let authorization = match Origin::of(&request.url)? == own {
+            true => self.grants.get(&scopes),
+            false => None,
+        };
         let attempt = |authorization| {
             let response = http.send(Request { authorization, ..request.clone() })?;
             self.reached.store(true, Ordering::Relaxed);
             Ok::<_, Failure>(response)
         };
-        let response = attempt(self.grant(&repository))?;
-        let origin = Origin::of(&request.url)?;
-        // Whoever a redirect led to may not say where the registry's credentials go (as in CVE-2020-15157).
-        if !is_refusal(response.status()) || http::origin(&response)? != origin {
+        let response = attempt(authorization)?;
+        // Who answers from another place may not say where the registry's credentials go (as in CVE-2020-15157).
+        if !is_refusal(response.status()) || http::origin(&response)? != own {
             return Ok(Answer { response, refused: None, said: String::new() });
         }
         let credential = match self.credentials_refused.load(Ordering::Relaxed) {
             true => None,
-            false => self.credential(keychain, &repository)?,
+            false => self.credential(keychain, &scopes)?,
         };
-        self.grants().remove(&repository);
+        self.grants.forget(&scopes);
         let challenges = challenges(&response);
-        let authorize = |credential: Option<&Credential>| {
-            self.authorize(http, &challenges, &origin, &repository, credential)
-        };
+        let authorize =
+            |credential: Option<&Credential>| self.authorize(http, &challenges, &own, &scopes, credential);
 
         let (response, said) = match authorize(credential.as_ref()) {
             Ok(Some(authorization)) => (attempt(Some(authorization))?, String::new()),
@@ -190,7 +202,10 @@ impl Endpoint {
             return Ok(Answer { response, refused: None, said });
         };
 
-        self.grants().remove(&repository);
+        self.grants.forget(&scopes);
+        if !scopes.iter().all(Scope::only_reads) {
+            return Ok(Answer { response, refused: Some(credential.source), said });
+        }
         let anonymous = match authorize(None) {
             Ok(authorization) => attempt(authorization)?,
             Err(Refusal::Denied(_)) => response,
@@ -205,23 +220,11 @@ impl Endpoint {
         Ok(Answer { response: anonymous, refused: refused.then_some(credential.source), said })
     }
 
-    fn credential(&self, keychain: &Keychain, repository: &str) -> Result<Option<Credential>> {
-        match self.is_mirror {
-            true => Ok(keychain.in_files(&self.registry, repository)),
-            false => Ok(keychain.in_environment()?.or_else(|| keychain.in_files(&self.registry, repository))),
-        }
-    }
-
-    fn grants(&self) -> std::sync::MutexGuard<'_, HashMap<String, Grant>> {
-        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is left of an earlier authentication.
-    fn grant(&self, repository: &str) -> Option<String> {
-        let grants = self.grants();
-        let grant = grants.get(repository)?;
-        let valid = grant.expires.is_none_or(|expires| Instant::now() < expires);
-        valid.then(|| grant.authorization.clone())
+    fn credential(&self, keychain: &Keychain, scopes: &[Scope]) -> Result<Option<Credential>> {
+        let of_the_user = if self.is_mirror { None } else { keychain.in_environment()? };
+        let repository = scopes.first().map_or("", |scope| &scope.repository);
+        let in_files = || keychain.in_files(&self.registry, repository);
+        Ok(of_the_user.or_else(in_files))
     }
 
     /// Answers the first challenge that can be answered, Bearer before Basic; `None` where none can.
@@ -229,16 +232,15 @@ impl Endpoint {
         &self,
         http: &Http,
         challenges: &[Challenge],
-        origin: &Origin,
-        repository: &str,
+        registry: &Origin,
+        scopes: &[Scope],
         credential: Option<&Credential>,
     ) -> Result<Option<String>, Refusal> {
         let by_scheme = |scheme| challenges.iter().find(|challenge| challenge.scheme == scheme);
         let grant = if let Some(bearer) = by_scheme("bearer").filter(|bearer| bearer.param("realm").is_some())
         {
-            let scope = format!("repository:{repository}:pull");
-            let scope = bearer.param("scope").filter(|scope| !scope.is_empty()).unwrap_or(&scope);
-            token::fetch(http, bearer, origin, scope, credential)?
+            let asked = scope::to_ask_for(scopes, bearer.param("scope").unwrap_or_default());
+            token::fetch(http, bearer, registry, &asked, credential)?
         } else if let (Some(_), Some(Secret::Password(user, password))) =
             (by_scheme("basic"), credential.map(|credential| &credential.secret))
         {
@@ -247,7 +249,7 @@ impl Endpoint {
             return Ok(None);
         };
         let authorization = grant.authorization.clone();
-        self.grants().insert(repository.to_owned(), grant);
+        self.grants.put(scopes, grant);
         Ok(Some(authorization))
     }
 }

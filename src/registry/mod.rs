@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `client` | manifests, blobs, URLs: what callers use |
 //! | `endpoint`, `mirrors` | a registry or a mirror: scheme, repository, authentication |
-//! | `token`, `challenge`, `credential`, `keychain`, `helper` | the parts of authentication |
+//! | `scope`, `grants`, `token`, `challenge` | what a call may do, and how it is authenticated |
+//! | `credential`, `keychain`, `helper` | the user's secrets |
 //! | `explain` | why not |
 
 mod challenge;
@@ -12,9 +13,11 @@ mod client;
 mod credential;
 mod endpoint;
 mod explain;
+mod grants;
 mod helper;
 mod keychain;
 mod mirrors;
+mod scope;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use ureq::http::Method;
 
 use super::challenge::Challenge;
 use super::credential::{Credential, Secret};
+use super::grants::Grant;
 use crate::error::{Error, Kind};
 use crate::net::body;
-use crate::net::http::{Http, Method, Request};
+use crate::net::http::{Http, Request};
+use crate::net::payload::Form;
 use crate::net::retry::{self, Failure, Retry};
 use crate::net::url::Origin;
 
@@ -22,15 +25,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// How long a token lives when its server does not say, and the least it is believed to live (token spec).
 const LIFETIME: Duration = Duration::from_secs(60);
-
-/// An `Authorization` value and until when it holds.
-#[derive(Clone)]
-pub struct Grant {
-    /// The header's value.
-    pub authorization: String,
-    /// `None`: for ever.
-    pub expires: Option<Instant>,
-}
 
 /// Why there is no token.
 pub enum Refusal {
@@ -46,7 +40,7 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// Gets a token for `scope` from where `challenge` says.
+/// Gets a token for all of `scopes` from where `challenge` says.
 ///
 /// `registry` is the origin that challenged: credentials do not go to a plain http realm on another machine
 /// unless the registry itself is spoken to that way.
@@ -54,7 +48,7 @@ pub fn fetch(
     http: &Http,
     challenge: &Challenge,
     registry: &Origin,
-    scope: &str,
+    scopes: &[String],
     credential: Option<&Credential>,
 ) -> Result<Grant, Refusal> {
     let realm = challenge.param("realm").unwrap_or_default();
@@ -67,24 +61,25 @@ pub fn fetch(
         ))));
     }
     let service = challenge.param("service").unwrap_or_default();
+    let form;
     let request = match credential.map(|credential| &credential.secret) {
-        Some(Secret::Identity(token)) => Request {
-            method: Method::Post(query(&[
+        Some(Secret::Identity(token)) => {
+            form = Form(query(&[
                 ("grant_type", "refresh_token"),
                 ("service", service),
                 ("client_id", "chroot-distro"),
-                ("scope", scope),
+                ("scope", &scopes.join(" ")),
                 ("refresh_token", token),
-            ])),
-            ..Request::get(realm)
-        },
+            ]));
+            Request { method: Method::POST, payload: Some(&form), ..Request::get(realm) }
+        }
         secret => {
             let separator = if realm.contains('?') { '&' } else { '?' };
             let authorization = match secret {
                 Some(Secret::Password(user, password)) => Some(Secret::basic(user, password)),
                 _ => None,
             };
-            let mut params = vec![("scope", scope)];
+            let mut params: Vec<_> = scopes.iter().map(|scope| ("scope", scope.as_str())).collect();
             if !service.is_empty() {
                 params.insert(0, ("service", service));
             }

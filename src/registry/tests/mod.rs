@@ -5,6 +5,7 @@ mod downloads;
 mod lookups;
 mod proxies;
 mod server;
+mod uploads;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -56,14 +57,23 @@ impl Sink for Memory {
     }
 }
 
-/// A client that is quick to retry, with an environment of its own.
-fn client<'a>(env: &[(&str, &str)], report: &'a dyn Report) -> Client<'a> {
-    let host = Host::at("/nonexistent", env.iter().copied());
+/// A host with an environment and no files.
+fn host(env: &[(&str, &str)]) -> Host {
+    Host::at("/nonexistent", env.iter().copied())
+}
+
+/// Quick to retry.
+fn settings(host: &Host) -> Settings {
     let patience = Patience {
         connect: Duration::from_secs(5),
         read: Duration::from_millis(300),
         backoff: Duration::from_millis(1),
     };
-    let settings = Settings { patience, ..Settings::of(&host, false) };
-    Client::new(&host, settings, report)
+    Settings { patience, ..Settings::of(host, false) }
+}
+
+/// A client with an environment of its own.
+fn client<'a>(env: &[(&str, &str)], report: &'a dyn Report) -> Client<'a> {
+    let host = host(env);
+    Client::new(&host, settings(&host), report)
 }
