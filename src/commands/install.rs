@@ -6,7 +6,7 @@ use super::command::{App, Run, name};
 use crate::cli::os_string;
 use crate::error::{Result, WRONG_USAGE};
 use crate::image::Source;
-use crate::install::{self, Request};
+use crate::install::{self, NewContainer};
 use crate::net::Settings;
 use crate::oci::Platform;
 use crate::report::Report;
@@ -70,8 +70,8 @@ impl Run for Install {
             app.ui.warn(&format!("{error}{hint}"));
         }
         let settings = Settings::of(host, self.allow_insecure);
-        let request = Request { source, name, platform, settings };
-        let container = install::install(&app.store, &request, host, &app.ui)?;
+        let new = NewContainer { source, name, platform, settings };
+        let container = install::install(&app.store, &new, host, &app.ui)?;
         app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
         if let Some(provenance) = container.provenance()?
             && !provenance.config().entrypoint().is_empty()

@@ -57,7 +57,7 @@ impl Run for Search {
         if self.quiet {
             found.iter().for_each(|image| app.ui.print(text::line(&image.name)));
         } else if self.json {
-            app.ui.json(&found.iter().map(Image::json).collect());
+            app.ui.json(&found.iter().map(Found::json).collect());
         } else if found.is_empty() {
             app.ui.info(&format!("No image matches '{}'", self.term.trim()));
         } else {
@@ -79,25 +79,25 @@ fn limit(asked: Option<&str>) -> Result<u32> {
     }
 }
 
-fn ask(term: &str, limit: u32, host: &Host, report: &dyn Report) -> Result<Vec<Image>> {
+fn ask(term: &str, limit: u32, host: &Host, report: &dyn Report) -> Result<Vec<Found>> {
     let base = host.var(URL).and_then(|url| url.to_str()).unwrap_or(HUB);
     let separator = if base.contains('?') { '&' } else { '?' };
     let term = utf8_percent_encode(term, NON_ALPHANUMERIC);
     let url = format!("{base}{separator}q={term}&n={limit}");
-    let mut answer = Answer(Vec::new());
+    let mut answer = Bounded(Vec::new());
     Client::new(host, Settings::of(host, false), report).download(&url, &mut answer, &Silent)?;
     let answer: Value = serde_json::from_slice(&answer.0)
         .map_err(|error| Error::network(format!("the search's answer is not JSON: {error}")))?;
     let results = answer["results"]
         .as_array()
         .ok_or_else(|| Error::network("the search's answer has no results, not even an empty list"))?;
-    Ok(results.iter().filter_map(Image::of).take(limit as usize).collect())
+    Ok(results.iter().filter_map(Found::of).take(limit as usize).collect())
 }
 
 /// An answer of bounded size, in memory.
-struct Answer(Vec<u8>);
+struct Bounded(Vec<u8>);
 
-impl Sink for Answer {
+impl Sink for Bounded {
     fn len(&self) -> u64 {
         self.0.len() as u64
     }
@@ -117,18 +117,18 @@ impl Sink for Answer {
 }
 
 /// One result.
-struct Image {
+struct Found {
     name: String,
     stars: u64,
     official: bool,
     description: String,
 }
 
-impl Image {
+impl Found {
     /// Reads the names of both the registry's and the Hub's own API; one without a name is none.
-    fn of(result: &Value) -> Option<Image> {
+    fn of(result: &Value) -> Option<Found> {
         let text = |keys: [&str; 2]| keys.iter().find_map(|key| result[key].as_str());
-        Some(Image {
+        Some(Found {
             name: text(["name", "repo_name"]).filter(|name| !name.is_empty())?.to_owned(),
             stars: result["star_count"].as_u64().unwrap_or(0),
             official: result["is_official"].as_bool().unwrap_or(false),

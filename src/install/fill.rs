@@ -14,7 +14,7 @@ use crate::store::{Name, Staged, Store};
 
 /// What `install` was asked for.
 #[derive(Debug)]
-pub struct Request {
+pub struct NewContainer {
     /// From where.
     pub source: Source,
     /// The container to make.
@@ -28,31 +28,31 @@ pub struct Request {
 /// Fills the empty root; what is to be remembered of the image, where there is one.
 pub(super) fn fill(
     store: &Store,
-    request: &Request,
+    new: &NewContainer,
     host: &Host,
     staged: &mut Staged,
     report: &dyn Report,
 ) -> Result<Option<Provenance>> {
-    let workers = request.settings.workers;
-    match &request.source {
+    let workers = new.settings.workers;
+    match &new.source {
         Source::Registry(reference) => {
-            let pull = Pull::new(store, reference, &request.platform, request.settings.clone(), host, report);
+            let pull = Pull::new(store, reference, &new.platform, new.settings.clone(), host, report);
             let image = pull.resolve()?;
             assemble(store, &pull, image, workers, staged, report).map(Some)
         }
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);
-            let image = directory.image(&request.platform, report)?;
+            let image = directory.image(&new.platform, report)?;
             assemble(store, &directory, image, workers, staged, report).map(Provenance::local).map(Some)
         }
         Source::Archive(path) => {
             let file = open_archive(store, path)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            from_archive(store, file, name, request, staged, report)
+            from_archive(store, file, name, new, staged, report)
         }
         Source::Url(url) => {
-            let file = download(store, url, &request.settings, host, report)?;
-            from_archive(store, file, request.source.to_string(), request, staged, report)
+            let file = download(store, url, &new.settings, host, report)?;
+            from_archive(store, file, new.source.to_string(), new, staged, report)
         }
     }
 }
@@ -75,7 +75,7 @@ fn from_archive(
     store: &Store,
     file: File,
     name: String,
-    request: &Request,
+    new: &NewContainer,
     staged: &mut Staged,
     report: &dyn Report,
 ) -> Result<Option<Provenance>> {
@@ -86,9 +86,9 @@ fn from_archive(
             Ok(manifest)
         }
         Holds::Image(contents) => {
-            let image = image_in(&contents, archive.name(), &request.platform, report)?;
+            let image = image_in(&contents, archive.name(), &new.platform, report)?;
             archive.import(store, &image, &contents)?;
-            let workers = request.settings.workers;
+            let workers = new.settings.workers;
             assemble(store, &Imported, image, workers, staged, report).map(Provenance::local).map(Some)
         }
     }

@@ -1,6 +1,6 @@
 //! The two ways to a container: a new one, and one made anew in the place of itself.
 
-use super::fill::{Request, fill};
+use super::fill::{NewContainer, fill};
 use super::reset::Recorded;
 use crate::error::{Attempt, Result};
 use crate::guest::provision::provision;
@@ -11,16 +11,16 @@ use crate::report::Report;
 use crate::store::{Container, Staged, Store};
 
 /// Makes the container, or nothing.
-pub fn install(store: &Store, request: &Request, host: &Host, report: &dyn Report) -> Result<Container> {
+pub fn install(store: &Store, new: &NewContainer, host: &Host, report: &dyn Report) -> Result<Container> {
     let make = || {
         // First, so that a name that is taken costs no download.
-        let mut staged = store.stage(&request.name, "install")?;
-        report.info(&format!("Installing {} as '{}'", request.source, request.name));
-        let document = fill(store, request, host, &mut staged, report)?;
+        let mut staged = store.stage(&new.name, "install")?;
+        report.info(&format!("Installing {} as '{}'", new.source, new.name));
+        let document = fill(store, new, host, &mut staged, report)?;
         finish(&staged, host, report)?;
         staged.commit(document.as_ref())
     };
-    make().attempt(|| format!("install '{}'", request.name))
+    make().attempt(|| format!("install '{}'", new.name))
 }
 
 /// Makes the container anew from the image that it was installed from, or leaves it as it is. It is there, and can be

@@ -10,5 +10,5 @@ mod make;
 mod reset;
 mod slot;
 
-pub use fill::Request;
+pub use fill::NewContainer;
 pub use make::{install, reset};

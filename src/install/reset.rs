@@ -3,7 +3,7 @@
 //! What came from an archive may carry the name of an image that a registry has too, and another one there: it is made
 //! anew from the cached layers alone.
 
-use super::fill::{Request, assemble, fill};
+use super::fill::{NewContainer, assemble, fill};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{Image, Imported, Source};
@@ -47,8 +47,8 @@ impl Recorded {
         match reference {
             Ok(reference) if !self.provenance.is_local() => {
                 let source = Source::Registry(reference);
-                let request = Request { source, name: name.clone(), platform: self.platform, settings };
-                fill(store, &request, host, staged, report)
+                let new = NewContainer { source, name: name.clone(), platform: self.platform, settings };
+                fill(store, &new, host, staged, report)
                     .map_err(|error| if is_unknown(&error) { error.hint(AGAIN) } else { error })
             }
             _ => self.fill_from_cache(store, &settings, staged, report).map(Some),

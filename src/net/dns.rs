@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-/// The two kinds of address records.
+/// The two types of address records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordType {
     /// IPv4
     A = 1,
     /// IPv6 (RFC 3596)
@@ -21,7 +21,7 @@ const HEADER: usize = 12;
 /// A server's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The name's addresses; perhaps none of this kind.
+    /// The name's addresses; perhaps none of this type.
     Addresses(Vec<IpAddr>),
     /// The name is an alias of this one, whose addresses are to be asked for.
     Alias(String),
@@ -34,7 +34,7 @@ pub enum Answer {
 }
 
 /// A recursive question. `None`: the name cannot be asked for (empty or overlong labels).
-pub fn question(id: u16, name: &str, kind: Kind) -> Option<Vec<u8>> {
+pub fn question(id: u16, name: &str, record_type: RecordType) -> Option<Vec<u8>> {
     let mut message = Vec::with_capacity(HEADER + name.len() + 6);
     message.extend(id.to_be_bytes());
     // Recursion desired; one question.
@@ -45,31 +45,34 @@ pub fn question(id: u16, name: &str, kind: Kind) -> Option<Vec<u8>> {
         message.extend(label.as_bytes());
     }
     message.push(0);
-    message.extend((kind as u16).to_be_bytes());
+    message.extend((record_type as u16).to_be_bytes());
     message.extend(CLASS_IN.to_be_bytes());
     (name.len() <= 253).then_some(message)
 }
 
 /// Reads the answer to a question; `None` if it is not one.
-pub fn answer(message: &[u8], id: u16, name: &str, kind: Kind) -> Option<Answer> {
+pub fn answer(message: &[u8], id: u16, name: &str, record_type: RecordType) -> Option<Answer> {
     let flags = message.get(2..4)?;
     if u16_at(message, 0)? != id || flags[0] & 0x80 == 0 || u16_at(message, 4)? != 1 {
         return None;
     }
     let (asked, at) = read_name(message, HEADER)?;
-    if !same(&asked, name) || u16_at(message, at)? != kind as u16 || u16_at(message, at + 2)? != CLASS_IN {
+    if !same(&asked, name)
+        || u16_at(message, at)? != record_type as u16
+        || u16_at(message, at + 2)? != CLASS_IN
+    {
         return None;
     }
     match flags[1] & 0x0f {
         _ if flags[0] & 0x02 != 0 => Some(Answer::Truncated),
-        0 => records(message, at + 4, name, kind),
+        0 => records(message, at + 4, name, record_type),
         3 => Some(Answer::NoName),
         code => Some(Answer::Failed(code)),
     }
 }
 
 /// The addresses at the end of the chain of aliases that begins at `name`, in whatever order the records stand.
-fn records(message: &[u8], mut at: usize, name: &str, kind: Kind) -> Option<Answer> {
+fn records(message: &[u8], mut at: usize, name: &str, record_type: RecordType) -> Option<Answer> {
     let (mut aliases, mut addresses) = (Vec::new(), Vec::new());
     for _ in 0..u16_at(message, 6)? {
         let (owner, after) = read_name(message, at)?;
@@ -83,10 +86,10 @@ fn records(message: &[u8], mut at: usize, name: &str, kind: Kind) -> Option<Answ
         }
         if record == CNAME {
             aliases.push((owner, read_name(message, start)?.0));
-        } else if record == kind as u16 {
-            let address = match kind {
-                Kind::A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
-                Kind::Aaaa => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
+        } else if record == record_type as u16 {
+            let address = match record_type {
+                RecordType::A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
+                RecordType::Aaaa => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
             };
             addresses.push((owner, address?));
         }
@@ -159,13 +162,13 @@ pub(crate) mod tests {
         message[3] = 0x80 | code;
         message[7] = records.len() as u8;
         let (asked, _) = read_name(question, HEADER).unwrap();
-        for (owner, kind, data) in records {
+        for (owner, record_type, data) in records {
             if same(owner, &asked) {
                 message.extend([0xc0, HEADER as u8])
             } else {
                 message.extend(encoded(owner))
             }
-            message.extend(kind.to_be_bytes());
+            message.extend(record_type.to_be_bytes());
             message.extend([0, 1, 0, 0, 0, 60]);
             message.extend((data.len() as u16).to_be_bytes());
             message.extend(data);
@@ -174,13 +177,13 @@ pub(crate) mod tests {
     }
 
     pub fn encoded(name: &str) -> Vec<u8> {
-        let question = question(0, name, Kind::A).unwrap();
+        let question = question(0, name, RecordType::A).unwrap();
         question[HEADER..question.len() - 4].to_vec()
     }
 
     #[test]
     fn addresses_through_a_chain_in_any_order() {
-        let asked = question(7, "a.example", Kind::A).unwrap();
+        let asked = question(7, "a.example", RecordType::A).unwrap();
         let records = [
             ("c.example", 1, vec![10, 0, 0, 1]),
             ("b.EXAMPLE", CNAME, encoded("c.example")),
@@ -189,17 +192,17 @@ pub(crate) mod tests {
         ];
         let message = response(&asked, 0, &records);
         let found = Answer::Addresses(vec!["10.0.0.1".parse().unwrap()]);
-        assert_eq!(answer(&message, 7, "A.example.", Kind::A), Some(found));
+        assert_eq!(answer(&message, 7, "A.example.", RecordType::A), Some(found));
         let message = response(&asked, 0, &records[1..]);
-        assert_eq!(answer(&message, 7, "a.example", Kind::A), Some(Answer::Alias("c.example".into())));
+        assert_eq!(answer(&message, 7, "a.example", RecordType::A), Some(Answer::Alias("c.example".into())));
         let message = response(&asked, 0, &records[3..]);
-        assert_eq!(answer(&message, 7, "a.example", Kind::A), Some(Answer::Addresses(vec![])));
+        assert_eq!(answer(&message, 7, "a.example", RecordType::A), Some(Answer::Addresses(vec![])));
     }
 
     #[test]
     fn other_answers() {
-        let asked = question(7, "a.example", Kind::Aaaa).unwrap();
-        let read = |message: &[u8]| answer(message, 7, "a.example", Kind::Aaaa);
+        let asked = question(7, "a.example", RecordType::Aaaa).unwrap();
+        let read = |message: &[u8]| answer(message, 7, "a.example", RecordType::Aaaa);
         let v6 = response(&asked, 0, &[("a.example", 28, [0xfd; 16].to_vec())]);
         assert!(
             matches!(read(&v6), Some(Answer::Addresses(found)) if found.len() == 1 && found[0].is_ipv6())
@@ -213,22 +216,22 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_not_the_answer() {
-        let asked = question(7, "a.example", Kind::A).unwrap();
+        let asked = question(7, "a.example", RecordType::A).unwrap();
         let good = response(&asked, 0, &[("a.example", 1, vec![1, 2, 3, 4])]);
-        assert!(answer(&good, 7, "a.example", Kind::A).is_some());
-        assert_eq!(answer(&good, 8, "a.example", Kind::A), None);
-        assert_eq!(answer(&good, 7, "b.example", Kind::A), None);
-        assert_eq!(answer(&good, 7, "a.example", Kind::Aaaa), None);
-        assert_eq!(answer(&asked, 7, "a.example", Kind::A), None);
+        assert!(answer(&good, 7, "a.example", RecordType::A).is_some());
+        assert_eq!(answer(&good, 8, "a.example", RecordType::A), None);
+        assert_eq!(answer(&good, 7, "b.example", RecordType::A), None);
+        assert_eq!(answer(&good, 7, "a.example", RecordType::Aaaa), None);
+        assert_eq!(answer(&asked, 7, "a.example", RecordType::A), None);
         for length in 0..good.len() {
-            assert_eq!(answer(&good[..length], 7, "a.example", Kind::A), None, "cut at {length}");
+            assert_eq!(answer(&good[..length], 7, "a.example", RecordType::A), None, "cut at {length}");
         }
         let mut looping = good.clone();
         let owner = asked.len();
         looping[owner + 1] = owner as u8;
-        assert_eq!(answer(&looping, 7, "a.example", Kind::A), None);
+        assert_eq!(answer(&looping, 7, "a.example", RecordType::A), None);
         for name in ["", "a..b", &"x".repeat(64), &"x.".repeat(130)] {
-            assert_eq!(question(0, name, Kind::A), None, "{name}");
+            assert_eq!(question(0, name, RecordType::A), None, "{name}");
         }
     }
 }

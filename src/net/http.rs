@@ -16,7 +16,7 @@ use super::resolver::{self, NO_SOCKETS, Resolver};
 use super::retry::{Failure, Retry};
 use super::settings::Settings;
 use super::socks::Socks;
-use super::url::{self, Origin};
+use super::url::{self, WebOrigin};
 use crate::error::{Error, Kind, reason};
 use crate::host::Host;
 use crate::tls;
@@ -94,13 +94,13 @@ impl Http {
     /// keeps the method (307, 308) and the origin; others are the caller's answer.
     pub fn send(&self, mut request: Request<'_>) -> Result<Response, Failure> {
         for _ in 0..=REDIRECTS_MAX {
-            let origin = Origin::of(&request.url)?;
+            let origin = WebOrigin::of(&request.url)?;
             let response = self.send_once(&request, &origin, None)?;
             if !redirects(response.status(), request.only_reads()) {
                 return Ok(response);
             }
             let Some(next) = location(&response)? else { return Ok(response) };
-            let next_origin = Origin::of(&next)?;
+            let next_origin = WebOrigin::of(&next)?;
             // A payload may be a secret as well: an identity token is sent in a form.
             if next_origin != origin && !request.only_reads() {
                 return Ok(response);
@@ -134,13 +134,13 @@ impl Http {
 
     /// Sends it without following redirects, waiting at most `wait` for an answer.
     pub fn probe(&self, request: &Request<'_>, wait: Duration) -> Result<Response, Failure> {
-        self.send_once(request, &Origin::of(&request.url)?, Some(wait))
+        self.send_once(request, &WebOrigin::of(&request.url)?, Some(wait))
     }
 
     fn send_once(
         &self,
         request: &Request<'_>,
-        origin: &Origin,
+        origin: &WebOrigin,
         wait: Option<Duration>,
     ) -> Result<Response, Failure> {
         let proxy = self.proxies.of_origin(origin)?;
@@ -205,8 +205,8 @@ impl Http {
 }
 
 /// Who answered: after redirects, another than was asked.
-pub fn origin(response: &Response) -> Result<Origin, Failure> {
-    Ok(Origin::of(&response.get_uri().to_string())?)
+pub fn origin(response: &Response) -> Result<WebOrigin, Failure> {
+    Ok(WebOrigin::of(&response.get_uri().to_string())?)
 }
 
 /// Where the answer says to go on, as an absolute URL.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ureq::Proxy;
 
-use super::url::{Origin, shown};
+use super::url::{WebOrigin, shown};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -37,7 +37,7 @@ impl Proxies {
     }
 
     /// The proxy for requests to `origin`.
-    pub fn of_origin(&self, origin: &Origin) -> Result<Option<Proxy>> {
+    pub fn of_origin(&self, origin: &WebOrigin) -> Result<Option<Proxy>> {
         let proxy = if origin.scheme == "https" { &self.https } else { &self.http };
         match proxy {
             Some(url) if !origin.is_loopback() && !self.is_exception(origin) => parse(url).map(Some),
@@ -45,7 +45,7 @@ impl Proxies {
         }
     }
 
-    fn is_exception(&self, origin: &Origin) -> bool {
+    fn is_exception(&self, origin: &WebOrigin) -> bool {
         let host = origin.host.trim_matches(['[', ']']);
         let address: Option<IpAddr> = host.parse().ok();
         self.exceptions.iter().any(|item| {
@@ -103,7 +103,7 @@ mod tests {
 
     fn proxied(env: &[(&str, &str)], url: &str) -> Option<String> {
         let proxies = Proxies::of(&Host::at("/nonexistent", env.iter().copied()));
-        proxies.of_origin(&Origin::of(url).unwrap()).unwrap().map(|proxy| proxy.host().to_owned())
+        proxies.of_origin(&WebOrigin::of(url).unwrap()).unwrap().map(|proxy| proxy.host().to_owned())
     }
 
     #[test]

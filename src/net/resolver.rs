@@ -16,7 +16,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::ResolvedSocketAddrs;
 use ureq::unversioned::transport::NextTimeout;
 
-use super::dns::{self, Answer, Kind};
+use super::dns::{self, Answer, RecordType};
 use super::netd;
 use super::resolv_conf::ResolvConf;
 use super::retry;
@@ -172,7 +172,7 @@ impl Asker<'_> {
         Err(Error::network(format!("cannot look up '{name}': {why}")).hint(hint))
     }
 
-    /// Asks one server for both kinds of addresses at once. When one of the two answers is lost, the other counts.
+    /// Asks one server for IPv4 and IPv6 addresses at once. If one of the two answers is lost, the other one counts.
     fn ask(&self, address: SocketAddr, server: &SocketAddr, name: &str) -> io::Result<Vec<Answer>> {
         let server = match (address, server) {
             (SocketAddr::V6(mut address), SocketAddr::V6(server)) => {
@@ -182,10 +182,10 @@ impl Asker<'_> {
             (address, _) => address,
         };
         let mut open = Vec::new();
-        for kind in [Kind::A, Kind::Aaaa] {
+        for record_type in [RecordType::A, RecordType::Aaaa] {
             let id = retry::random();
-            let question = dns::question(id, name, kind).ok_or(io::ErrorKind::InvalidInput)?;
-            open.push((id, kind, question));
+            let question = dns::question(id, name, record_type).ok_or(io::ErrorKind::InvalidInput)?;
+            open.push((id, record_type, question));
         }
         let local: IpAddr =
             if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -211,14 +211,15 @@ impl Asker<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            let read =
-                |(id, kind, _): &(u16, Kind, Vec<u8>)| dns::answer(&buffer[..length], *id, name, *kind);
+            let read = |(id, record_type, _): &(u16, RecordType, Vec<u8>)| {
+                dns::answer(&buffer[..length], *id, name, *record_type)
+            };
             if let Some((at, answer)) =
                 open.iter().enumerate().find_map(|(at, asked)| Some((at, read(asked)?)))
             {
-                let (id, kind, question) = open.swap_remove(at);
+                let (id, record_type, question) = open.swap_remove(at);
                 answers.push(match answer {
-                    Answer::Truncated => self.ask_by_tcp(server, id, &question, name, kind)?,
+                    Answer::Truncated => self.ask_by_tcp(server, id, &question, name, record_type)?,
                     answer => answer,
                 });
             }
@@ -233,7 +234,7 @@ impl Asker<'_> {
         id: u16,
         question: &[u8],
         name: &str,
-        kind: Kind,
+        record_type: RecordType,
     ) -> io::Result<Answer> {
         let mut stream = TcpStream::connect_timeout(&server, self.conf.timeout)?;
         stream.set_read_timeout(Some(self.conf.timeout))?;
@@ -244,7 +245,7 @@ impl Asker<'_> {
         stream.read_exact(&mut length)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         stream.read_exact(&mut message)?;
-        match dns::answer(&message, id, name, kind) {
+        match dns::answer(&message, id, name, record_type) {
             Some(Answer::Truncated) | None => Err(io::ErrorKind::InvalidData.into()),
             Some(answer) => Ok(answer),
         }
@@ -270,7 +271,7 @@ fn combine(answers: Vec<Answer>) -> Result<Result<Found, String>, u8> {
     match (addresses.is_empty(), alias, failed) {
         (false, ..) => Ok(Ok(Found::Addresses(addresses))),
         (true, Some(alias), _) => Ok(Err(alias)),
-        // A server that fails for one kind and has nothing of the other knows nothing.
+        // A server that fails for one type and has no address of the other does not know the name.
         (true, None, Some(code)) => Err(code),
         (true, None, None) if answered => Ok(Ok(Found::Nothing)),
         (true, None, None) => Err(0),

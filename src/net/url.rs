@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Scheme, host and port: what a secret is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct WebOrigin {
     /// `http` or `https`.
     pub scheme: String,
     /// Lower case; an IPv6 address has its brackets.
@@ -15,9 +15,9 @@ pub struct Origin {
     pub port: u16,
 }
 
-impl Origin {
+impl WebOrigin {
     /// Reads an absolute http or https URL.
-    pub fn of(url: &str) -> Result<Origin> {
+    pub fn of(url: &str) -> Result<WebOrigin> {
         let bad = |why: &str| Error::invalid(format!("'{}' is not a usable URL: {why}", shown(url)));
         let uri: Uri = url.parse().map_err(|_| bad("it cannot be parsed"))?;
         let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
@@ -28,7 +28,7 @@ impl Origin {
         };
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad("it has no host"))?;
         let port = uri.port_u16().unwrap_or(default_port);
-        Ok(Origin { scheme, host: host.to_ascii_lowercase(), port })
+        Ok(WebOrigin { scheme, host: host.to_ascii_lowercase(), port })
     }
 
     /// `localhost`, `*.localhost` (RFC 6761), 127.0.0.0/8, `::1`.
@@ -125,10 +125,10 @@ mod tests {
 
     #[test]
     fn origins() {
-        assert_eq!(Origin::of("https://H/").unwrap(), Origin::of("https://h:443/x").unwrap());
-        assert_ne!(Origin::of("http://h/").unwrap(), Origin::of("https://h/").unwrap());
+        assert_eq!(WebOrigin::of("https://H/").unwrap(), WebOrigin::of("https://h:443/x").unwrap());
+        assert_ne!(WebOrigin::of("http://h/").unwrap(), WebOrigin::of("https://h/").unwrap());
         for bad in ["ftp://h/", "h", "http:///x", "http://a b/"] {
-            assert!(Origin::of(bad).is_err(), "{bad}");
+            assert!(WebOrigin::of(bad).is_err(), "{bad}");
         }
         for (host, loopback) in [
             ("localhost", true),

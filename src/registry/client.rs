@@ -277,7 +277,7 @@ impl<'a> Client<'a> {
         mut attempt: impl FnMut(&Endpoint) -> Result<T>,
     ) -> Result<T> {
         let endpoints = self.endpoints(&reference.registry);
-        let (origin, mirrors) =
+        let (registry, mirrors) =
             endpoints.split_last().ok_or_else(|| Error::network("there is nowhere to fetch from"))?;
         for mirror in mirrors.iter().filter(|mirror| !mirror.is_given_up()) {
             match attempt(mirror) {
@@ -286,7 +286,7 @@ impl<'a> Client<'a> {
             }
             mirror.give_up_unless_reached();
         }
-        attempt(origin)
+        attempt(registry)
     }
 
     fn endpoints(&self, registry: &str) -> Arc<[Endpoint]> {

@@ -15,7 +15,7 @@ use super::token::{self, Refusal};
 use crate::error::Result;
 use crate::net::http::{self, Http, Request, Response};
 use crate::net::retry::{Failure, Retry};
-use crate::net::url::{self, Origin};
+use crate::net::url::{self, WebOrigin};
 use crate::report::Report;
 
 /// A local server that does not answer a probe in this time speaks something else.
@@ -121,7 +121,7 @@ impl Endpoint {
     /// https; plain http only where the server speaks nothing else and is on this machine, or the user allows it.
     fn scheme(&self, http: &Http) -> Result<&'static str, Failure> {
         let may_be_plain =
-            http.is_insecure() || Origin::of(&format!("https://{}", self.authority))?.is_loopback();
+            http.is_insecure() || WebOrigin::of(&format!("https://{}", self.authority))?.is_loopback();
         match (self.scheme, self.found_scheme.get()) {
             (Some(scheme), _) => Ok(scheme),
             (None, Some(scheme)) => Ok(scheme),
@@ -137,7 +137,7 @@ impl Endpoint {
     /// Asks in plain http, which carries no secret: a TLS server answers with an alert, silence or status 400.
     /// (Asking the other way round hangs where a plain server waits for the end of the line.)
     fn probe(&self, http: &Http) -> Result<&'static str, Failure> {
-        let explicit_port = Origin::of(&format!("http://{}", self.authority))?.port != 80;
+        let explicit_port = WebOrigin::of(&format!("http://{}", self.authority))?.port != 80;
         if !explicit_port {
             // Two ports: https is tried first, as Docker does for insecure registries.
             let secure = Request::get(format!("https://{}/v2/", self.authority));
@@ -168,8 +168,8 @@ impl Endpoint {
     ) -> Result<Answer, Failure> {
         let scopes: Vec<Scope> =
             scopes.iter().map(|scope| scope.on(self.repository(&scope.repository))).collect();
-        let own = Origin::of(&self.base(http)?)?;
-        let authorization = match Origin::of(&request.url)? == own {
+        let own = WebOrigin::of(&self.base(http)?)?;
+        let authorization = match WebOrigin::of(&request.url)? == own {
             true => self.grants.get(&scopes),
             false => None,
         };
@@ -232,7 +232,7 @@ impl Endpoint {
         &self,
         http: &Http,
         challenges: &[Challenge],
-        registry: &Origin,
+        registry: &WebOrigin,
         scopes: &[Scope],
         credential: Option<&Credential>,
     ) -> Result<Option<String>, Refusal> {

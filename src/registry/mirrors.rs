@@ -6,7 +6,7 @@
 //! the order given. Plain http has to be written out, and is refused where it would be for a registry.
 
 use super::endpoint::Endpoint;
-use crate::net::url::{self, Origin};
+use crate::net::url::{self, WebOrigin};
 use crate::oci::Reference;
 
 /// The mirrors of one registry that `text` lists, and what is wrong with the items left out.
@@ -36,7 +36,7 @@ fn mirror(address: &str, insecure: bool) -> Result<Endpoint, &'static str> {
         Some(_) => return Err("is neither http nor https"),
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let origin = Origin::of(&format!("https://{authority}")).map_err(|_| "is not a usable address")?;
+    let origin = WebOrigin::of(&format!("https://{authority}")).map_err(|_| "is not a usable address")?;
     if authority.contains('@') {
         return Err("has a user in it; credentials belong into Docker's config.json");
     }

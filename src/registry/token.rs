@@ -15,7 +15,7 @@ use crate::net::body;
 use crate::net::http::{Http, Request};
 use crate::net::payload::Form;
 use crate::net::retry::{self, Failure, Retry};
-use crate::net::url::Origin;
+use crate::net::url::WebOrigin;
 
 /// The most that a token server may say, in bytes.
 const BODY_MAX: u64 = 1 << 20;
@@ -47,12 +47,12 @@ impl From<Failure> for Refusal {
 pub fn fetch(
     http: &Http,
     challenge: &Challenge,
-    registry: &Origin,
+    registry: &WebOrigin,
     scopes: &[String],
     credential: Option<&Credential>,
 ) -> Result<Grant, Refusal> {
     let realm = challenge.param("realm").unwrap_or_default();
-    let realm_origin = Origin::of(realm)
+    let realm_origin = WebOrigin::of(realm)
         .map_err(|error| Failure::fatal(error.context(format!("the token server of '{}'", registry.host))))?;
     if registry.scheme == "https" && realm_origin.scheme == "http" && !realm_origin.is_loopback() {
         return Err(Refusal::Failed(Failure::fatal(Error::new(
