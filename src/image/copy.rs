@@ -47,7 +47,7 @@ pub(super) fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) 
         if Digest::with(blob.digest.algorithm(), &bytes) == blob.digest {
             return Ok(bytes);
         }
-        // What is fetched is verified: this one lay damaged in the cache.
+        // A fetched blob is verified before it is kept, so it was damaged later: fetch it again.
         cache.discard(blob)?;
     }
     Err(Error::invalid(format!("the cached blob {} is damaged", blob.digest)))

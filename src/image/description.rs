@@ -8,11 +8,11 @@ use crate::oci::{Digest, ImageConfig, ImageManifest, IndexEntry, Offered, Platfo
 pub struct Image {
     /// As the user would name it: a reference, or an archive's file name.
     pub name: String,
-    /// What it is made of.
+    /// Its layers and its config, by digest.
     pub manifest: ImageManifest,
-    /// How it runs.
+    /// What to run in it and how, and its layers' diff_ids.
     pub config: ImageConfig,
-    /// One for each layer.
+    /// The digest of each layer's uncompressed tar, bottom layer first.
     pub diff_ids: Vec<Digest>,
     platform: Platform,
 }

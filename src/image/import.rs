@@ -18,7 +18,7 @@ use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform, media_type
 use crate::report::{Report, Task};
 use crate::store::{Fetch, Store};
 
-/// Links to links.
+/// How many links are followed from one to the next.
 const LINKS: usize = 16;
 
 /// The image that suits the platform; `archive` names it when nothing in it does.

@@ -14,7 +14,7 @@ use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
 use crate::report::{Report, Task};
 
-/// Indexes in indexes; real ones have two levels here.
+/// How many indexes are followed from one to the next. Real layouts have two levels.
 const DEPTH: usize = 5;
 /// Who names an image in an index: the OCI spec and containerd (Docker).
 const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
@@ -81,7 +81,7 @@ impl Names {
         self.0.iter().find(|(found, _)| *found == digest).map(|(_, name)| name.clone())
     }
 
-    /// One container is made of one image: says which.
+    /// Reports which image is taken, since a container is made of one.
     fn tell_choice(&self, digest: &Digest, report: &dyn Report) {
         if let (true, Some(name)) = (self.0.len() > 1, self.get(digest)) {
             let all: Vec<&str> = self.0.iter().map(|(_, name)| name.as_str()).collect();

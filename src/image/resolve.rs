@@ -15,7 +15,7 @@ use crate::registry::{Client, Fetched};
 use crate::report::{Report, Task};
 use crate::store::{CachedImage, Store};
 
-/// Indexes in indexes; real ones have one level.
+/// How many indexes are followed from one to the next. Real registries have one level.
 const DEPTH: usize = 4;
 
 /// An image's blobs in its registry.
@@ -83,7 +83,7 @@ impl<'a> Pull<'a> {
         if !whole {
             return self.client.manifest(self.reference, known);
         }
-        // A network that is down must not keep us long from what we have.
+        // When the network is down, the cached image must be usable soon.
         let patience = Patience {
             connect: Duration::from_secs(5),
             read: Duration::from_secs(10),

@@ -20,7 +20,7 @@ const ROOT: [&[u8]; 17] = [
     b"bin", b"boot", b"dev", b"etc", b"home", b"lib", b"lib64", b"media", b"mnt", b"opt", b"proc", b"root",
     b"run", b"sbin", b"sys", b"usr", b"var",
 ];
-/// So many of them leave no doubt.
+/// With this many of them, the directory is a root for certain.
 const CERTAIN: u32 = 5;
 /// A root with more directories above it than this is believed in only with two names of [`ROOT`].
 const DEPTH: usize = 3;
@@ -101,8 +101,8 @@ impl Contents {
                 let mut hasher = Hasher::new(Algorithm::Sha256);
                 let kept: usize = self.documents.values().map(Vec::len).sum();
                 let is_blob = name.ancestors().nth(2).is_some_and(|above| above.ends_with("blobs"));
-                // Names are the packer's whim (crane writes `sha256:<hex>`), so the first byte tells: documents are
-                // JSON objects, docker's manifest.json is a list.
+                // Each tool names the files as it likes (crane writes `sha256:<hex>`), so the first byte decides:
+                // documents are JSON objects, docker's manifest.json is a list.
                 let mut document = None;
                 let mut is_first = *size <= DOCUMENT && kept < DOCUMENTS;
                 flatten(content, *size, &mut |bytes| {
@@ -196,7 +196,7 @@ impl Roots {
                 return;
             }
             prefix.push(component);
-            // A backup says so itself, whatever is in it.
+            // A backup is known by its own manifest.json, so its directories need not be looked at.
             if component == "rootfs" && prefix.components().count() == 2 {
                 self.add(prefix.clone(), 0);
             }

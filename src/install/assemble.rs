@@ -1,5 +1,5 @@
 //! Layers into a root: fetched by several threads at once, applied in order by this one, each from its first
-//! bytes on. What proves wrong on its way here (not in what it says) is fetched once more.
+//! bytes on. A layer that was damaged on its way here is fetched once more; one that contradicts its image is an error.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -31,7 +31,7 @@ impl Assembly<'_> {
             Err(error) if stale => {
                 self.report.warn(&format!("{error}; trying once more"));
                 staged.clear()?;
-                // This time only what is whole is read: a server that begins anew each time spoils nothing.
+                // This time a layer is read only when it is whole, so it does not matter if its download starts over.
                 self.attempt(staged, false).0
             }
             result => result,
@@ -114,7 +114,7 @@ impl Assembly<'_> {
             let unfetched = |error| slot.failure().unwrap_or_else(|| Error::io(attempt(), error));
             let mut follower = slot.open().map_err(unfetched)?;
             let applied = layer::apply(&mut follower, &mut target, &options);
-            // A wrong layer may only have come here wrong: its own digest tells.
+            // The layer may be unreadable because it was damaged on its way: reading all of it checks its digest.
             let whole = match &applied {
                 Err(error) if error.kind() != Kind::Invalid => Ok(()),
                 _ => follower.finish(),
@@ -170,7 +170,7 @@ impl Sink for SlotSink<'_> {
 
     fn restart(&mut self) -> Result<()> {
         if self.partial.is_empty() {
-            return Ok(()); // nobody has read anything in vain
+            return Ok(()); // the reader has read nothing yet
         }
         self.slot.inspect(|slot| slot.restarted());
         self.partial.restart()

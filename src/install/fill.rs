@@ -12,20 +12,20 @@ use crate::oci::{Platform, Provenance};
 use crate::report::Report;
 use crate::store::{Name, Staged, Store};
 
-/// What `install` was asked for.
+/// A container that is to be made.
 #[derive(Debug)]
 pub struct NewContainer {
-    /// From where.
+    /// Where its image or root filesystem comes from.
     pub source: Source,
-    /// The container to make.
+    /// Its name.
     pub name: Name,
-    /// For which CPU.
+    /// The CPU that it is for.
     pub platform: Platform,
-    /// How to download.
+    /// Limits and patience for downloads.
     pub settings: Settings,
 }
 
-/// Fills the empty root; what is to be remembered of the image, where there is one.
+/// Fills the empty root. Returns what the container remembers of the image, where there is one.
 pub(super) fn fill(
     store: &Store,
     new: &NewContainer,
@@ -57,7 +57,7 @@ pub(super) fn fill(
     }
 }
 
-/// Applies the layers; what is to be remembered of the image.
+/// Applies the layers. Returns what the container remembers of the image.
 pub(super) fn assemble(
     store: &Store,
     origin: &dyn Origin,

@@ -10,7 +10,7 @@ use crate::net::Settings;
 use crate::report::Report;
 use crate::store::{Container, Staged, Store};
 
-/// Makes the container, or nothing.
+/// Makes the container. When that fails, nothing of it stays.
 pub fn install(store: &Store, new: &NewContainer, host: &Host, report: &dyn Report) -> Result<Container> {
     let make = || {
         // First, so that a name that is taken costs no download.
@@ -44,7 +44,7 @@ pub fn reset(
     make().attempt(|| format!("reset '{name}'"))
 }
 
-/// What every new tree gets, and is warned of.
+/// Provisions the new tree, and warns of what will not work in it.
 fn finish(staged: &Staged, host: &Host, report: &dyn Report) -> Result<()> {
     provision(staged.rootfs(), host, report)?;
     systemd::warn(staged.rootfs(), report);

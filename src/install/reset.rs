@@ -1,7 +1,7 @@
 //! The image that a container was installed from, as its `manifest.json` remembers it.
 //!
-//! What came from an archive may carry the name of an image that a registry has too, and another one there: it is made
-//! anew from the cached layers alone.
+//! An image from an archive may have the same name as a different image in a registry. So it is made anew from the
+//! cached layers alone.
 
 use super::fill::{NewContainer, assemble, fill};
 use crate::error::{Error, Kind, Result};
@@ -12,9 +12,9 @@ use crate::oci::{Platform, Provenance, Reference};
 use crate::report::Report;
 use crate::store::{Container, Name, Staged, Store};
 
-/// What `manifest.json` says.
+/// The image, as `manifest.json` describes it.
 pub(super) struct Recorded {
-    /// As the user would name it.
+    /// The image's name, as a user would write it.
     pub(super) image_ref: String,
     platform: Platform,
     provenance: Provenance,
@@ -33,7 +33,7 @@ impl Recorded {
         Ok(Recorded { image_ref, platform: provenance.platform()?, provenance })
     }
 
-    /// Fills the empty root; what is to be remembered of the image.
+    /// Fills the empty root. Returns what the container remembers of the image.
     pub(super) fn fill(
         self,
         store: &Store,

@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 use crate::oci::{Digest, Hasher};
 
-/// Where a fetcher and a reader meet.
+/// What a fetcher tells a reader about one layer.
 pub(super) struct Slot {
     digest: Digest,
     state: Mutex<State>,
@@ -23,7 +23,7 @@ struct State {
     file: Option<File>,
     /// The reader has to hash.
     unverified: bool,
-    /// The reader was given bytes that proved wrong: fetched once more, they may be right.
+    /// The reader was given wrong bytes. They may be right when they are fetched once more.
     stale: bool,
     failure: Option<Error>,
 }
@@ -75,7 +75,7 @@ impl Slot {
         self.update(|state| state.phase = Phase::Growing(length));
     }
 
-    /// The fetcher begins anew: a reader that has begun has read in vain.
+    /// The fetcher starts over. A reader that has read some bytes must start over too.
     pub(super) fn restarted(&self) {
         self.update(|state| {
             state.stale |= state.file.is_none();
@@ -88,13 +88,13 @@ impl Slot {
         self.update(|state| state.phase = Phase::Whole);
     }
 
-    /// It came, but is not what its digest says.
+    /// It was fetched, but its bytes do not match its digest.
     pub(super) fn damaged(&self, error: Error) {
         self.update(|state| state.stale = true);
         self.failed(error);
     }
 
-    /// It will not come.
+    /// It cannot be fetched.
     pub(super) fn failed(&self, error: Error) {
         self.update(|state| {
             state.failure = Some(error);
@@ -102,7 +102,7 @@ impl Slot {
         });
     }
 
-    /// Why it did not come, once.
+    /// Why it could not be fetched. Told once: then it is `None`.
     pub(super) fn failure(&self) -> Option<Error> {
         self.lock().failure.take()
     }

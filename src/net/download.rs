@@ -24,21 +24,21 @@ pub trait Sink {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Appends.
+    /// Adds bytes at the end.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
     /// Forgets what is there (the server cannot resume).
     fn restart(&mut self) -> Result<()>;
 }
 
-/// How to retry.
+/// How often and how long to retry.
 pub struct Policy<'a> {
-    /// Failures in a row, without progress, that are borne.
+    /// So many failures in a row, without progress, are retried.
     pub max_retries: u32,
     /// The first pause.
     pub backoff: Duration,
     /// The longest `Retry-After` that is obeyed.
     pub wait_max: Duration,
-    /// Hears of retries.
+    /// Shows the user that a retry is waited for.
     pub task: Option<&'a dyn Task>,
 }
 

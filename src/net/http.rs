@@ -29,7 +29,7 @@ pub type Response = HttpResponse<Body>;
 /// What to ask.
 #[derive(Clone, Default)]
 pub struct Request<'a> {
-    /// Absolute.
+    /// The absolute URL.
     pub url: String,
     /// GET by default.
     pub method: Method,

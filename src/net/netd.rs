@@ -14,7 +14,7 @@ const QUERY_RESULT: &[u8] = b"222";
 /// A `sockaddr_storage`, in bytes.
 const ADDRESS_MAX: usize = 128;
 
-/// As many entries are read.
+/// No more addresses than this are read.
 const ENTRIES_MAX: usize = 64;
 
 const AF_INET: u32 = 2;

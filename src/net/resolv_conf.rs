@@ -18,9 +18,9 @@ const PUBLIC: [IpAddr; 3] = [
 pub struct ResolvConf {
     /// Their port is 0: it is the caller's.
     pub servers: Vec<SocketAddr>,
-    /// For one answer.
+    /// How long to wait for one answer.
     pub timeout: Duration,
-    /// Rounds over all servers.
+    /// How many times all servers are asked.
     pub attempts: u32,
     search: Vec<String>,
     ndots: usize,

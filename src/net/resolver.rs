@@ -1,7 +1,8 @@
 //! Names to addresses without the C library, whose static build needs files that Android does not have.
 //!
 //! In order: address literals, `localhost` (RFC 6761), `/etc/hosts`, Android's daemon, the name servers of
-//! `/etc/resolv.conf`, or of Termux's, or, where there are none, Google's public ones. No multicast DNS, no NIS, no cache beyond a minute.
+//! `/etc/resolv.conf`, or of Termux's, or, where there are none, Google's public ones. No multicast DNS, no NIS, no
+//! cache beyond a minute.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -26,7 +27,7 @@ use crate::host::Host;
 /// How long an address is believed.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// No look-up takes longer, whatever ureq's patience.
+/// A look-up is given up after this time, even if ureq would wait longer.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// A socket's timeout may not be zero.
@@ -39,14 +40,14 @@ pub const NO_SOCKETS: &str =
 /// How many aliases are followed from message to message.
 const ALIASES_MAX: usize = 8;
 
-/// As many addresses as ureq takes.
+/// ureq takes no more addresses than this.
 const ADDRESSES_MAX: usize = 16;
 
 /// Resolves names for ureq.
 pub struct Resolver {
     hosts: Vec<PathBuf>,
     resolv_confs: Vec<PathBuf>,
-    /// Android's.
+    /// The socket of Android's resolver daemon.
     daemon: Option<PathBuf>,
     /// Where name servers listen: 53, but for tests.
     port: u16,

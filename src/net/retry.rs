@@ -6,7 +6,7 @@ use ureq::http::{HeaderMap, StatusCode, header};
 
 use crate::error::Error;
 
-/// A longer wait than this is refused: the user decides, not the server.
+/// When a server asks for a longer wait, the command fails, and the user decides whether to wait.
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// The longest pause of our own choice.

@@ -1,4 +1,4 @@
-//! What the environment and the command line say about downloads.
+//! Limits and patience for downloads, from the environment and the command line.
 //!
 //! A value that makes no sense is the default, one out of range is clamped: a typing error in a profile must not
 //! stop an install.
@@ -18,11 +18,11 @@ pub struct Settings {
     pub rate_limit: u64,
     /// `CD_DOWNLOAD_MAX_RETRIES`: 0 to 20, default 3.
     pub max_retries: u32,
-    /// How patient to be with the network.
+    /// How long to wait for the network.
     pub patience: Patience,
 }
 
-/// How patient to be with the network. No variable changes it; tests do.
+/// How long to wait for the network. No variable changes it; tests do.
 #[derive(Debug, Clone)]
 pub struct Patience {
     /// For one connection, all its addresses, and the TLS handshake.

@@ -16,9 +16,9 @@ const SIZE_MAX: u64 = 1 << 40;
 pub struct Descriptor {
     pub media_type: String,
     pub digest: Digest,
-    /// Bytes.
+    /// The blob's size, in bytes.
     pub size: u64,
-    /// Foreign layers' addresses.
+    /// Where a foreign layer is fetched from when the registry does not have it.
     pub urls: Vec<String>,
     /// Inline contents, decoded and verified.
     pub data: Option<Vec<u8>>,

@@ -72,7 +72,7 @@ impl Digest {
         hasher.finish()
     }
 
-    /// The algorithm.
+    /// The hash that it was made with.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -100,7 +100,7 @@ enum State {
 }
 
 impl Hasher {
-    /// Starts empty.
+    /// A digest of no bytes yet.
     pub fn new(algorithm: Algorithm) -> Hasher {
         Hasher(match algorithm {
             Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),

@@ -81,7 +81,7 @@ impl fmt::Display for Arch {
 /// What an image is for (image-index.md, "platform").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Platform {
-    /// The architecture.
+    /// The CPU that it runs on.
     pub arch: Arch,
     /// `v7`, `v8`, ... when one was asked for.
     pub variant: Option<String>,
@@ -115,7 +115,7 @@ impl Platform {
         os.eq_ignore_ascii_case("linux").then_some(Platform { arch, variant })
     }
 
-    /// This machine's.
+    /// The platform of this machine.
     pub fn host() -> Platform {
         Arch::HOST.into()
     }
@@ -194,9 +194,9 @@ impl fmt::Display for Platform {
 /// One manifest (or nested index) of an index.
 #[derive(Debug, Clone)]
 pub struct IndexEntry {
-    /// Where it is.
+    /// The manifest's digest and size.
     pub descriptor: Descriptor,
-    /// What it is for.
+    /// The platform that it is for.
     pub platform: Offered,
 }
 

@@ -28,7 +28,7 @@ use crate::report::{Report, Task};
 /// The largest manifest read, in bytes. The distribution spec has registries take 4 MiB.
 const MANIFEST_MAX: u64 = 8 << 20;
 
-/// A busy mirror has the registry behind it: it is not waited for.
+/// The longest `Retry-After` that is obeyed for a mirror. When it asks for more, the registry itself is asked instead.
 const MIRROR_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What a manifest request brought.
@@ -38,7 +38,7 @@ pub enum Fetched {
     Unchanged,
     /// Raw bytes, verified against the reference's digest if it has one.
     Document {
-        /// As served.
+        /// The document, as the registry sent it.
         bytes: Vec<u8>,
         /// `Content-Type`, without parameters.
         content_type: Option<String>,

@@ -18,7 +18,7 @@ use crate::net::retry::{Failure, Retry};
 use crate::net::url::{self, WebOrigin};
 use crate::report::Report;
 
-/// A local server that does not answer a probe in this time speaks something else.
+/// A local server that does not answer a plain http request within this time is taken to speak https.
 const PROBE: Duration = Duration::from_secs(5);
 
 /// A registry or a mirror.
@@ -27,11 +27,11 @@ pub struct Endpoint {
     pub registry: String,
     /// `host[:port]` to connect to.
     authority: String,
-    /// Given for a mirror, else found out.
+    /// `http` or `https`, where the user wrote it before a mirror; else it is found out.
     scheme: Option<&'static str>,
     /// In front of every repository (a mirror below a path).
     prefix: String,
-    /// The user's `CD_DOCKER_AUTH` is not for mirrors.
+    /// A mirror is not shown the user's `CD_DOCKER_AUTH`.
     is_mirror: bool,
     found_scheme: OnceLock<&'static str>,
     reached: AtomicBool,
@@ -42,7 +42,7 @@ pub struct Endpoint {
 
 /// A response, and what became of the credentials on the way.
 pub struct Answer {
-    /// Any status.
+    /// The server's response, whatever its status.
     pub response: Response,
     /// The source of credentials that were refused.
     pub refused: Option<String>,
@@ -98,7 +98,7 @@ impl Endpoint {
         self.given_up.load(Ordering::Relaxed)
     }
 
-    /// One that has failed and never answered will not: its timeouts are borne once.
+    /// After a failure: gives up a mirror that has never answered, so that its timeouts are waited for only once.
     pub fn give_up_unless_reached(&self) {
         self.given_up.fetch_or(!self.was_reached(), Ordering::Relaxed);
     }

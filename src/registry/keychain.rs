@@ -20,7 +20,7 @@ use crate::report::Report;
 /// Docker Hub's key in `config.json`, and what its helpers are asked for.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// All sources.
+/// The user's credentials, from all sources.
 pub struct Keychain<'a> {
     host: Host,
     report: &'a dyn Report,
