@@ -9,7 +9,8 @@ use std::process::ExitStatus;
 
 use rustix::process::{Signal, getpid};
 
-use super::handover::Handover;
+use super::handover::{self, Handover};
+use super::tool;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::sys::process::{Disposition, on_signal};
@@ -43,7 +44,7 @@ pub fn is_root() -> bool {
 
 /// The tools that give root here, the first to be asked first.
 pub fn tools(host: &Host) -> Vec<String> {
-    super::tool::in_order(host, false).map(|tool| tool.name().to_owned()).collect()
+    tool::in_order(host, false).map(|tool| tool.name().to_owned()).collect()
 }
 
 /// Runs this program as root with `arguments`, and waits for it: its exit code.
@@ -59,7 +60,7 @@ pub fn elevate(host: &Host, wishes: &Wishes, option: &str, arguments: &[OsString
         .into_iter()
         .chain(arguments.iter().cloned())
         .collect();
-    for tool in super::tool::in_order(host, wishes.use_sudo) {
+    for tool in tool::in_order(host, wishes.use_sudo) {
         let mut command = tool.command(&executable(), &words);
         let Ok(mut child) = command.spawn() else { continue };
         // They are for the elevated process, which is in our process group; we only report how it ended.
@@ -84,7 +85,7 @@ pub fn inherit(ticket: &str) -> Result<()> {
             denied("the elevated process is not root either").hint("run this command in a root shell")
         );
     }
-    super::handover::take(ticket)
+    handover::take(ticket)
 }
 
 /// The command line of this process, to be executed once more: without the ticket, which is used up.

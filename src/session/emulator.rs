@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::host::binfmt::{self, Emulator, MOUNT_POINT};
 use crate::host::{Host, elf};
 use crate::oci::{Arch, Provenance};
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::{Follow, Rootfs};
 
 /// Programs that nearly every guest has one of. The first that is no script tells for which CPU it is.
 const PROGRAMS: [&str; 9] = [
@@ -105,9 +105,7 @@ fn program(rootfs: &Rootfs, path: &str) -> Option<Arch> {
 
 /// As in guests into which QEMU was copied.
 fn is_program(rootfs: &Rootfs, path: &Path) -> bool {
-    rootfs
-        .metadata(path, Follow::Yes)
-        .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
+    rootfs.metadata(path, Follow::Yes).is_ok_and(|found| found.is_program())
 }
 
 #[cfg(test)]

@@ -140,11 +140,10 @@ impl Container {
         Records::new(self.layout.sessions())
     }
 
-    /// Deletes it, which nobody uses and `lock` holds for us alone: renames it away and deletes by descriptors, never
+    /// Deletes it, which nobody uses and whose lock is held for us alone: renames it away and deletes by descriptors, never
     /// crossing a mount. `each` hears every path, the container's name first. An interrupted deletion is finished by
     /// the next sweep.
-    pub fn delete(self, lock: &Lock, each: &mut dyn FnMut(&Path)) -> Result<()> {
-        let _held = lock;
+    pub fn delete(self, _lock: &Lock, each: &mut dyn FnMut(&Path)) -> Result<()> {
         crate::sys::point::reach("remove.seized");
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
@@ -185,9 +184,8 @@ impl Container {
         Ok((old_lock()?, new))
     }
 
-    /// Gives it, which nobody uses, the free name `new`; `locks` are held from [`Container::lock_with`].
-    pub fn move_to(&self, new: &Name, locks: &(Lock, Lock)) -> Result<Container> {
-        let _held = locks;
+    /// Gives it, which nobody uses, the free name `new`; both locks are held, from [`Container::lock_with`].
+    pub fn move_to(&self, new: &Name, _locks: &(Lock, Lock)) -> Result<Container> {
         let scratch = Scratch::new(&self.layout.staging(), new)?;
         crate::sys::point::reach("rename.ready");
         let renamed = settle(&self.layout, new, &self.path, &scratch)?;

@@ -16,7 +16,7 @@ use crate::guest::guest_file::GuestFile;
 use crate::guest::{ldconfig, terminfo};
 use crate::host::{Host, binfmt};
 use crate::oci::Provenance;
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::{Follow, Rootfs};
 use crate::running::SessionKind;
 use crate::session::bind::Restrict;
 use crate::session::emulator::{self, Machine};
@@ -213,11 +213,8 @@ fn image_env(provenance: &Provenance) -> Vec<(OsString, OsString)> {
 /// The user's own shell, then those of a Termux, then the usual ones.
 fn shell(user: &User, rootfs: &Rootfs, prefix: Option<&Path>) -> Option<PathBuf> {
     const USUAL: [&str; 6] = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/zsh"];
-    let executable = |path: &PathBuf| {
-        rootfs
-            .metadata(path, Follow::Yes)
-            .is_ok_and(|found| found.file_type == FileType::Regular && found.mode & 0o111 != 0)
-    };
+    let executable =
+        |path: &PathBuf| rootfs.metadata(path, Follow::Yes).is_ok_and(|found| found.is_program());
     let termux = prefix.into_iter().flat_map(|prefix| ["bin/bash", "bin/sh"].map(|name| prefix.join(name)));
     user.shell.iter().cloned().chain(termux).chain(USUAL.iter().map(PathBuf::from)).find(executable)
 }
