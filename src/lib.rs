@@ -38,7 +38,8 @@
 //!
 //! `login x`: `applet` -> `commands::login` -> `commands::session::start` -> `store.container(name)` -> `session::enter`:
 //! facts -> `Plan` -> under the container's set-up lock join its live mount namespace or make it (in a child, where a
-//! terminal or a PID namespace wants a process that waits) -> identity, confinement -> exec.
+//! terminal or a PID namespace wants a process that waits) -> identity, confinement -> exec. What needs no container
+//! (a build's RUN) is `session::run`: the same from the plan on, on any root.
 
 pub mod applet;
 pub mod cli;

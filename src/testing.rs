@@ -64,3 +64,20 @@ pub(crate) fn in_mount_namespace(test: impl FnOnce() + Send + 'static) {
         std::panic::resume_unwind(panic);
     }
 }
+
+/// Runs `test`, whose full name is `name`, in a process with one thread: what forks is right only there.
+pub(crate) fn alone(name: &str, test: impl FnOnce()) {
+    const INSIDE: &str = "CD_TEST_ALONE";
+    if std::env::var_os(INSIDE).is_some() {
+        return test();
+    }
+    // With one thread for tests, libtest runs them on the main thread.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--test-threads=1", "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}

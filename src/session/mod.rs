@@ -17,12 +17,14 @@
 //! | `mount` | the mounts, in namespaces of the container's own |
 //! | `confine` | what an isolated guest cannot do |
 //! | `terminal` | the guest's terminal and the one outside |
-//! | `enter` | the one route through all of these: locks, records, the first session and the later ones |
+//! | `draft` | request and facts, to plan from and to plan again |
+//! | `enter` | the way through all of these: into a container with its locks and records, or a root that is nobody's |
 //! | `alignment`, `profile`, `emulator` | what a login sees to in the guest |
 
 mod alignment;
 pub mod bind;
 pub mod confine;
+mod draft;
 pub mod emulator;
 mod enter;
 mod facts;
@@ -36,5 +38,6 @@ mod terminal;
 mod tests;
 
 pub use bind::Bind;
-pub use enter::{describe, enter};
+pub use draft::Draft;
+pub use enter::{Ended, Stdio, describe, enter, run};
 pub use request::{Mode, Network, Request, Terminal};

@@ -43,6 +43,11 @@ pub fn shield() -> Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt(attempt)
 }
 
+/// Whether [`shield`] was called.
+pub fn is_shielded() -> Result<bool> {
+    file(SELF.as_ref()).and_then(|own| is_read_only(&own)).attempt(|| "look at this program's own file")
+}
+
 /// Executes this program from a read-only mount of its file.
 fn again(own: &OwnedFd) -> Result<Infallible> {
     let attempt = || "run this program from a read-only mount of itself";

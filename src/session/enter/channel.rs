@@ -11,12 +11,17 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
+use super::ended::Ended;
+use super::told;
 use crate::error::{Attempt, Error, Kind, Result};
 
 /// Begins a message: the terminal's master comes with it.
 const TERMINAL: u8 = b'T';
-/// Begins a message: the exit code, then the error, NUL, its hint.
+/// Begins a message: an error follows.
 const FAILURE: u8 = b'F';
+/// Begins a message: the program's exit code, or the signal that ended it.
+const EXITED: u8 = b'E';
+const SIGNALED: u8 = b'S';
 /// Bytes; an error is a line or two.
 const LIMIT: usize = 16 << 10;
 
@@ -56,10 +61,24 @@ impl Speaker {
 
     /// Says why there is no session. Nobody may be listening any more.
     pub fn failure(&self, error: &Error) {
-        let head = [FAILURE, error.exit_code()];
-        let (message, hint) = (error.to_string(), error.hint_text().unwrap_or_default());
-        let text = [&head, message.as_bytes(), &[0], hint.as_bytes()].concat();
-        let text = &text[..text.len().min(LIMIT)];
+        let text = [vec![FAILURE], told::write(error)].concat();
+        self.say(&text[..text.len().min(LIMIT)]);
+    }
+
+    /// Says how the program ended that another process has become.
+    pub fn ended(&self, ended: Ended) {
+        self.say(&match ended {
+            Ended::Exited(code) => [EXITED, code],
+            Ended::Signaled(signal) => [SIGNALED, signal],
+        });
+    }
+
+    /// One for each of two processes that may have something to say.
+    pub fn try_clone(&self) -> Result<Speaker> {
+        self.0.try_clone().map(Speaker).attempt(|| "speak of the session")
+    }
+
+    fn say(&self, text: &[u8]) {
         let mut none = SendAncillaryBuffer::default();
         let _ = sendmsg(&self.0, &[IoSlice::new(text)], &mut none, SendFlags::NOSIGNAL);
     }
@@ -68,7 +87,10 @@ impl Speaker {
 impl Listener {
     /// Waits for the terminal, or for word that there will be none: `None`.
     pub fn terminal(&self) -> Result<Option<OwnedFd>> {
-        self.hear()
+        match self.hear()? {
+            Some(Word::Terminal(master)) => Ok(Some(master)),
+            _ => Ok(None),
+        }
     }
 
     /// Waits until the guest's program runs; what kept it from that otherwise.
@@ -77,8 +99,19 @@ impl Listener {
         Ok(())
     }
 
-    /// The next message: a terminal, an error, or at the end nothing.
-    fn hear(&self) -> Result<Option<OwnedFd>> {
+    /// Waits until nobody speaks any more: how the program ended, if somebody said so.
+    pub fn ended(&self) -> Result<Option<Ended>> {
+        let mut ended = None;
+        while let Some(word) = self.hear()? {
+            if let Word::Ended(how) = word {
+                ended = Some(how);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// The next message; none at the end.
+    fn hear(&self) -> Result<Option<Word>> {
         let mut text = vec![0; LIMIT];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -89,23 +122,25 @@ impl Listener {
                 received => break received.attempt(|| "hear of the session")?.bytes,
             }
         };
+        let terminal = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
         match &text[..length] {
-            [FAILURE, code, text @ ..] => Err(failure(*code, text)),
-            _ => Ok(ancillary.drain().find_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-                _ => None,
+            [FAILURE, error @ ..] => Err(told::read(error).unwrap_or_else(|| {
+                Error::new(Kind::System, "the session's process did not say what failed")
             })),
+            [EXITED, code] => Ok(Some(Word::Ended(Ended::Exited(*code)))),
+            [SIGNALED, signal] => Ok(Some(Word::Ended(Ended::Signaled(*signal)))),
+            _ => Ok(terminal.map(Word::Terminal)),
         }
     }
 }
 
-fn failure(code: u8, text: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(text);
-    let (message, hint) = text.split_once('\0').unwrap_or((&text, ""));
-    let error = Error::new(Kind::System, message);
-    let error = if hint.is_empty() { error } else { error.hint(hint) };
-    // 1 is what an error has that says nothing of its code: whoever hears it may know better.
-    if code == 1 { error } else { error.exits(code) }
+/// What is heard.
+enum Word {
+    Terminal(OwnedFd),
+    Ended(Ended),
 }
 
 #[cfg(test)]
@@ -121,10 +156,12 @@ mod tests {
         let got = listener.terminal().unwrap().unwrap();
         assert!(same_file(&rustix::fs::fstat(&got).unwrap(), &rustix::fs::fstat(&sent).unwrap()));
         speaker.failure(&Error::not_found("no").hint("look").exits(127));
+        speaker.try_clone().unwrap().ended(Ended::Signaled(9));
         drop(speaker);
         let error = listener.started().unwrap_err();
         assert_eq!((error.to_string().as_str(), error.hint_text()), ("no", Some("look")));
-        assert_eq!(error.exit_code(), 127);
+        assert_eq!((error.exit_code(), error.kind()), (127, Kind::NotFound));
+        assert_eq!(listener.ended().unwrap(), Some(Ended::Signaled(9)));
         listener.started().unwrap();
         assert!(listener.terminal().unwrap().is_none());
     }

@@ -9,7 +9,7 @@ use rustix::process::{chdir, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::channel::pair;
-use super::streams::Streams;
+use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::sys::process::{Fork, close_given, fork, wait};
@@ -23,7 +23,8 @@ const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/acct", "/dev/cg2_bpf"];
 /// `session` returns after the guest's program, or never.
 pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8) -> Result<()> {
     let attempt = || "start the session in the background";
-    let null = null().attempt(attempt)?;
+    let (input, output) = (null().attempt(attempt)?, OwnedFd::from(log));
+    let error = output.try_clone().attempt(attempt)?;
     let (listener, speaker) = pair()?;
     match fork().attempt(attempt)? {
         Fork::Parent(first) => {
@@ -34,7 +35,7 @@ pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8
         }
         Fork::Child => {
             drop(listener);
-            let streams = Streams::Log { null, log, speaker };
+            let streams = Streams::Given { stdio: Stdio { input, output, error }, speaker };
             let second = setsid().map_err(Into::into).and_then(|_| fork());
             std::process::exit(match second {
                 // The other one is init's child at once.

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::live::Live;
+use super::told;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
 use crate::sys::namespace::{Namespaces, unshare};
@@ -32,7 +33,7 @@ const TITLE: &[u8] = b"chroot-distro: init";
 const PATIENCE: u32 = 20_000;
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// PID 1's word that all is in place; anything else is an error and its hint.
+/// PID 1's word that all is in place; anything else is an error.
 const READY: &[u8] = b"ready";
 
 /// A container kept alive by this process. Never dropped before the session has ended.
@@ -120,8 +121,7 @@ fn first_process(
         // Should a guest get hold of it, there is nothing to be had.
         .and_then(|()| confinement.map_or(Ok(()), |confinement| confinement.apply()));
     if let Err(error) = prepared {
-        let hint = error.hint_text().unwrap_or_default();
-        let _ = write!(report, "{error}\0{hint}");
+        let _ = report.write_all(&told::write(&error));
         return 1;
     }
     let _ = report.write_all(READY);
@@ -160,8 +160,6 @@ fn outcome_of(mut outcome: File) -> Result<()> {
     if text == READY {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&text);
-    let (message, hint) = text.split_once('\0').unwrap_or(("the container's first process was killed", ""));
-    let error = Error::new(Kind::System, message);
-    Err(if hint.is_empty() { error } else { error.hint(hint) })
+    Err(told::read(&text)
+        .unwrap_or_else(|| Error::new(Kind::System, "the container's first process was killed")))
 }

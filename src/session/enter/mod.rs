@@ -1,12 +1,21 @@
-//! The one route into a container: locks, records, the first session and the later ones.
+//! The way into a session: on a container, with its locks, records, and the sessions that are there already
+//! (`enter`), or on a root that is nobody's (`run`).
 
 mod channel;
 mod detach;
+mod ended;
 mod holder;
+mod join;
 mod live;
+mod make;
 mod program;
 mod relay;
 mod route;
+mod run;
 mod streams;
+mod told;
 
+pub use ended::Ended;
 pub use route::{describe, enter};
+pub use run::run;
+pub use streams::Stdio;

@@ -19,16 +19,17 @@ use crate::sys::process::{Disposition, be_narrow, close_all_but, execve, on_sign
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Puts the streams in place and executes the plan's program, in the root that the process has already. Returns only
-/// to say why not, or with an exit code to those who cannot hear that. A confined one has no descriptor but standard
-/// input, output and error: the caller has dropped all of its own but those of `streams`.
-pub fn execute(plan: &Plan, streams: Streams, report: &dyn Report) -> Result<u8> {
+/// Puts the streams in place and executes the plan's program, in the root that the process has already. `stood_for`: its
+/// parent waits for it, and it ends when that does. Returns only to say why not, or with an exit code to those who
+/// cannot hear that. A confined one has no descriptor but standard input, output and error: the caller has dropped all
+/// of its own but those of `streams`.
+pub fn execute(plan: &Plan, streams: Streams, stood_for: bool, report: &dyn Report) -> Result<u8> {
     if plan.confinement.is_some() {
         // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
         close_all_but(streams.descriptors());
     }
     let (speaker, attached) = streams.attach(plan.identity.uid, report);
-    match (attached.and_then(|()| become_program(plan, report)), speaker) {
+    match (attached.and_then(|()| become_program(plan, stood_for, report)), speaker) {
         (Err(error), Some(speaker)) => {
             speaker.failure(&error);
             Ok(error.exit_code())
@@ -38,7 +39,7 @@ pub fn execute(plan: &Plan, streams: Streams, report: &dyn Report) -> Result<u8>
 }
 
 /// Takes the plan's identity, goes to its directory and executes its program.
-fn become_program(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
+fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<Infallible> {
     if plan.narrow {
         be_narrow();
     }
@@ -46,9 +47,10 @@ fn become_program(plan: &Plan, report: &dyn Report) -> Result<Infallible> {
         confinement.apply()?;
     }
     assume(&plan.identity)?;
-    if plan.namespaces.pid {
-        // The login process outside stands for this one. (Changing the user would have cleared it.)
-        set_parent_process_death_signal(Some(Signal::KILL)).attempt(|| "end with the login process")?;
+    if stood_for {
+        // Changing the user would have cleared it.
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .attempt(|| "end with the process that waits for it")?;
     }
     if plan.no_new_privs {
         set_no_new_privs(true).attempt(|| "forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;

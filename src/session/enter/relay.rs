@@ -5,6 +5,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
+use super::ended::Ended;
 use crate::error::{Attempt, Result};
 use crate::session::terminal::line::{Line, PASSED_ON};
 use crate::sys::process::{Disposition, on_signal};
@@ -35,16 +36,16 @@ impl Relay {
         restore(&self.before).attempt(|| "let signals through")
     }
 
-    /// In the parent: waits for `child`, with `line` as its terminal; its exit code, 128+N when signal N ended it.
-    pub fn run(&self, child: Pid, mut line: Option<Line>) -> Result<u8> {
+    /// In the parent: waits for `child`, with `line` as its terminal; how that ended.
+    pub fn run(&self, child: Pid, mut line: Option<Line>) -> Result<Ended> {
         let attempt = || "wait for the session";
         let mut changed = true;
         loop {
-            if changed && let Some(code) = ended(child)? {
+            if changed && let Some(ended) = look(child)? {
                 if let Some(line) = line {
                     line.finish(&self.signals);
                 }
-                return Ok(code);
+                return Ok(ended);
             }
             changed = false;
             match &mut line {
@@ -89,11 +90,7 @@ fn act(received: Received, child: Pid, line: &mut Option<Line>) {
     }
 }
 
-fn ended(child: Pid) -> Result<Option<u8>> {
-    let Some((_, status)) = waitpid(Some(child), WaitOptions::NOHANG).attempt(|| "wait for the session")?
-    else {
-        return Ok(None);
-    };
-    let code = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
-    Ok(Some(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+fn look(child: Pid) -> Result<Option<Ended>> {
+    let found = waitpid(Some(child), WaitOptions::NOHANG).attempt(|| "wait for the session")?;
+    Ok(found.map(|(_, status)| Ended::of(status)))
 }

@@ -1,6 +1,5 @@
 //! Where the standard streams of a guest's program lead, and who outside hears whether it began.
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -22,15 +21,22 @@ pub enum Streams {
         /// To the login process.
         speaker: Speaker,
     },
-    /// Nothing to read, and a log to write to.
-    Log {
-        /// `/dev/null` of the host.
-        null: OwnedFd,
-        /// What is written.
-        log: File,
-        /// To the process that began it and waits no longer than that.
+    /// These, for a session that is nobody's foreground.
+    Given {
+        /// What is put in place.
+        stdio: Stdio,
+        /// To the process that began it.
         speaker: Speaker,
     },
+}
+
+/// Three standard streams.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Stdio {
+    pub input: OwnedFd,
+    pub output: OwnedFd,
+    pub error: OwnedFd,
 }
 
 impl Streams {
@@ -43,7 +49,7 @@ impl Streams {
                 let attached = terminal(uid, &speaker, required, report);
                 (Some(speaker), attached)
             }
-            Streams::Log { null, log, speaker } => (Some(speaker), to_log(&null, &log)),
+            Streams::Given { stdio, speaker } => (Some(speaker), stdio.put_in_place()),
         }
     }
 
@@ -52,7 +58,9 @@ impl Streams {
         match self {
             Streams::Inherited => Vec::new(),
             Streams::Terminal { speaker, .. } => vec![speaker.as_fd()],
-            Streams::Log { null, log, speaker } => vec![null.as_fd(), log.as_fd(), speaker.as_fd()],
+            Streams::Given { stdio: Stdio { input, output, error }, speaker } => {
+                vec![input.as_fd(), output.as_fd(), error.as_fd(), speaker.as_fd()]
+            }
         }
     }
 
@@ -60,7 +68,7 @@ impl Streams {
     pub fn fail(self, error: Error) -> Result<u8> {
         match self {
             Streams::Inherited => Err(error),
-            Streams::Terminal { speaker, .. } | Streams::Log { speaker, .. } => {
+            Streams::Terminal { speaker, .. } | Streams::Given { speaker, .. } => {
                 speaker.failure(&error);
                 Ok(error.exit_code())
             }
@@ -82,9 +90,11 @@ fn terminal(uid: u32, speaker: &Speaker, required: bool, report: &dyn Report) ->
     }
 }
 
-fn to_log(null: &OwnedFd, log: &File) -> Result<()> {
-    let attempt = || "write to the log";
-    dup2_stdin(null).attempt(attempt)?;
-    dup2_stdout(log).attempt(attempt)?;
-    dup2_stderr(log).attempt(attempt)
+impl Stdio {
+    fn put_in_place(&self) -> Result<()> {
+        let attempt = || "put the standard streams in place";
+        dup2_stdin(&self.input).attempt(attempt)?;
+        dup2_stdout(&self.output).attempt(attempt)?;
+        dup2_stderr(&self.error).attempt(attempt)
+    }
 }

@@ -1,0 +1,79 @@
+//! A root becomes a session's surroundings: namespaces of its own, and the plan's mounts in them. Knows no container.
+
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::mount::MountFlags;
+use rustix::system::sethostname;
+
+use super::holder::Holder;
+use super::live::Live;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::guest::ldconfig;
+use crate::report::Report;
+use crate::rootfs::Rootfs;
+use crate::session::draft::Draft;
+use crate::session::mount::{apply, root};
+use crate::session::plan::decide::Plan;
+use crate::sys::namespace::Namespaces;
+use crate::sys::network::loopback_up;
+
+/// Moves the calling process into namespaces of its own, but for a PID namespace, and makes the mounts there. The
+/// working directory is then what [`root::switch_root`] makes the root. What the kernel refuses is learnt. Returns
+/// the plan as it was carried out.
+pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn Report) -> Result<Plan> {
+    apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
+    let types = plan.namespaces.types().difference(Namespaces::NEWPID);
+    let keep = if plan.isolated { MountFlags::NODEV } else { MountFlags::empty() };
+    let (root, refused) = root::unshare_root(root, types, keep)?;
+    if !refused.is_empty() {
+        draft.learn(refused);
+        plan = draft.plan()?;
+    }
+    furnish(&root, &plan, draft, report)?;
+    Ok(plan)
+}
+
+/// In the namespaces that `plan` is for.
+fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -> Result<()> {
+    if !plan.missing.is_empty() {
+        let missing = plan.missing.join(", ");
+        report.warn(&format!("this kernel has no {missing}: the session goes without"));
+    }
+    if let Some(emulator) = &draft.facts.machine.emulator {
+        emulator.register(draft.host)?;
+    }
+    apply::run(root, plan.steps.iter().chain(&plan.binds), report)?;
+    if let Some(program) = &plan.ldconfig
+        && let Err(error) = ldconfig::run(program, root)
+    {
+        report.warn(&error.to_string());
+    }
+    if plan.namespaces.net {
+        loopback_up().attempt(|| "bring the loopback interface up")?;
+    }
+    match &plan.hostname {
+        Some(name) => {
+            sethostname(name.as_bytes()).attempt(|| format!("set the hostname '{}'", name.display()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Starts PID 1, which makes the mounts; none where the kernel refuses a PID namespace. The caller's later children are
+/// born in it. Only while single-threaded.
+pub fn first_process(
+    root: &Rootfs,
+    plan: &Plan,
+    draft: &mut Draft<'_>,
+    report: &dyn Report,
+) -> Result<Option<(Holder, Live)>> {
+    let holder = Holder::start(plan.confinement, || {
+        make(root, plan.clone(), draft, report)?;
+        root::switch_root()
+    })?;
+    let Some(holder) = holder else { return Ok(None) };
+    match Live::of(holder.pid, root)? {
+        Some(live) => Ok(Some((holder, live))),
+        None => Err(Error::new(Kind::System, "the container's first process has ended at once")),
+    }
+}
