@@ -40,6 +40,7 @@
 //! | `info` | the report for bug reports: what is in it, and what is not |
 //! | `package` | the module for Android's root managers, the packages for Termux, the install script |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
+//! | `streams` | what a program has as its standard streams, and the log of a detached one |
 //! | `setup` | root without a password by real sudo and doas; what starts with the machine |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
@@ -89,6 +90,7 @@ mod search;
 mod session;
 mod setup;
 mod sharing;
+mod streams;
 mod terminal;
 mod termux;
 mod tls;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::layout::Layout;
 use super::lock::{Lock, Mode};
+use super::log::Log;
+use super::logs::LogWriter;
 use super::name::Name;
 use super::records::Records;
 use super::scratch::{self, Scratch};
@@ -130,9 +132,15 @@ impl Container {
         logs::path(&self.layout.logs(), &self.name)
     }
 
-    /// An empty log for a new detached session; the one before is kept beside it as `.log.1`.
-    pub fn open_log(&self) -> Result<File> {
-        logs::create(&self.layout.logs(), &self.name)
+    /// An empty log for a new detached session; the one before is kept beside it as `.log.1`. Whoever begins one has the
+    /// set-up lock.
+    pub fn begin_log(&self) -> Result<LogWriter> {
+        LogWriter::create(&self.layout.logs(), &self.name, self.layout.setup_lock(&self.name))
+    }
+
+    /// What its last detached session printed; none when there was none.
+    pub fn log(&self) -> Result<Option<Log>> {
+        Log::open(&self.layout.logs(), &self.name)
     }
 
     /// The records of all containers' sessions.

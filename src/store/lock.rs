@@ -95,6 +95,13 @@ impl Lock {
         }
     }
 
+    /// The lock at `path`, if it is there and nobody has it.
+    pub(super) fn held_now(path: &Path) -> Option<Lock> {
+        let file = OpenOptions::new().write(true).open(path).ok()?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(Lock { _file: file })
+    }
+
     /// Who holds the lock at `path` exclusively: `PID command`, empty when they did not sign.
     pub(super) fn holder(path: &Path) -> Option<String> {
         let mut file = File::open(path).ok()?;

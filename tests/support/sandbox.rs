@@ -112,7 +112,7 @@ impl Sandbox {
         Terminal::run_in_background(self.world("/bin/sh"), "/tmp/bin/chroot-distro", args)
     }
     /// Any program, where ours finds the sandbox.
-    fn world(&self, program: impl AsRef<std::ffi::OsStr>) -> Cd {
+    pub fn world(&self, program: impl AsRef<std::ffi::OsStr>) -> Cd {
         let cd = Cd::new(program)
             .env("HOME", "/tmp/home")
             .env("XDG_DATA_HOME", "/tmp/data")

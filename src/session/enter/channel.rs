@@ -65,6 +65,12 @@ impl Speaker {
         self.say(&text[..text.len().min(LIMIT)]);
     }
 
+    /// The same; the exit code of who says it.
+    pub fn failed(&self, error: &Error) -> u8 {
+        self.failure(error);
+        error.exit_code()
+    }
+
     /// Says how the program ended that another process has become.
     pub fn ended(&self, ended: Ended) {
         self.say(&match ended {

@@ -1,72 +1,73 @@
 //! A session in the background: nobody's child, no terminal's, and not in the app's cgroup where Android would look for
 //! it (since version 12 it kills what apps have started and left, by their cgroup).
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::{chdir, setsid};
-use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::setsid;
 
 use super::channel::pair;
+use super::pump;
 use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
+use crate::store::LogWriter;
 use crate::sys::process::{Fork, close_given, fork, wait};
 
 /// Roots of the cgroup hierarchies in which Android counts an app's processes.
 const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/acct", "/dev/cg2_bpf"];
 
 /// Has a background process call `session` with the streams that it is to use; returns when the guest's program runs,
-/// or with the reason why it does not. Only while single-threaded.
+/// or with the reason why it does not. A process beside it writes the log. Only while single-threaded.
 ///
 /// `session` returns after the guest's program, or never.
-pub fn in_background(log: File, host: &Host, session: impl FnOnce(Streams) -> u8) -> Result<()> {
+pub fn in_background(mut log: LogWriter, host: &Host, session: impl FnOnce(Streams) -> u8) -> Result<()> {
     let attempt = || "start the session in the background";
-    let (input, output) = (null().attempt(attempt)?, OwnedFd::from(log));
-    let error = output.try_clone().attempt(attempt)?;
     let (listener, speaker) = pair()?;
     match fork().attempt(attempt)? {
         Fork::Parent(first) => {
-            drop(speaker);
+            drop((speaker, log));
             // How it ended does not matter: the other one tells.
             let _ = wait(first);
             listener.started()
         }
         Fork::Child => {
             drop(listener);
-            let streams = Streams::Given { stdio: Stdio { input, output, error }, speaker };
-            let second = setsid().map_err(Into::into).and_then(|_| fork());
-            std::process::exit(match second {
-                // The other one is init's child at once.
-                Ok(Fork::Parent(_)) => 0,
-                Ok(Fork::Child) => {
-                    leave_cgroups(host);
-                    // Somebody may wait for a lock or the end of a pipe there.
-                    close_given();
-                    session(streams).into()
+            std::process::exit(match beside(&mut log, host) {
+                Ok(None) => 0,
+                Ok(Some(output)) => {
+                    drop(log);
+                    match Stdio::to(output) {
+                        Ok(stdio) => session(Streams::Given { stdio, speaker }).into(),
+                        Err(error) => speaker.failed(&error).into(),
+                    }
                 }
-                Err(error) => {
-                    let error = Err::<(), _>(error).attempt(attempt);
-                    error.err().and_then(|error| streams.fail(error).ok()).unwrap_or_default().into()
-                }
+                Err(error) => speaker.failed(&error).into(),
             });
         }
     }
 }
 
-/// For a process that only waits: lets go of the terminal and the directory that the session was started from.
-pub fn let_go() -> Result<()> {
-    let attempt = || "let go of the terminal";
-    chdir("/").attempt(attempt)?;
-    let null = null().attempt(attempt)?;
-    dup2_stdin(&null).attempt(attempt)?;
-    dup2_stdout(&null).attempt(attempt)?;
-    dup2_stderr(&null).attempt(attempt)
-}
-
-fn null() -> rustix::io::Result<OwnedFd> {
-    openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+/// Forks the process that writes the log and the one that the session begins in, which alone gets what it writes to.
+/// Both are init's children at once.
+fn beside(log: &mut LogWriter, host: &Host) -> Result<Option<OwnedFd>> {
+    let attempt = || "start the session in the background";
+    setsid().attempt(attempt)?;
+    leave_cgroups(host);
+    let (input, output) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
+    if fork().attempt(attempt)? == Fork::Child {
+        drop(output);
+        pump::copy(&input, log);
+        std::process::exit(0);
+    }
+    drop(input);
+    if fork().attempt(attempt)? != Fork::Child {
+        return Ok(None);
+    }
+    // Somebody may wait for a lock or the end of a pipe there.
+    close_given();
+    Ok(Some(output))
 }
 
 /// As far as it is permitted. Elsewhere than on Android a cgroup is the user's or the service manager's choice.

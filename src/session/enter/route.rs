@@ -11,10 +11,11 @@ use rustix::fs::Mode as FileMode;
 use rustix::process::{Pid, getpid, umask};
 
 use super::channel::{self, Listener};
-use super::detach::{in_background, let_go};
+use super::detach::in_background;
 use super::ended::Ended;
 use super::holder::Holder;
 use super::join::join;
+use super::let_go::let_go;
 use super::live::Live;
 use super::make::{first_process, make};
 use super::program;
@@ -126,7 +127,7 @@ impl Entry<'_> {
             return self.go(locks, Streams::Inherited);
         }
         let (container, report) = (self.container, self.report);
-        let (log, host) = (container.open_log()?, self.draft.host);
+        let (log, host) = (container.begin_log()?, self.draft.host);
         // An error was told to the process that waits for the beginning.
         in_background(log, host, |streams| {
             self.go(locks, streams).unwrap_or_else(|error| error.exit_code())

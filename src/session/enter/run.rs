@@ -62,7 +62,7 @@ pub fn run(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -
 fn inside(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, speaker: Speaker, report: &dyn Report) -> u8 {
     let streams = match speaker.try_clone() {
         Ok(speaker) => Streams::Given { stdio, speaker },
-        Err(error) => return streams_failed(&speaker, &error),
+        Err(error) => return speaker.failed(&error),
     };
     match arrive(root, draft, report) {
         Ok(Arrived::Inside(plan)) => {
@@ -73,13 +73,8 @@ fn inside(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, speaker: Speaker, repor
             speaker.ended(ended);
             ended.code()
         }
-        Err(error) => streams_failed(&speaker, &error),
+        Err(error) => speaker.failed(&error),
     }
-}
-
-fn streams_failed(speaker: &Speaker, error: &Error) -> u8 {
-    speaker.failure(error);
-    error.exit_code()
 }
 
 /// What came of going there.

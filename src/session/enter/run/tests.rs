@@ -29,7 +29,7 @@ fn sh(tree: &TempDir, request: Request, script: &str) -> (Result<Ended>, String)
     let path = tree.path().join("output");
     let mut output = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
     let stdio = Stdio {
-        input: File::open("/dev/null").unwrap().into(),
+        input: None,
         output: output.try_clone().unwrap().into(),
         error: output.try_clone().unwrap().into(),
     };
