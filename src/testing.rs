@@ -55,7 +55,7 @@ pub(crate) use needs_root;
 pub(crate) fn in_mount_namespace(test: impl FnOnce() + Send + 'static) {
     needs_root!();
     let thread = std::thread::spawn(|| {
-        crate::sys::namespace::unshare(crate::sys::namespace::Namespaces::NEWNS).unwrap();
+        crate::sys::namespace::unshare(crate::sys::namespace::NamespaceTypes::NEWNS).unwrap();
         use rustix::mount::{MountPropagationFlags, mount_change};
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
         test();

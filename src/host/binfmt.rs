@@ -59,7 +59,7 @@ fn try_program(arch: Arch) -> io::Result<()> {
 
 /// A registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Handler {
     /// The program that runs the others.
     pub interpreter: PathBuf,
     /// `F`: it was opened when it was registered, so that it need not be found in a guest.
@@ -68,10 +68,10 @@ pub struct Entry {
     mask: Vec<u8>,
 }
 
-impl Entry {
+impl Handler {
     /// From its file; `None` for one that is disabled, goes by a file's extension, or looks elsewhere than at the
     /// beginning.
-    fn parse(text: &str) -> Option<Entry> {
+    fn parse(text: &str) -> Option<Handler> {
         let field = |key: &str| {
             text.lines().find_map(|line| Some(line.strip_prefix(key)?.trim_start_matches(':').trim()))
         };
@@ -83,7 +83,7 @@ impl Entry {
             Some(mask) => hex(mask)?,
             None => vec![0xff; magic.len()],
         };
-        Some(Entry {
+        Some(Handler {
             interpreter: field("interpreter")?.into(),
             fixed: field("flags").is_some_and(|flags| flags.contains('F')),
             magic,
@@ -108,12 +108,12 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The registrations for `arch`, as far as the filesystem is mounted.
-pub fn entries(host: &Host, arch: Arch) -> Vec<Entry> {
+pub fn entries(host: &Host, arch: Arch) -> Vec<Handler> {
     let files = fs::read_dir(host.file(MOUNT_POINT)).into_iter().flatten().flatten();
     let texts = files
         .filter(|file| file.file_name() != "register" && file.file_name() != "status")
         .filter_map(|file| fs::read_to_string(file.path()).ok());
-    texts.filter_map(|text| Entry::parse(&text)).filter(|entry| entry.covers(arch)).collect()
+    texts.filter_map(|text| Handler::parse(&text)).filter(|entry| entry.covers(arch)).collect()
 }
 
 /// QEMU's user-mode emulator for one CPU, not yet registered.
@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn reads_what_the_kernel_tells() {
-        let entry = Entry::parse(DEBIAN).unwrap();
+        let entry = Handler::parse(DEBIAN).unwrap();
         assert!(entry.fixed && entry.covers(Arch::Aarch64) && !entry.covers(Arch::Arm));
         assert_eq!(entry.interpreter, Path::new("/usr/libexec/qemu-binfmt/aarch64-binfmt-P"));
-        assert!(!Entry::parse(&DEBIAN.replace("POF", "PO")).unwrap().fixed);
+        assert!(!Handler::parse(&DEBIAN.replace("POF", "PO")).unwrap().fixed);
         for not in [
             DEBIAN.replace("enabled", "disabled"),
             DEBIAN.replace("offset 0", "offset 4"),
@@ -302,10 +302,10 @@ mod tests {
             "enabled\ninterpreter /usr/bin/wine\nflags: \nextension .exe\n".to_owned(),
             String::new(),
         ] {
-            assert_eq!(Entry::parse(&not), None, "{not}");
+            assert_eq!(Handler::parse(&not), None, "{not}");
         }
         let python = "enabled\ninterpreter /usr/bin/python3\nflags: \noffset 0\nmagic a70d0d0a\n";
-        assert!(Arch::ALL.iter().all(|&arch| !Entry::parse(python).unwrap().covers(arch)));
+        assert!(Arch::ALL.iter().all(|&arch| !Handler::parse(python).unwrap().covers(arch)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use rustix::mount::{
 };
 use rustix::process::{PidfdFlags, chdir, getpid, pidfd_open, pivot_root};
 
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::{Fork, close_range, fork, probe_clone3, wait};
 
 /// One thing that a kernel may have.
@@ -112,13 +112,13 @@ pub static FEATURES: &[Feature] = &[
         fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         Ok(())
     }),
-    feature("mount namespace", "none: required", |_| unshare(Namespaces::NEWNS)),
-    feature("PID namespace", "--isolated sees the host's processes", |_| unshare(Namespaces::NEWPID)),
-    feature("UTS namespace", "--isolated has the host's name", |_| unshare(Namespaces::NEWUTS)),
-    feature("IPC namespace", "--isolated shares System V IPC", |_| unshare(Namespaces::NEWIPC)),
-    feature("network namespace", "no --network none", |_| unshare(Namespaces::NEWNET)),
-    feature("cgroup namespace", "the host's cgroup names are seen", |_| unshare(Namespaces::NEWCGROUP)),
-    feature("user namespace", "not needed", |_| unshare(Namespaces::NEWUSER)),
+    feature("mount namespace", "none: required", |_| unshare(NamespaceTypes::NEWNS)),
+    feature("PID namespace", "--isolated sees the host's processes", |_| unshare(NamespaceTypes::NEWPID)),
+    feature("UTS namespace", "--isolated has the host's name", |_| unshare(NamespaceTypes::NEWUTS)),
+    feature("IPC namespace", "--isolated shares System V IPC", |_| unshare(NamespaceTypes::NEWIPC)),
+    feature("network namespace", "no --network none", |_| unshare(NamespaceTypes::NEWNET)),
+    feature("cgroup namespace", "the host's cgroup names are seen", |_| unshare(NamespaceTypes::NEWCGROUP)),
+    feature("user namespace", "not needed", |_| unshare(NamespaceTypes::NEWUSER)),
     feature("pivot_root", "MS_MOVE and chroot", |scratch| {
         private()?;
         mount_bind(scratch, scratch)?;
@@ -155,7 +155,7 @@ pub static FEATURES: &[Feature] = &[
 
 /// A mount namespace from which nothing gets out.
 fn private() -> io::Result<()> {
-    unshare(Namespaces::NEWNS)?;
+    unshare(NamespaceTypes::NEWNS)?;
     Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 

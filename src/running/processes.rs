@@ -182,10 +182,10 @@ fn all() -> Result<Vec<u32>> {
 }
 
 /// Every process that we may look at, where it stands: one look at `/proc` for any number of questions.
-pub(super) struct Snapshot(Vec<Place>);
+pub(super) struct Snapshot(Vec<Position>);
 
 /// Where a process stands.
-struct Place {
+struct Position {
     pid: u32,
     /// Device and inode.
     root: (u64, u64),
@@ -198,7 +198,7 @@ impl Snapshot {
         let own = std::process::id();
         let look = |pid: u32| {
             let root = fs::metadata(format!("/proc/{pid}/root")).ok()?;
-            Some(Place { pid, root: (root.dev(), root.ino()), namespace: mount_namespace(pid) })
+            Some(Position { pid, root: (root.dev(), root.ino()), namespace: mount_namespace(pid) })
         };
         Ok(Snapshot(all()?.into_iter().filter(|&pid| pid != own).filter_map(look).collect()))
     }
@@ -218,7 +218,7 @@ impl Snapshot {
             .filter(|(pid, began)| !hosts.contains(&Some(*began)) && is_in(*pid, *began))
             .map(|(_, began)| *began)
             .collect();
-        let is_inside = |place: &&Place| {
+        let is_inside = |place: &&Position| {
             place.root == root || place.namespace.is_some_and(|namespace| theirs.contains(&namespace))
         };
         self.0.iter().filter(is_inside).filter_map(|place| Process::of(place.pid)).collect()

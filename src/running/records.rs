@@ -53,9 +53,9 @@ impl SessionKind {
 pub struct Session {
     /// The process that is or becomes the guest's first.
     pub pid: u32,
-    /// Where.
+    /// The container that it is in.
     pub container: Name,
-    /// How it began.
+    /// Which command began it.
     pub kind: SessionKind,
     /// As the guest's accounts name them.
     pub user: String,
@@ -69,7 +69,7 @@ pub struct Session {
     pub isolated: bool,
     /// With the core pseudo-filesystems only.
     pub minimal: bool,
-    /// In the background.
+    /// Whether it runs in the background.
     pub detached: bool,
     /// PID 1 of the container's PID namespace, by its number outside.
     pub first_process: Option<u32>,

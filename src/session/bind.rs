@@ -18,7 +18,7 @@ pub struct Restrict {
 }
 
 impl Restrict {
-    /// Nothing.
+    /// Restricts nothing.
     pub const NONE: Restrict = Restrict { read_only: false, no_suid: false, no_dev: false, no_exec: false };
 }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
-use crate::sys::namespace::Namespaces;
+use crate::sys::namespace::NamespaceTypes;
 
 /// A session that can be planned. Needs a root and what is known of its image, not a container.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The kernel refuses these namespaces.
-    pub(super) fn learn(&mut self, refused: Namespaces) {
+    pub(super) fn learn(&mut self, refused: NamespaceTypes) {
         self.facts.namespaces = self.facts.namespaces.without(refused);
     }
 }

@@ -37,7 +37,7 @@ pub struct Machine {
     pub narrow: bool,
 }
 
-/// Finds out. An error exits with 126.
+/// Finds out which emulator the guest's programs need, if any. An error exits with 126.
 pub fn machine(
     request: &Request,
     rootfs: &Rootfs,

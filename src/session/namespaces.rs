@@ -1,7 +1,7 @@
 //! Namespaces of a session, by name.
 
 use super::request::{Mode, Network, Request};
-use crate::sys::namespace::Namespaces as Types;
+use crate::sys::namespace::NamespaceTypes as Types;
 
 /// Namespaces of the container's own, besides the mount namespace that it always has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use super::plan::steps::Step;
 use crate::error::Result;
 use crate::report::Silent;
 use crate::rootfs::Rootfs;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::testing::{TempDir, needs_root};
 
 /// A container's directory, a host directory with one file in it, and what the host's mount table says.
@@ -42,10 +42,10 @@ impl Scene {
     fn enter<T: Send>(&self, steps: &[Step], inside: impl FnOnce() -> T + Send) -> Result<T> {
         let login = || {
             // A login process has its working directory to itself; threads share one until then.
-            unshare(Namespaces::NEWNS).unwrap();
+            unshare(NamespaceTypes::NEWNS).unwrap();
             let rootfs = Rootfs::new(self.root.open());
             apply::make_mount_points(&rootfs, steps)?;
-            let (root, _) = unshare_root(&rootfs, Namespaces::empty(), MountFlags::empty())?;
+            let (root, _) = unshare_root(&rootfs, NamespaceTypes::empty(), MountFlags::empty())?;
             apply::run(&root, steps, &Silent)?;
             Ok(inside())
         };
@@ -93,7 +93,7 @@ fn setuid_works_on_a_nosuid_filesystem_whose_mount_keeps_it() {
     needs_root!();
     let scene = Scene::new();
     let host = || {
-        unshare(Namespaces::NEWNS).unwrap();
+        unshare(NamespaceTypes::NEWNS).unwrap();
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
         mount("tmpfs", scene.root.path(), "tmpfs", flags, c"").unwrap();

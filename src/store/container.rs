@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::layout::Layout;
-use super::lock::{Lock, Mode};
+use super::lock::{Lock, LockMode};
 use super::log::Log;
 use super::logs::LogWriter;
 use super::name::Name;
@@ -97,7 +97,7 @@ impl Container {
     /// Held while a session is set up, so that the container is not removed meanwhile. `Busy` when it is being
     /// made, changed or removed.
     pub fn lock_shared(&self, command: &str) -> Result<Lock> {
-        self.lock(Mode::Shared, command, Duration::ZERO)
+        self.lock(LockMode::Shared, command, Duration::ZERO)
     }
 
     /// Held by one login process at a time while it finds the container's namespaces or makes them. Waits.
@@ -110,10 +110,10 @@ impl Container {
     /// Held by `command` to change, move or delete it as a whole; waits as long as `patience` says. `Busy` names who
     /// holds it.
     pub fn lock_exclusive(&self, command: &str, patience: Duration) -> Result<Lock> {
-        self.lock(Mode::Exclusive, command, patience)
+        self.lock(LockMode::Exclusive, command, patience)
     }
 
-    fn lock(&self, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+    fn lock(&self, mode: LockMode, command: &str, patience: Duration) -> Result<Lock> {
         let lock = Lock::take(&self.layout.lock(&self.name), mode, command, patience)
             .attempt(|| format!("container '{}'", self.name))?;
         match Container::find(&self.layout, &self.name) {
@@ -182,7 +182,7 @@ impl Container {
     pub fn lock_with(&self, new: &Name, command: &str) -> Result<(Lock, Lock)> {
         let old_lock = || self.lock_exclusive(command, Duration::ZERO);
         let new_lock = || {
-            Lock::take(&self.layout.lock(new), Mode::Exclusive, command, Duration::ZERO)
+            Lock::take(&self.layout.lock(new), LockMode::Exclusive, command, Duration::ZERO)
                 .attempt(|| format!("container '{new}'"))
         };
         if self.name < *new {

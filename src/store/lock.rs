@@ -28,7 +28,7 @@ pub struct Lock {
 
 /// Whether others may hold it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum LockMode {
     /// Sessions being set up.
     Shared,
     /// Whoever makes, changes or deletes the container.
@@ -37,10 +37,10 @@ pub(super) enum Mode {
 
 impl Lock {
     /// Takes the lock at `path` for `command`, trying for `patience`; `Busy` names the holder.
-    pub(super) fn take(path: &Path, mode: Mode, command: &str, patience: Duration) -> Result<Lock> {
+    pub(super) fn take(path: &Path, mode: LockMode, command: &str, patience: Duration) -> Result<Lock> {
         let operation = match mode {
-            Mode::Shared => FlockOperation::NonBlockingLockShared,
-            Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+            LockMode::Shared => FlockOperation::NonBlockingLockShared,
+            LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
         };
         let deadline = Instant::now() + patience;
         if let Some(parent) = path.parent() {
@@ -149,20 +149,20 @@ mod tests {
         let scene = Scene::new();
         let path = scene.root().join("locks/a.lock");
         let take = |mode| Lock::take(&path, mode, "install", Duration::ZERO);
-        let shared = take(Mode::Shared).unwrap();
-        let shared_too = take(Mode::Shared).unwrap();
+        let shared = take(LockMode::Shared).unwrap();
+        let shared_too = take(LockMode::Shared).unwrap();
         assert_eq!(Lock::holder(&path), None);
-        assert_eq!(take(Mode::Exclusive).unwrap_err().kind(), Kind::Busy);
+        assert_eq!(take(LockMode::Exclusive).unwrap_err().kind(), Kind::Busy);
         drop((shared, shared_too));
-        let exclusive = take(Mode::Exclusive).unwrap();
+        let exclusive = take(LockMode::Exclusive).unwrap();
         let holder = format!("{} install", std::process::id());
         assert_eq!(Lock::holder(&path), Some(holder));
-        let error = take(Mode::Shared).unwrap_err();
+        let error = take(LockMode::Shared).unwrap_err();
         assert!(error.to_string().contains("install, PID"), "{error}");
         fs::remove_file(&path).unwrap();
-        let other = take(Mode::Exclusive).unwrap();
+        let other = take(LockMode::Exclusive).unwrap();
         drop(exclusive);
-        assert_eq!(take(Mode::Exclusive).unwrap_err().kind(), Kind::Busy);
+        assert_eq!(take(LockMode::Exclusive).unwrap_err().kind(), Kind::Busy);
         drop(other);
     }
 }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::container::Container;
 use super::layout::Layout;
-use super::lock::{Lock, Mode};
+use super::lock::{Lock, LockMode};
 use super::name::Name;
 use super::scratch::Scratch;
 use crate::error::{Attempt, Result};
@@ -50,7 +50,7 @@ fn in_steps(target: &Path, aside: &Path, directory: &Path) -> io::Result<()> {
 pub(super) fn recover(layout: &Layout, entry: &str) -> Result<()> {
     let name = entry.strip_prefix('.').and_then(|entry| entry.strip_suffix(ASIDE));
     let Some(name) = name.and_then(|name| Name::parse(name).ok()) else { return Ok(()) };
-    let _lock = Lock::take(&layout.lock(&name), Mode::Exclusive, "recover", Duration::ZERO)?;
+    let _lock = Lock::take(&layout.lock(&name), LockMode::Exclusive, "recover", Duration::ZERO)?;
     let (aside, target) = (aside(layout, &name), layout.container(&name));
     if !aside.exists() {
         return Ok(());
@@ -83,7 +83,7 @@ mod tests {
         let mark = || fs::read_to_string(layout.container(&name).join("mark")).unwrap();
         make(&aside(&layout, &name), "old");
         // Not while somebody is at it.
-        let lock = Lock::take(&layout.lock(&name), Mode::Exclusive, "reset", Duration::ZERO).unwrap();
+        let lock = Lock::take(&layout.lock(&name), LockMode::Exclusive, "reset", Duration::ZERO).unwrap();
         assert!(store.containers().unwrap().is_empty());
         drop(lock);
         assert_eq!(store.containers().unwrap().len(), 1);

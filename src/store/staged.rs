@@ -37,7 +37,7 @@ impl Staged {
         free()?;
         // Before anything is made, the lock included.
         place::refuse_unfit(&layout.staging())?;
-        let lock = Lock::take(&layout.lock(name), lock::Mode::Exclusive, command, Duration::ZERO)
+        let lock = Lock::take(&layout.lock(name), lock::LockMode::Exclusive, command, Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
         Staged::begin(layout, name, lock)

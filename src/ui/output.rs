@@ -18,9 +18,9 @@ use crate::report::{Report, Task};
 pub enum Verbosity {
     /// Errors and results.
     Quiet,
-    /// Also steps, warnings and progress.
+    /// Errors and results, steps, warnings and progress.
     Normal,
-    /// Also each entry.
+    /// All of that, and each entry that is written.
     Verbose,
 }
 

@@ -23,7 +23,7 @@ use crate::privilege;
 use crate::session::mount::root::{mount_flags, same_file, through};
 use crate::sys::Modern;
 use crate::sys::mount::make_read_only;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::execve;
 
 static TREE: Modern = Modern::new();
@@ -95,7 +95,7 @@ fn detached() -> rustix::io::Result<OwnedFd> {
 /// One in a mount namespace of this process's own; where it is.
 fn in_a_namespace() -> std::io::Result<std::path::PathBuf> {
     let path = std::fs::read_link(SELF)?;
-    unshare(Namespaces::NEWNS)?;
+    unshare(NamespaceTypes::NEWNS)?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
     mount_bind(&path, &path)?;
     mount_remount(&path, mount_flags(&path)? | MountFlags::BIND | MountFlags::RDONLY, c"")?;

@@ -35,7 +35,7 @@ impl AsFd for Speaker {
     }
 }
 
-/// The other end.
+/// The end of the process that started it.
 #[derive(Debug)]
 pub struct Listener(OwnedFd);
 

@@ -20,7 +20,7 @@ use super::live::Live;
 use super::told;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title, wait};
 
 /// Where PID 1 keeps the read end, for later logins to find: it needs no standard input.
@@ -55,7 +55,7 @@ impl Holder {
         let attempt = || "start the container's first process";
         let (held, lifeline) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (outcome, report) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
-        if unshare(Namespaces::NEWPID).is_err() {
+        if unshare(NamespaceTypes::NEWPID).is_err() {
             return Ok(None);
         }
         match fork().attempt(attempt)? {

@@ -13,7 +13,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
 use crate::session::mount::root::same_file;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::{Fork, fork};
 
 /// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.
@@ -126,7 +126,7 @@ impl Live {
             move_into_link_name_space(namespace.as_fd(), Some(*kind)).attempt(attempt)?;
         }
         // Refused to who shares root and working directory with a thread, as one of QEMU's own does.
-        unshare(Namespaces::FS).attempt(attempt)?;
+        unshare(NamespaceTypes::FS).attempt(attempt)?;
         move_into_link_name_space(self.mount.as_fd(), Some(LinkNameSpaceType::Mount)).attempt(attempt)?;
         fchdir(&self.root).attempt(attempt)?;
         chroot(c".").attempt(attempt)?;

@@ -14,7 +14,7 @@ use crate::rootfs::Rootfs;
 use crate::session::draft::Draft;
 use crate::session::mount::{apply, root};
 use crate::session::plan::decide::Plan;
-use crate::sys::namespace::Namespaces;
+use crate::sys::namespace::NamespaceTypes;
 use crate::sys::network::loopback_up;
 
 /// Moves the calling process into namespaces of its own, but for a PID namespace, and makes the mounts there. The
@@ -22,7 +22,7 @@ use crate::sys::network::loopback_up;
 /// the plan as it was carried out.
 pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn Report) -> Result<Plan> {
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
-    let types = plan.namespaces.types().difference(Namespaces::NEWPID);
+    let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
     let keep = if plan.isolated { MountFlags::NODEV } else { MountFlags::empty() };
     let (root, refused) = root::unshare_root(root, types, keep)?;
     if !refused.is_empty() {

@@ -39,7 +39,7 @@ use crate::session::request::{Mode, Network, Request, Terminal};
 use crate::session::terminal::line::Line;
 use crate::session::terminal::outer::wants_terminal;
 use crate::store::{Container, Lock};
-use crate::sys::namespace::Namespaces;
+use crate::sys::namespace::NamespaceTypes;
 use crate::sys::process::{Fork, fork};
 
 /// Enters the container and runs what the request says. Only while single-threaded.
@@ -53,7 +53,7 @@ pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn
     }
     let rootfs = container.rootfs()?;
     let draft = gather(container, request, &rootfs, host)?;
-    Entry { container, report, rootfs, draft }.enter()
+    Entering { container, report, rootfs, draft }.enter()
 }
 
 /// The command line that comes nearest to what [`enter`] would do; see [`print`].
@@ -108,14 +108,14 @@ struct Outside {
 type Locks = (Lock, Lock);
 
 /// A session on its way in.
-struct Entry<'a> {
+struct Entering<'a> {
     container: &'a Container,
     report: &'a dyn Report,
     rootfs: Rootfs,
     draft: Draft<'a>,
 }
 
-impl Entry<'_> {
+impl Entering<'_> {
     fn enter(mut self) -> Result<u8> {
         // What is refused anyway is refused before anything changes.
         self.draft.plan()?;
@@ -233,7 +233,7 @@ impl Entry<'_> {
                 match first_process(&self.rootfs, plan, &mut self.draft, self.report)? {
                     Some((holder, live)) => Way::Below(holder, live),
                     None => {
-                        self.draft.learn(Namespaces::NEWPID);
+                        self.draft.learn(NamespaceTypes::NEWPID);
                         return Ok(None);
                     }
                 }

@@ -23,7 +23,7 @@ use crate::session::draft::Draft;
 use crate::session::mount::root::switch_root;
 use crate::session::plan::decide::Plan;
 use crate::session::request::Mode;
-use crate::sys::namespace::Namespaces;
+use crate::sys::namespace::NamespaceTypes;
 use crate::sys::process::{Fork, fork, wait};
 
 /// Runs what `draft` plans in `root` and waits for its end. With a PID namespace all that it started has ended then too.
@@ -101,7 +101,7 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
             holder.end();
             return status.map(|status| Arrived::Ended(Ended::of(status)));
         }
-        draft.learn(Namespaces::NEWPID);
+        draft.learn(NamespaceTypes::NEWPID);
         plan = draft.plan()?;
     }
     let plan = make(root, plan, &mut draft, report)?;

@@ -15,7 +15,7 @@ use crate::session::terminal::pair::Pair;
 /// Chosen before the session is set up, put in place when it is: until then messages go where the user sees them.
 #[derive(Debug)]
 pub enum Streams {
-    /// Those that are there.
+    /// Those that this process has.
     Inherited,
     /// A terminal of its own; without one there is no session if it is `required`.
     Terminal {

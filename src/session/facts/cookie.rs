@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::source::Sources;
+use super::share::Shares;
 use super::xauthority::for_any_hostname;
 use crate::guest::accounts::User;
 use crate::guest::guest_file::GuestFile;
 use crate::host::Host;
 
-/// Documented.
+/// Where a user's copies are; the documents name the first one.
 const X11_COPY: &str = "/var/tmp/.chroot-distro-xauthority";
 const PULSE_COPY: &str = "/var/tmp/.chroot-distro-pulse-cookie";
 
@@ -30,7 +30,7 @@ pub struct Cookie {
 
 /// X11's: the host's own file, at its own place; or a copy, where `user` may not read that, or would not find their hostname in
 /// it.
-pub fn x11(sources: &mut Sources<'_>, caller: &User, runtime: &Path, user: &User, renamed: bool) -> Cookie {
+pub fn x11(sources: &mut Shares<'_>, caller: &User, runtime: &Path, user: &User, renamed: bool) -> Cookie {
     let Some(path) = find(sources, caller, runtime) else { return Cookie::default() };
     let seen = sources.is_seen(&path, &path);
     // On a mount point of our own making only the file itself is in the way.
@@ -66,7 +66,7 @@ impl Cookie {
 }
 
 /// `XAUTHORITY`, the one at home, or that of a display manager or an Xwayland in the runtime directory.
-fn find(sources: &Sources<'_>, caller: &User, runtime: &Path) -> Option<PathBuf> {
+fn find(sources: &Shares<'_>, caller: &User, runtime: &Path) -> Option<PathBuf> {
     let host = sources.host;
     let known = host.var("XAUTHORITY").map(PathBuf::from).into_iter();
     let known = known.chain([caller.home.join(".Xauthority"), runtime.join("gdm/Xauthority")]);

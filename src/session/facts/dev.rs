@@ -9,15 +9,15 @@ use crate::host::Host;
 /// An entry of the host's /dev.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevEntry {
-    /// On the host.
+    /// Its path on the host.
     pub source: PathBuf,
-    /// In the guest.
+    /// Its path in the guest.
     pub path: PathBuf,
-    /// What it is.
+    /// Its type.
     pub kind: DevKind,
 }
 
-/// What an entry is.
+/// The type of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum DevKind {

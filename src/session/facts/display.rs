@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::cookie::{self, Cookie};
-use super::source::Sources;
+use super::share::Shares;
 use crate::guest::accounts::User;
 use crate::guest::guest_file::GuestFile;
 use crate::host::{Host, Termux};
@@ -34,7 +34,7 @@ pub struct Display {
 }
 
 /// Adds what there is of the desktop of `caller` for `user`. `renamed`: they will have another hostname.
-pub fn share(sources: &mut Sources<'_>, caller: &User, user: &User, renamed: bool) -> Display {
+pub fn share(sources: &mut Shares<'_>, caller: &User, user: &User, renamed: bool) -> Display {
     let mut display = Display { groups: gpu_nodes(sources), ..Display::default() };
     match sources.host.termux().cloned() {
         Some(termux) => on_termux(&mut display, sources, &termux),
@@ -44,14 +44,14 @@ pub fn share(sources: &mut Sources<'_>, caller: &User, user: &User, renamed: boo
 }
 
 /// termux-x11 and virglrenderer listen below `$PREFIX/tmp`. PulseAudio is on loopback, and the guest is told so anyway.
-fn on_termux(display: &mut Display, sources: &mut Sources<'_>, termux: &Termux) {
+fn on_termux(display: &mut Display, sources: &mut Shares<'_>, termux: &Termux) {
     for name in [".X11-unix", ".virgl_test"] {
         sources.show(&termux.prefix.join("tmp").join(name), &Path::new("/tmp").join(name), false);
     }
     display.set("DISPLAY", own(sources.host, "DISPLAY").unwrap_or_else(|| ":0".into()));
 }
 
-fn on_linux(display: &mut Display, sources: &mut Sources<'_>, caller: &User, user: &User, renamed: bool) {
+fn on_linux(display: &mut Display, sources: &mut Shares<'_>, caller: &User, user: &User, renamed: bool) {
     let host = sources.host;
     sources.show_there(X11);
     sources.show_there(WSLG);
@@ -93,7 +93,7 @@ fn on_linux(display: &mut Display, sources: &mut Sources<'_>, caller: &User, use
 }
 
 /// Where the guest has a /dev of its own, the nodes of the GPU are put there. The groups that the host lets at them.
-fn gpu_nodes(sources: &mut Sources<'_>) -> Vec<u32> {
+fn gpu_nodes(sources: &mut Shares<'_>) -> Vec<u32> {
     let dri = Path::new("/dev/dri");
     let mut nodes: Vec<PathBuf> = ["/dev/kgsl-3d0", "/dev/mali0"].map(PathBuf::from).into();
     let is_node = |name: &String| name.starts_with("card") || name.starts_with("renderD");

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use super::dev::{self, DevEntry};
 use super::display::{self, Display};
 use super::gpu::{self, Gpu};
-use super::source::{Source, Sources};
+use super::share::{Share, Shares};
 use super::{home, termux};
 use crate::error::{Error, Result};
 use crate::guest::accounts::{self, User};
@@ -21,7 +21,7 @@ use crate::running::SessionKind;
 use crate::session::bind::Restrict;
 use crate::session::emulator::{self, Machine};
 use crate::session::namespaces::Namespaces;
-use crate::session::plan::entrypoint::Entry;
+use crate::session::plan::entrypoint::Entrypoint;
 use crate::session::plan::steps::{CORE, shares};
 use crate::session::request::{Mode, Request};
 use crate::sys::seccomp;
@@ -29,7 +29,7 @@ use crate::sys::seccomp;
 /// When the host tells no terminal type.
 pub const DEFAULT_TERM: &str = "xterm-256color";
 
-/// All of it.
+/// What a plan depends on besides the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Resolved in the guest's accounts.
@@ -37,7 +37,7 @@ pub struct Facts {
     /// The first shell of the guest's that can be executed, looked for only when no command is given.
     pub shell: Option<PathBuf>,
     /// What its image says is to run, looked for only when that is asked for.
-    pub entry: Option<Entry>,
+    pub entry: Option<Entrypoint>,
     /// `Env` of the image.
     pub image_env: Vec<(OsString, OsString)>,
     /// Android's variables, on Termux.
@@ -48,18 +48,18 @@ pub struct Facts {
     pub colorterm: Option<OsString>,
     /// Of the desktop and the GPU that the guest sees.
     pub shared_env: Vec<(OsString, OsString)>,
-    /// On Termux.
+    /// The host's `$PREFIX`, on Termux.
     pub termux_prefix: Option<PathBuf>,
     /// Of a guest that is a Termux itself.
     pub guest_prefix: Option<PathBuf>,
     /// The kernel is Android's.
     pub android: bool,
     /// Those of the mode's shared host paths that are there.
-    pub shared: Vec<Source>,
+    pub shared: Vec<Share>,
     /// What makes up the guest's /dev, where the host's will not do.
     pub dev: Option<Vec<DevEntry>>,
     /// What the user asked for on top.
-    pub binds: Vec<Source>,
+    pub binds: Vec<Share>,
     /// To be made for the user, for the sockets of a desktop.
     pub runtime_dir: Option<PathBuf>,
     /// To be written into the guest.
@@ -76,7 +76,7 @@ pub struct Facts {
     pub seccomp: bool,
 }
 
-/// Looks.
+/// Reads what a plan depends on. An error names what the request asks for and is not there.
 pub fn gather(
     request: &Request,
     rootfs: &Rootfs,
@@ -85,7 +85,7 @@ pub fn gather(
 ) -> Result<Facts> {
     let termux = host.termux();
     let entry = match request.kind {
-        SessionKind::Run => Entry::of(provenance, request.user.is_none())?,
+        SessionKind::Run => Entrypoint::of(provenance, request.user.is_none())?,
         SessionKind::Login => None,
     };
     let guest_prefix = termux::guest_prefix(rootfs, termux);
@@ -133,12 +133,12 @@ fn share(
     }
     let mut gpu = Gpu::default();
     if request.mode == Mode::Default && termux.is_none() {
-        let mut sources = Sources::new(host, &facts.shared);
+        let mut sources = Shares::new(host, &facts.shared);
         gpu = gpu::share(&mut sources, rootfs, is_native);
         let found = sources.into_added();
         facts.shared.extend(found);
     }
-    let mut sources = Sources::new(host, &facts.shared);
+    let mut sources = Shares::new(host, &facts.shared);
     if request.shared_home {
         home::share(&mut sources, user)?;
     }
@@ -157,7 +157,7 @@ fn share(
         }
     }
     facts.binds = sources.into_added();
-    facts.binds.extend(request.binds.iter().map(Source::asked_for).collect::<Result<Vec<_>>>()?);
+    facts.binds.extend(request.binds.iter().map(Share::asked_for).collect::<Result<Vec<_>>>()?);
     facts.shared_env = display.env;
     facts.shared_env.extend(gpu.env.iter().map(|(key, value)| (key.into(), value.into())));
     facts.runtime_dir = display.runtime_dir;
@@ -170,7 +170,7 @@ fn share(
 }
 
 /// Who was asked for, or is by what is to run; else root, whom an image without accounts has too.
-fn account(request: &Request, entry: Option<&Entry>, rootfs: &Rootfs) -> Result<User> {
+fn account(request: &Request, entry: Option<&Entrypoint>, rootfs: &Rootfs) -> Result<User> {
     let Some(spec) = request.user.as_ref().or(entry.and_then(|entry| entry.user.as_ref())) else {
         // Root gets in to mend an /etc/passwd that cannot be read.
         let root = accounts::lookup(rootfs, "0").or_else(|_| accounts::find(b"", b"", "0"))?;
@@ -191,12 +191,12 @@ fn namespaces(request: &Request) -> Namespaces {
 }
 
 /// The host's `path` at the same place in the guest, if it is there and readable.
-fn shared(path: PathBuf, host: &Host) -> Option<Source> {
+fn shared(path: PathBuf, host: &Host) -> Option<Share> {
     let source = host.file(&path);
     access(&source, Access::READ_OK).ok()?;
     let directory = std::fs::metadata(&source).ok()?.is_dir();
     let required = CORE.iter().any(|core| path == Path::new(core));
-    Some(Source { path: source, target: path, directory, restrict: Restrict::NONE, required })
+    Some(Share { path: source, target: path, directory, restrict: Restrict::NONE, required })
 }
 
 /// `Env` of the image's config, as the Python tool saved it too.

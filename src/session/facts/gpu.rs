@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::source::Sources;
+use super::share::Shares;
 use crate::guest::libraries::{DIRECTORIES, cpu, place};
 use crate::rootfs::Rootfs;
 
@@ -48,7 +48,7 @@ const TOOLS: [&str; 8] = [
 ];
 
 /// Adds what there is, if the guest's programs are of the host's kind: no other could load it.
-pub fn share(sources: &mut Sources<'_>, rootfs: &Rootfs, is_native: &dyn Fn() -> bool) -> Gpu {
+pub fn share(sources: &mut Shares<'_>, rootfs: &Rootfs, is_native: &dyn Fn() -> bool) -> Gpu {
     let host = sources.host;
     let wsl = Path::new("/usr/lib/wsl/lib");
     let is_wsl = host.file("/dev/dxg").exists() && host.file(wsl).is_dir();
@@ -65,14 +65,14 @@ pub fn share(sources: &mut Sources<'_>, rootfs: &Rootfs, is_native: &dyn Fn() ->
 }
 
 /// A few look-ups: every session asks, and library directories are long.
-fn is_nvidia(sources: &Sources<'_>) -> bool {
+fn is_nvidia(sources: &Shares<'_>) -> bool {
     let exists = |path: &Path| sources.host.file(path).exists();
     let library = |name: &str| DIRECTORIES.iter().any(|directory| exists(&Path::new(directory).join(name)));
     exists(Path::new("/dev/nvidia0"))
         || ["libcuda.so.1", "libcuda.so", "libnvidia-ml.so.1", "libnvidia-ml.so"].into_iter().any(library)
 }
 
-fn nvidia(sources: &mut Sources<'_>, rootfs: &Rootfs) -> bool {
+fn nvidia(sources: &mut Shares<'_>, rootfs: &Rootfs) -> bool {
     for directory in ["/dev", "/dev/nvidia-caps"].map(Path::new) {
         for name in sources.names(directory).iter().filter(|name| name.starts_with("nvidia")) {
             let node = directory.join(name);
@@ -108,7 +108,7 @@ fn nvidia(sources: &mut Sources<'_>, rootfs: &Rootfs) -> bool {
 /// Adds each library of the host's in `directory` that `wanted` says, at the guest's place for its machine, `below`
 /// it. Whether there was one.
 fn share_libraries(
-    sources: &mut Sources<'_>,
+    sources: &mut Shares<'_>,
     rootfs: &Rootfs,
     directory: &Path,
     below: &str,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::source::Sources;
+use super::share::Shares;
 use crate::error::{Error, Result};
 use crate::guest::accounts::{self, User};
 use crate::host::Host;
@@ -21,7 +21,7 @@ pub fn caller(host: &Host) -> Result<User> {
 }
 
 /// Adds it. Errors when either has no home.
-pub fn share(sources: &mut Sources<'_>, user: &User) -> Result<()> {
+pub fn share(sources: &mut Shares<'_>, user: &User) -> Result<()> {
     let home = match sources.host.termux() {
         Some(termux) => termux.home.clone(),
         None => caller(sources.host)?.home,

@@ -6,7 +6,7 @@ mod display;
 pub mod gather;
 mod gpu;
 pub mod home;
-pub mod source;
+pub mod share;
 mod termux;
 #[cfg(test)]
 mod tests;

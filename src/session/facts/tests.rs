@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::gather::{Facts, gather};
 use super::gpu;
-use super::source::Sources;
+use super::share::Shares;
 use crate::host::Host;
 use crate::rootfs::Rootfs;
 use crate::session::request::{Mode, Request};
@@ -146,7 +146,7 @@ fn a_box_with_an_nvidia_card() {
     fs::write(tree.path().join("usr/lib64/libcuda.so.1"), ELF).unwrap();
     let host = Host::at(tree.path(), [("", ""); 0]);
     for (is_native, found) in [(true, 1), (false, 0)] {
-        let mut sources = Sources::new(&host, &[]);
+        let mut sources = Shares::new(&host, &[]);
         gpu::share(&mut sources, &Rootfs::new(tree.open()), &|| is_native);
         assert_eq!(sources.into_added().len(), found);
     }

@@ -1,6 +1,6 @@
 //! Executes a plan's steps, deciding nothing.
 //!
-//! Sources are host paths, targets are the guest's and hostile: each target is resolved inside the root to a
+//! Shares are host paths, targets are the guest's and hostile: each target is resolved inside the root to a
 //! descriptor, and the mount lands on that descriptor, so no link swapped meanwhile leads it out.
 
 use std::ffi::CString;
@@ -22,7 +22,7 @@ use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::session::bind::Restrict;
 use crate::session::plan::steps::Step;
 use crate::sys::identity::is_mount_root;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Makes the missing mount points, while nothing of the host stands below the root: so nothing can be made on the
 /// host. Below another target nothing is made: that filesystem has the mount point or refuses.
@@ -129,7 +129,7 @@ impl<'a> View<'a> {
             }
             Step::Device { path, major, minor } => self.device(path, (*major, *minor)),
             Step::Bind { source, target, directory, restrict, .. } => {
-                let source = Source::open(source)?;
+                let source = BindSource::open(source)?;
                 let (root, below) = self.place(target);
                 source.bind(root, below, target, *directory, *restrict)
             }
@@ -150,7 +150,7 @@ impl<'a> View<'a> {
             Ok(()) => dir.chmod(&name, 0o666).attempt(attempt),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 drop(dir.create_file(&name, 0o666).attempt(attempt)?);
-                Source::open(path)?.bind(root, below, path, false, Restrict::NONE)
+                BindSource::open(path)?.bind(root, below, path, false, Restrict::NONE)
             }
             Err(error) => Err(Error::io(attempt(), error)),
         }
@@ -257,16 +257,16 @@ fn make_file(root: &Rootfs, path: &Path) -> io::Result<()> {
 }
 
 /// What is to be seen in the guest: opened, so that it stays what was looked at.
-struct Source {
+struct BindSource {
     fd: OwnedFd,
     path: PathBuf,
 }
 
-impl Source {
-    fn open(path: &Path) -> Result<Source> {
+impl BindSource {
+    fn open(path: &Path) -> Result<BindSource> {
         let fd = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .attempt(|| format!("open '{}' to bind it", path.display()))?;
-        Ok(Source { fd, path: path.to_owned() })
+        Ok(BindSource { fd, path: path.to_owned() })
     }
 
     /// `path` is where `target`, as the user knows it, is in `root`.
@@ -298,7 +298,7 @@ impl Source {
         let found = fstat(&self.fd).attempt(attempt)?;
         // A path that begins at the root does not see what covers that; one that comes back to it does.
         let is_root = same_file(&found, &stat("/").attempt(attempt)?);
-        let mounted = Source::open(if is_root { Path::new("/..") } else { &self.path })?.fd;
+        let mounted = BindSource::open(if is_root { Path::new("/..") } else { &self.path })?.fd;
         if !same_file(&fstat(&mounted).attempt(attempt)?, &found) {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -364,7 +364,7 @@ pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a
                     private = true;
                 }
                 // A guest that runs already would use the mount before it is remounted.
-                let mounted = Source::open(source)?.restricted(restrict)?;
+                let mounted = BindSource::open(source)?.restricted(restrict)?;
                 let copied = open_tree(&mounted, c"", COPY | OpenTreeFlags::AT_EMPTY_PATH);
                 unmount(through(&mounted), UnmountFlags::DETACH).attempt(attempt)?;
                 copied
@@ -385,7 +385,7 @@ pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a
 
 /// Into a mount namespace of this process's own, until it joins the container's.
 fn leave_the_hosts_tree() -> io::Result<()> {
-    unshare(Namespaces::NEWNS)?;
+    unshare(NamespaceTypes::NEWNS)?;
     Ok(mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?)
 }
 

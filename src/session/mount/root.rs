@@ -16,7 +16,7 @@ use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
-use crate::sys::namespace::{Namespaces, unshare};
+use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Moves into new namespaces, a mount namespace always, and makes the container's directory a mount there. It is
 /// also the working directory then. Returns it as that namespace has it.
@@ -26,9 +26,9 @@ use crate::sys::namespace::{Namespaces, unshare};
 /// which of the namespaces the kernel refuses.
 pub fn unshare_root(
     rootfs: &Rootfs,
-    namespaces: Namespaces,
+    namespaces: NamespaceTypes,
     keep: MountFlags,
-) -> Result<(Rootfs, Namespaces)> {
+) -> Result<(Rootfs, NamespaceTypes)> {
     // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
     fchdir(rootfs.as_fd()).attempt(|| "enter the container's directory")?;
     let refused = unshare_possible(namespaces)?;
@@ -59,10 +59,10 @@ pub fn unshare_root(
 ///
 /// What it was built without is `EINVAL`, what an administrator has turned off `ENOSPC` (`user.max_*_namespaces`), what a
 /// seccomp filter does not let through as a rule `EPERM`.
-fn unshare_possible(namespaces: Namespaces) -> Result<Namespaces> {
-    let mount = Namespaces::NEWNS;
+fn unshare_possible(namespaces: NamespaceTypes) -> Result<NamespaceTypes> {
+    let mount = NamespaceTypes::NEWNS;
     if unshare(namespaces | mount).is_ok() {
-        return Ok(Namespaces::empty());
+        return Ok(NamespaceTypes::empty());
     }
     unshare(mount).attempt(|| "make a mount namespace")?;
     Ok(namespaces.iter().filter(|namespace| unshare(*namespace).is_err()).collect())

@@ -50,13 +50,13 @@ pub struct Plan {
     pub ldconfig: Option<PathBuf>,
     /// Of a UTS namespace of the container's own.
     pub hostname: Option<OsString>,
-    /// Who runs it.
+    /// The user and the groups that the program runs as.
     pub identity: Identity,
-    /// All of it.
+    /// All variables that the program gets.
     pub environment: Environment,
     /// Where it begins. When it is not `required` and not there, `/` serves.
     pub working_dir: PathBuf,
-    /// Asked for by the user.
+    /// Whether the user asked for it: then it must be there.
     pub working_dir_required: bool,
     /// The program and its arguments; never empty.
     pub argv: Vec<OsString>,
@@ -68,7 +68,8 @@ pub struct Plan {
     pub search_path: OsString,
 }
 
-/// Decides.
+/// Turns a request and what is there into a plan. Refuses what cannot be had: `Unsupported`, or `Usage` for options that
+/// contradict each other.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let wanted = Namespaces::wanted(request);
     let lacking = wanted.without(facts.namespaces.types());
@@ -178,12 +179,12 @@ mod tests {
     use super::*;
     use crate::guest::accounts::User;
     use crate::session::bind::Restrict;
-    use crate::session::facts::source::Source;
+    use crate::session::facts::share::Share;
     use crate::session::request::Network;
 
-    fn source(path: &str, target: &str) -> Source {
+    fn source(path: &str, target: &str) -> Share {
         let (path, target) = (path.into(), target.into());
-        Source { path, target, directory: true, restrict: Restrict::NONE, required: true }
+        Share { path, target, directory: true, restrict: Restrict::NONE, required: true }
     }
 
     fn bind(path: &str, target: &str, required: bool) -> Step {
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn the_default_shares_what_the_host_has() {
         let facts = Facts {
-            shared: vec![source("/proc", "/proc"), Source { required: false, ..source("/tmp", "/tmp") }],
+            shared: vec![source("/proc", "/proc"), Share { required: false, ..source("/tmp", "/tmp") }],
             binds: vec![source("/srv", "/data")],
             ..Facts::default()
         };
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn mount_points_in_our_own_dev_are_made_before_any_bind() {
-        let tty = Source { directory: false, ..source("/dev/ttyUSB0", "/dev/ttyUSB0") };
+        let tty = Share { directory: false, ..source("/dev/ttyUSB0", "/dev/ttyUSB0") };
         let facts = Facts { binds: vec![source("/a", "/dev/a"), tty], ..Facts::default() };
         let plan = plan(&command(Mode::Isolated), &facts).unwrap();
         assert_eq!(

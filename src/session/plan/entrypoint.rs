@@ -10,7 +10,7 @@ use crate::session::request::Request;
 
 /// What the image says is to run, as whom and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entrypoint {
     /// The program and its first arguments.
     pub entrypoint: Vec<OsString>,
     /// Further arguments, or the program where there is no entry point.
@@ -21,16 +21,16 @@ pub struct Entry {
     pub working_dir: PathBuf,
 }
 
-impl Entry {
+impl Entrypoint {
     /// From where a container came; `None` where it was not made from an image. `user`: whether the image's user is
     /// asked for.
-    pub fn of(provenance: Option<&Provenance>, user: bool) -> Result<Option<Entry>> {
+    pub fn of(provenance: Option<&Provenance>, user: bool) -> Result<Option<Entrypoint>> {
         let Some(provenance) = provenance.filter(|provenance| provenance.is_of_image()) else {
             return Ok(None);
         };
         let config = provenance.config();
         let words = |words: Vec<String>| words.into_iter().map(OsString::from).collect();
-        Ok(Some(Entry {
+        Ok(Some(Entrypoint {
             entrypoint: words(config.entrypoint()),
             cmd: words(config.cmd()),
             user: if user { config.user()?.map(OsString::from) } else { None },
@@ -40,8 +40,8 @@ impl Entry {
 }
 
 /// The documented table: arguments replace `Cmd`; another entry point drops it.
-pub fn argv(request: &Request, image: Option<&Entry>) -> Result<Vec<OsString>> {
-    let none = Entry::default();
+pub fn argv(request: &Request, image: Option<&Entrypoint>) -> Result<Vec<OsString>> {
+    let none = Entrypoint::default();
     let given = image.unwrap_or(&none);
     let replaced = request.entrypoint.as_ref();
     let program = replaced.map_or(given.entrypoint.clone(), |program| vec![program.clone()]);
@@ -70,8 +70,8 @@ mod tests {
         Provenance::parse(json.to_string().as_bytes()).unwrap()
     }
 
-    fn entry(config: &Value) -> Option<Entry> {
-        Entry::of(Some(&provenance(&json!({"image_config": {"config": config}}))), true).unwrap()
+    fn entry(config: &Value) -> Option<Entrypoint> {
+        Entrypoint::of(Some(&provenance(&json!({"image_config": {"config": config}}))), true).unwrap()
     }
 
     fn run(config: &Value, entrypoint: Option<&str>, arguments: &[&str]) -> Result<String> {
@@ -115,15 +115,15 @@ mod tests {
         assert_eq!((user.user, user.working_dir), (Some("1000:50".into()), "/srv/www".into()));
         assert_eq!(entry(&json!({})).unwrap().working_dir, Path::new("/"));
         for bare in [json!({}), json!({"image_config": null})] {
-            assert_eq!(Entry::of(Some(&provenance(&bare)), true).unwrap(), None);
+            assert_eq!(Entrypoint::of(Some(&provenance(&bare)), true).unwrap(), None);
         }
-        assert_eq!(Entry::of(None, true).unwrap(), None);
+        assert_eq!(Entrypoint::of(None, true).unwrap(), None);
     }
 
     #[test]
     fn an_image_whose_user_is_nobody_needs_one_to_be_named() {
         let image = provenance(&json!({"image_config": {"config": {"User": {"uid": 0}, "Cmd": ["c"]}}}));
-        assert!(Entry::of(Some(&image), true).is_err());
-        assert_eq!(Entry::of(Some(&image), false).unwrap().unwrap().user, None);
+        assert!(Entrypoint::of(Some(&image), true).is_err());
+        assert_eq!(Entrypoint::of(Some(&image), false).unwrap().unwrap().user, None);
     }
 }

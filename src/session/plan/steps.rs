@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::host::Termux;
 use crate::session::bind::Restrict;
 use crate::session::facts::dev::{DevEntry, DevKind};
-use crate::session::facts::source::Source;
+use crate::session::facts::share::Share;
 use crate::session::namespaces::Namespaces;
 use crate::session::request::Mode;
 
@@ -114,7 +114,7 @@ pub fn shares(mode: Mode, termux: Option<&Termux>, prefixed: bool) -> Vec<PathBu
 
 /// What makes a mode's view. `shared` are those of [`shares`] that the host has, `dev` what is put together to a /dev
 /// instead of sharing that.
-pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Source], dev: Option<&[DevEntry]>) -> Vec<Step> {
+pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Share], dev: Option<&[DevEntry]>) -> Vec<Step> {
     if mode == Mode::Isolated {
         return private(namespaces);
     }
@@ -171,7 +171,7 @@ pub fn runtime_dir(view: &[Step], path: &Path, uid: u32, gid: u32) -> Vec<Step> 
 }
 
 /// What the user asked for on top of `view`.
-pub fn extra(view: &[Step], binds: &[Source]) -> Vec<Step> {
+pub fn extra(view: &[Step], binds: &[Share]) -> Vec<Step> {
     let mut steps = Vec::new();
     // A mount point in a tmpfs of ours is made there, before any host path stands below it.
     for bind in binds.iter().filter(|bind| in_fresh_tmpfs(view, &bind.target)) {
@@ -189,7 +189,7 @@ pub fn extra(view: &[Step], binds: &[Source]) -> Vec<Step> {
     steps
 }
 
-fn bind(source: &Source) -> Step {
+fn bind(source: &Share) -> Step {
     Step::Bind {
         source: source.path.clone(),
         target: source.target.clone(),

@@ -30,7 +30,7 @@ pub struct Outer {
 }
 
 impl Outer {
-    /// As it is now.
+    /// Remembers the settings that it has now.
     pub fn new() -> Outer {
         Outer { before: tcgetattr(stdin()).ok(), raw: false }
     }

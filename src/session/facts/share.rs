@@ -9,7 +9,7 @@ use crate::session::bind::{Bind, Restrict};
 /// A host path to bind, known to exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Source {
+pub struct Share {
     /// On the host, absolute.
     pub path: PathBuf,
     /// In the guest, absolute.
@@ -20,9 +20,9 @@ pub struct Source {
     pub required: bool,
 }
 
-impl Source {
+impl Share {
     /// The user's own bind: absolute, and there.
-    pub fn asked_for(bind: &Bind) -> Result<Source> {
+    pub fn asked_for(bind: &Bind) -> Result<Share> {
         let attempt = || format!("bind '{}'", bind.source.display());
         let path = std::path::absolute(&bind.source).attempt(attempt)?;
         let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
@@ -32,7 +32,7 @@ impl Source {
             return Err(Error::usage(format!("--bind '{shown}': it would cover the container's root"))
                 .hint(format!("name a directory there, for example --bind {shown}:/mnt")));
         }
-        Ok(Source { path, target, directory, restrict: bind.restrict, required: true })
+        Ok(Share { path, target, directory, restrict: bind.restrict, required: true })
     }
 
     fn shows(&self, path: &Path, target: &Path) -> bool {
@@ -57,18 +57,18 @@ fn without_dots(path: &Path) -> PathBuf {
     clean
 }
 
-/// Sources on top of those that the session's mode shares.
-pub struct Sources<'a> {
-    /// Whose paths they are.
+/// Shares on top of those that the session's mode shares.
+pub struct Shares<'a> {
+    /// The host that has the paths.
     pub host: &'a Host,
-    shared: &'a [Source],
-    added: Vec<Source>,
+    shared: &'a [Share],
+    added: Vec<Share>,
 }
 
-impl<'a> Sources<'a> {
-    /// None yet.
-    pub fn new(host: &'a Host, shared: &'a [Source]) -> Sources<'a> {
-        Sources { host, shared, added: Vec::new() }
+impl<'a> Shares<'a> {
+    /// No shares yet, beside those of the mode.
+    pub fn new(host: &'a Host, shared: &'a [Share]) -> Shares<'a> {
+        Shares { host, shared, added: Vec::new() }
     }
 
     /// Shows the host's `path` at `target`, unless it is seen there already or another one is. Whether the host has it.
@@ -77,7 +77,7 @@ impl<'a> Sources<'a> {
         let Ok(found) = std::fs::metadata(&source) else { return false };
         let taken = self.added.iter().any(|other| other.target == target);
         if !taken && !self.is_seen(path, target) {
-            self.added.push(Source {
+            self.added.push(Share {
                 path: source,
                 target: target.to_owned(),
                 directory: found.is_dir(),
@@ -109,7 +109,7 @@ impl<'a> Sources<'a> {
     }
 
     /// All that were added, in order.
-    pub fn into_added(self) -> Vec<Source> {
+    pub fn into_added(self) -> Vec<Share> {
         self.added
     }
 }
