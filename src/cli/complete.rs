@@ -176,6 +176,7 @@ mod tests {
         elsewhere: &[],
         command_follows: false,
         info: Sample::get_args_info,
+        common: None,
     };
 
     /// What is offered behind these words; the last of them is being typed.

@@ -47,7 +47,7 @@ pub fn section(page: &mut String, title: &str, rows: &[(String, String)], width:
 /// Appends the options of `syntax` under a title.
 pub fn options(page: &mut String, title: &str, syntax: &Syntax, width: usize) {
     let (help, own): (Vec<_>, Vec<_>) =
-        syntax.flags().iter().filter(|flag| !flag.hidden).partition(|flag| flag.long == "--help");
+        syntax.flags().filter(|flag| !flag.hidden).partition(|flag| flag.long == "--help");
     let rows: Vec<_> = own
         .into_iter()
         .map(|flag| (term(flag), explanation(syntax, flag)))
@@ -81,7 +81,7 @@ pub fn synopsis(syntax: &Syntax) -> String {
 
 fn arguments(syntax: &Syntax) -> String {
     let mut usage = String::new();
-    if syntax.flags().iter().any(|flag| !flag.hidden && flag.long != "--help") {
+    if syntax.flags().any(|flag| !flag.hidden && flag.long != "--help") {
         usage.push_str(" [OPTIONS]");
     }
     for positional in syntax.positionals().iter().filter(|positional| !positional.hidden) {

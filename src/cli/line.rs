@@ -4,14 +4,12 @@
 //! before `--`, everything after it verbatim. The last of a repeated option wins. A value given as a word of its
 //! own may not begin with `-` (it is an option whose value was forgotten); after `=` it may be anything.
 
-use argh::{FlagInfo, FlagInfoKind, FromArgs, Optionality};
+use argh::{ArgsInfo, FlagInfo, FlagInfoKind, FromArgs, Optionality};
 
 use super::argument::shown;
-use super::syntax::Syntax;
+use super::syntax::{HELP, Syntax};
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
-
-const HELP: &str = "--help";
 
 /// What stands on a command line.
 pub struct Line<'a> {
@@ -101,22 +99,37 @@ impl<'a> Line<'a> {
         self.given.iter().any(|given| given.flag.long == long)
     }
 
-    /// Hands the line to argh.
-    pub fn parse<C: FromArgs>(&self) -> Result<C> {
-        let own = self.syntax.flags();
+    /// Hands the command's own options and the arguments to argh.
+    pub fn parse<C: FromArgs + ArgsInfo>(&self) -> Result<C> {
+        let mut words = self.given(C::get_args_info().flags);
+        words.push("--");
+        words.extend(self.positionals.iter().map(String::as_str));
+        words.extend(self.trailing.iter().flatten().map(String::as_str));
+        self.hand_over(&words)
+    }
+
+    /// Hands to argh those of the options that `O` has.
+    pub fn options<O: FromArgs + ArgsInfo>(&self) -> Result<O> {
+        self.hand_over(&self.given(O::get_args_info().flags))
+    }
+
+    /// Those of `flags` that were given, as argh reads them.
+    fn given(&self, flags: &[FlagInfo]) -> Vec<&str> {
         let mut words: Vec<&str> = Vec::new();
         for (at, given) in self.given.iter().enumerate() {
             let repeats = given.flag.optionality == Optionality::Repeating;
             let last = !self.given[at + 1..].iter().any(|later| later.flag.long == given.flag.long);
-            if (repeats || last) && own.iter().any(|flag| flag.long == given.flag.long && flag.long != HELP) {
+            if (repeats || last) && flags.iter().any(|flag| flag.long == given.flag.long && flag.long != HELP)
+            {
                 words.push(given.flag.long);
                 words.extend(given.value.as_deref());
             }
         }
-        words.push("--");
-        words.extend(self.positionals.iter().map(String::as_str));
-        words.extend(self.trailing.iter().flatten().map(String::as_str));
-        C::from_args(&[&self.call], &words).map_err(|exit| {
+        words
+    }
+
+    fn hand_over<T: FromArgs>(&self, words: &[&str]) -> Result<T> {
+        T::from_args(&[&self.call], words).map_err(|exit| {
             let text = shown(exit.output.trim_end());
             // What argh and the standard library call them.
             let text = text.replacen("Error parsing ", "cannot read ", 1);
@@ -291,7 +304,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(syntax: &Syntax, global: &Syntax) -> Names {
         let mut long: Vec<(&'static str, &'static FlagInfo<'static>)> = Vec::new();
-        for flag in syntax.flags().iter().chain(global.flags()) {
+        for flag in syntax.flags().chain(global.flags()) {
             if !long.iter().any(|&(name, _)| name == flag.long) {
                 long.push((flag.long, flag));
             }
@@ -344,8 +357,6 @@ fn nearest_long(names: &Names, typed: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use argh::ArgsInfo;
-
     use super::*;
 
     /// a command.
@@ -381,6 +392,7 @@ mod tests {
         elsewhere: &[],
         command_follows: false,
         info: Sample::get_args_info,
+        common: None,
     };
 
     fn parse(words: &[&str]) -> Result<Sample, String> {

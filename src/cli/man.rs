@@ -79,7 +79,7 @@ fn command(page: &mut String, program: &str, syntax: &Syntax) {
 }
 
 fn options(page: &mut String, syntax: &Syntax) {
-    for flag in syntax.flags().iter().filter(|flag| !flag.hidden && flag.long != "--help") {
+    for flag in syntax.flags().filter(|flag| !flag.hidden && flag.long != "--help") {
         option(page, syntax, flag);
     }
 }

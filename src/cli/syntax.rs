@@ -2,6 +2,9 @@
 
 use argh::{CommandInfoWithArgs, FlagInfo, Optionality, PositionalInfo};
 
+/// argh gives it to whatever it parses.
+pub(super) const HELP: &str = "--help";
+
 /// What a command accepts.
 pub struct Syntax {
     /// The word that chooses it.
@@ -20,6 +23,8 @@ pub struct Syntax {
     pub command_follows: bool,
     /// Options, positional arguments and help.
     pub info: fn() -> CommandInfoWithArgs,
+    /// Options that several commands have: they come first.
+    pub common: Option<fn() -> CommandInfoWithArgs>,
 }
 
 impl Syntax {
@@ -28,8 +33,9 @@ impl Syntax {
         self.name == word || self.aliases.contains(&word) || self.silent.contains(&word)
     }
 
-    pub(super) fn flags(&self) -> &'static [FlagInfo<'static>] {
-        (self.info)().flags
+    pub(super) fn flags(&self) -> impl Iterator<Item = &'static FlagInfo<'static>> + use<> {
+        let common = self.common.map_or(&[][..], |info| info().flags);
+        common.iter().filter(|flag| flag.long != HELP).chain((self.info)().flags)
     }
 
     pub(super) fn positionals(&self) -> &'static [PositionalInfo<'static>] {

@@ -106,6 +106,7 @@ impl Command {
                 elsewhere: C::ELSEWHERE,
                 command_follows: false,
                 info: C::get_args_info,
+                common: None,
             },
             root: C::ROOT,
             hidden: C::HIDDEN,
@@ -116,6 +117,15 @@ impl Command {
                 Ok(Box::new(move |app| command.run(app)))
             },
         }
+    }
+
+    /// A command whose lines `prepare` reads. It elevates, and is listed.
+    pub(super) const fn reading(
+        syntax: Syntax,
+        failure: u8,
+        prepare: fn(&Line) -> Result<Action>,
+    ) -> Command {
+        Command { syntax, root: true, hidden: false, suggested: true, failure, prepare }
     }
 
     /// The same command by another word, which shows nowhere; what follows its first argument is a command line.

@@ -34,6 +34,7 @@ pub static GLOBAL: Syntax = Syntax {
     elsewhere: &[],
     command_follows: false,
     info: Global::get_args_info,
+    common: None,
 };
 
 /// `chroot-distro VERSION (COMMIT)`; a build outside a clone knows no commit.

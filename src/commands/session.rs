@@ -3,148 +3,136 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::command::App;
-use crate::cli::os_string;
+use argh::{ArgsInfo, FromArgs};
+
+use super::command::{App, Command};
+use super::elsewhere;
+use crate::cli::{Syntax, os_string};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
 
 /// What env(1) and chroot(1) exit with when they themselves fail.
-pub(super) const OUR_FAILURE: u8 = 125;
+const OUR_FAILURE: u8 = 125;
 
-/// Defines the struct of a command that starts a session: the options of all such commands, then its own. (argh has
-/// no way to share options between commands.) It gets a method `common(&self) -> Options`.
-macro_rules! session_command {
-    ($(#[$attribute:meta])* $name:ident { $($own:tt)* }) => {
-        #[derive(argh::FromArgs, argh::ArgsInfo)]
-        $(#[$attribute])*
-        pub struct $name {
-            /// who to be: NAME, UID, NAME:GROUP or UID:GID (default: root, the image's user for run, or CD_USER)
-            #[argh(option, short = 'u', arg_name = "USER")]
-            user: Option<String>,
-
-            /// namespaces of its own, few privileges, and nothing of the host's but what is asked for
-            #[argh(switch)]
-            isolated: bool,
-
-            /// the host's core pseudo-filesystems only, and a stripped environment
-            #[argh(switch)]
-            minimal: bool,
-
-            /// show your home directory at the user's home
-            #[argh(switch)]
-            shared_home: bool,
-
-            /// show the host's temporary files at /tmp
-            #[argh(switch)]
-            shared_tmp: bool,
-
-            /// share the display (X11, Wayland), sound and the session bus
-            #[argh(switch)]
-            shared_display: bool,
-
-            /// also show SRC of the host, at DST; OPTIONS are ro, nosuid, nodev, noexec
-            #[argh(option, short = 'b', arg_name = "SRC[:DST[:OPTIONS]]")]
-            bind: Vec<String>,
-
-            /// the network: host, or none for a loopback interface only (default: host)
-            #[argh(option, arg_name = "NETWORK")]
-            network: Option<String>,
-
-            /// give an isolated guest a capability back, such as NET_ADMIN; ALL is every one
-            #[argh(option, arg_name = "NAME")]
-            cap_add: Vec<String>,
-
-            /// the hostname inside; the host keeps its own (default: the host's, or localhost with --isolated)
-            #[argh(option, arg_name = "NAME")]
-            hostname: Option<String>,
-
-            /// where to begin (default: the user's home, the image's directory for run, or CD_WORKDIR)
-            #[argh(option, short = 'w', arg_name = "PATH")]
-            work_dir: Option<String>,
-
-            /// set a variable inside; CD_ENV holds more, one a line
-            #[argh(option, short = 'e', arg_name = "VAR=VALUE")]
-            env: Vec<String>,
-
-            /// a terminal of its own even where input or output is none
-            #[argh(switch, short = 't')]
-            tty: bool,
-
-            /// no terminal of its own
-            #[argh(switch, short = 'T')]
-            no_tty: bool,
-
-            /// nothing inside gains privileges, also not by setuid programs
-            #[argh(switch)]
-            no_new_privs: bool,
-
-            /// fail where this kernel lacks something instead of going without
-            #[argh(switch)]
-            strict: bool,
-
-            /// print the command line that comes nearest to it, with env and chroot, and run nothing
-            #[argh(switch)]
-            get_chroot_cmd: bool,
-
-            $($own)*
-        }
-
-        impl $name {
-            fn common(&self) -> $crate::commands::session::Options<'_> {
-                $crate::commands::session::Options {
-                    user: self.user.as_deref(),
-                    isolated: self.isolated,
-                    minimal: self.minimal,
-                    shared_home: self.shared_home,
-                    shared_tmp: self.shared_tmp,
-                    shared_display: self.shared_display,
-                    bind: &self.bind,
-                    network: self.network.as_deref(),
-                    cap_add: &self.cap_add,
-                    hostname: self.hostname.as_deref(),
-                    work_dir: self.work_dir.as_deref(),
-                    env: &self.env,
-                    tty: self.tty,
-                    no_tty: self.no_tty,
-                    no_new_privs: self.no_new_privs,
-                    strict: self.strict,
-                }
-            }
-        }
-    };
+/// A command that starts a session: it has the options of all such commands, and its own beside them.
+pub(super) trait Start: argh::FromArgs + argh::ArgsInfo + 'static {
+    /// The word that chooses it.
+    const NAME: &'static str;
+    /// Other names, as documented.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Words that choose it too, but are shown nowhere.
+    const SILENT: &'static [&'static str] = &[];
+    /// Options that exclude each other.
+    const CONFLICTS: &'static [(&'static str, &'static str)] = CONFLICTS;
+    /// The container to start it in.
+    fn container(&self) -> &str;
+    /// What is asked for, beside what the common options ask for.
+    fn request(&self, common: Request, host: &Host) -> Request;
 }
-pub(super) use session_command;
+
+/// The row of such a command.
+pub(super) const fn command<C: Start>() -> Command {
+    let syntax = Syntax {
+        name: C::NAME,
+        aliases: C::ALIASES,
+        long_aliases: LONG_ALIASES,
+        conflicts: C::CONFLICTS,
+        silent: C::SILENT,
+        elsewhere: elsewhere::SESSION_OPTIONS,
+        command_follows: false,
+        info: C::get_args_info,
+        common: Some(Options::get_args_info),
+    };
+    Command::reading(syntax, OUR_FAILURE, |line| {
+        let (options, command): (Options, C) = (line.options()?, line.parse()?);
+        Ok(Box::new(move |app| {
+            let request = command.request(options.request(&app.host)?, &app.host);
+            start(app, command.container(), &request, options.get_chroot_cmd)
+        }))
+    })
+}
+
+/// The options of every command that starts a session.
+#[derive(FromArgs, ArgsInfo)]
+pub(super) struct Options {
+    /// who to be: NAME, UID, NAME:GROUP or UID:GID (default: root, the image's user for run, or CD_USER)
+    #[argh(option, short = 'u', arg_name = "USER")]
+    pub(super) user: Option<String>,
+
+    /// namespaces of its own, few privileges, and nothing of the host's but what is asked for
+    #[argh(switch)]
+    pub(super) isolated: bool,
+
+    /// the host's core pseudo-filesystems only, and a stripped environment
+    #[argh(switch)]
+    pub(super) minimal: bool,
+
+    /// show your home directory at the user's home
+    #[argh(switch)]
+    pub(super) shared_home: bool,
+
+    /// show the host's temporary files at /tmp
+    #[argh(switch)]
+    pub(super) shared_tmp: bool,
+
+    /// share the display (X11, Wayland), sound and the session bus
+    #[argh(switch)]
+    pub(super) shared_display: bool,
+
+    /// also show SRC of the host, at DST; OPTIONS are ro, nosuid, nodev, noexec
+    #[argh(option, short = 'b', arg_name = "SRC[:DST[:OPTIONS]]")]
+    pub(super) bind: Vec<String>,
+
+    /// the network: host, or none for a loopback interface only (default: host)
+    #[argh(option, arg_name = "NETWORK")]
+    pub(super) network: Option<String>,
+
+    /// give an isolated guest a capability back, such as NET_ADMIN; ALL is every one
+    #[argh(option, arg_name = "NAME")]
+    pub(super) cap_add: Vec<String>,
+
+    /// the hostname inside; the host keeps its own (default: the host's, or localhost with --isolated)
+    #[argh(option, arg_name = "NAME")]
+    pub(super) hostname: Option<String>,
+
+    /// where to begin (default: the user's home, the image's directory for run, or CD_WORKDIR)
+    #[argh(option, short = 'w', arg_name = "PATH")]
+    pub(super) work_dir: Option<String>,
+
+    /// set a variable inside; CD_ENV holds more, one a line
+    #[argh(option, short = 'e', arg_name = "VAR=VALUE")]
+    pub(super) env: Vec<String>,
+
+    /// a terminal of its own even where input or output is none
+    #[argh(switch, short = 't')]
+    pub(super) tty: bool,
+
+    /// no terminal of its own
+    #[argh(switch, short = 'T')]
+    pub(super) no_tty: bool,
+
+    /// nothing inside gains privileges, also not by setuid programs
+    #[argh(switch)]
+    pub(super) no_new_privs: bool,
+
+    /// fail where this kernel lacks something instead of going without
+    #[argh(switch)]
+    pub(super) strict: bool,
+
+    /// print the command line that comes nearest to it, with env and chroot, and run nothing
+    #[argh(switch)]
+    pub(super) get_chroot_cmd: bool,
+}
 
 /// Other long names of the common options.
-pub(super) const LONG_ALIASES: &[(&str, &str)] =
-    &[("--isolate", "--isolated"), ("--shared-x11", "--shared-display")];
+const LONG_ALIASES: &[(&str, &str)] = &[("--isolate", "--isolated"), ("--shared-x11", "--shared-display")];
 /// Common options that exclude each other.
 pub(super) const CONFLICTS: &[(&str, &str)] = &[("--isolated", "--minimal"), ("--tty", "--no-tty")];
 
-/// The common options as given.
-pub(super) struct Options<'a> {
-    pub user: Option<&'a str>,
-    pub isolated: bool,
-    pub minimal: bool,
-    pub shared_home: bool,
-    pub shared_tmp: bool,
-    pub shared_display: bool,
-    pub bind: &'a [String],
-    pub network: Option<&'a str>,
-    pub cap_add: &'a [String],
-    pub hostname: Option<&'a str>,
-    pub work_dir: Option<&'a str>,
-    pub env: &'a [String],
-    pub tty: bool,
-    pub no_tty: bool,
-    pub no_new_privs: bool,
-    pub strict: bool,
-}
-
-impl Options<'_> {
+impl Options {
     /// What was asked for, with the environment's defaults. Errors are of kind `Usage`.
-    pub(super) fn request(&self, host: &Host) -> Result<Request> {
+    fn request(&self, host: &Host) -> Result<Request> {
         let from_host = |key: &str| host.var(key).map(OsString::from);
         let set = |key: &str| host.var(key).is_some_and(|value| value == "1");
         let mut env = Vec::new();
@@ -153,7 +141,7 @@ impl Options<'_> {
                 env.push(variable(OsString::from_vec(line.to_vec()), "CD_ENV")?);
             }
         }
-        for entry in self.env {
+        for entry in &self.env {
             env.push(variable(os_string(entry), "--env")?);
         }
         Ok(Request {
@@ -170,7 +158,7 @@ impl Options<'_> {
             },
             namespaces: set("CD_USE_NS"),
             strict: self.strict,
-            network: match self.network {
+            network: match self.network.as_deref() {
                 None => None,
                 Some("host") => Some(Network::Host),
                 Some("none") => Some(Network::None),
@@ -178,7 +166,7 @@ impl Options<'_> {
                     return Err(Error::usage(format!("--network '{other}': it is host or none")));
                 }
             },
-            cap_add: match self.cap_add {
+            cap_add: match &self.cap_add[..] {
                 [] => None,
                 names => Some(names.iter().map(|name| confine::capability(name)).collect::<Result<_>>()?),
             },
@@ -192,24 +180,24 @@ impl Options<'_> {
                 (_, true) => Terminal::Never,
                 _ => Terminal::Auto,
             },
-            user: self.user.map(os_string).or(from_host("CD_USER")),
-            work_dir: self.work_dir.map(os_string).or(from_host("CD_WORKDIR")).map(Into::into),
+            user: self.user.as_deref().map(os_string).or(from_host("CD_USER")),
+            work_dir: self.work_dir.as_deref().map(os_string).or(from_host("CD_WORKDIR")).map(Into::into),
             env,
             binds: self.bind.iter().map(|bind| Bind::parse(&os_string(bind))).collect::<Result<_>>()?,
-            hostname: self.hostname.map(hostname).transpose()?,
+            hostname: self.hostname.as_deref().map(hostname).transpose()?,
             ..Request::default()
         })
     }
 }
 
 /// Starts the session, or prints the nearest command line.
-pub(super) fn start(app: &App, container: &str, request: &Request, host: &Host, print: bool) -> Result<u8> {
+fn start(app: &App, container: &str, request: &Request, print: bool) -> Result<u8> {
     let container = app.container(container)?;
     if print {
-        app.ui.print(session::describe(&container, request, host)?);
+        app.ui.print(session::describe(&container, request, &app.host)?);
         return Ok(0);
     }
-    session::enter(&container, request, host, &app.ui)
+    session::enter(&container, request, &app.host, &app.ui)
 }
 
 /// What RFC 1123 lets a host be called, and `_`; the kernel takes 64 bytes (uname(2)).
@@ -231,5 +219,35 @@ fn variable(entry: OsString, origin: &str) -> Result<(OsString, OsString)> {
             Ok((OsStr::from_bytes(&bytes[..at]).to_owned(), OsStr::from_bytes(&bytes[at + 1..]).to_owned()))
         }
         _ => Err(Error::usage(format!("{origin} '{}' is not VAR=VALUE", entry.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(words: &[&str], variables: &[(&str, &str)]) -> Result<Request> {
+        let host = Host::at("/nonexistent", variables.iter().copied());
+        Options::from_args(&["login"], words).unwrap().request(&host)
+    }
+
+    #[test]
+    fn options_win_over_the_environment() {
+        let variables = [("CD_USER", "a"), ("CD_WORKDIR", "/w"), ("CD_ENV", "A=1\nB=x y=z\n")];
+        let asked = request(&[], &variables).unwrap();
+        assert_eq!(asked.user, Some("a".into()));
+        assert_eq!(asked.work_dir, Some("/w".into()));
+        assert_eq!(asked.env, [("A".into(), "1".into()), ("B".into(), "x y=z".into())]);
+        let asked = request(&["--user", "b", "--env", "A=2", "--minimal"], &variables).unwrap();
+        assert_eq!(asked.user, Some("b".into()));
+        assert_eq!(asked.env.last(), Some(&("A".into(), "2".into())));
+        assert_eq!(asked.mode, Mode::Minimal);
+    }
+
+    #[test]
+    fn a_variable_has_a_name() {
+        for entry in ["A", "=1", ""] {
+            assert_eq!(request(&["--env", entry], &[]).unwrap_err().exit_code(), 2);
+        }
     }
 }

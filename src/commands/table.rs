@@ -4,15 +4,15 @@
 use super::command::Command;
 use super::{
     applets, autostart, clear_cache, complete, completions, help, info, install, kill, list, login, logs,
-    man, probe, ps, remove, rename, reset, run, search, selftest, setup, unmount,
+    man, probe, ps, remove, rename, reset, run, search, selftest, session, setup, unmount,
 };
 
 /// Every command, in the order of the help.
 pub static COMMANDS: &[Command] = &[
     Command::of::<install::Install>(),
-    Command::of::<login::Login>(),
-    Command::of::<login::Login>().followed_by_command("exec"),
-    Command::of::<run::RunImage>(),
+    session::command::<login::Login>(),
+    session::command::<login::Login>().followed_by_command("exec"),
+    session::command::<run::RunImage>(),
     Command::of::<list::List>(),
     Command::of::<ps::Ps>(),
     Command::of::<logs::Logs>(),
