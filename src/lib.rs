@@ -11,6 +11,7 @@
 //! | [`cli`] | knows no command by name: GNU syntax, help layout, completions, suggestions |
 //! | [`ui`] | the only place that prints: messages, colour, width, progress |
 //! | [`session`] | request, facts, plan (pure data); mount, confine, terminal, enter |
+//! | [`transfer`] | files in and out of containers: copy, clone, synchronize, compare, back up |
 //! | [`privilege`] | elevation, and the rules that spare a password |
 //! | [`install`] | an image becomes a container: assemble, reset |
 //! | [`image`] | where images come from, what they are, and how their blobs get from place to place |
@@ -62,6 +63,7 @@ pub mod store;
 pub mod suggest;
 pub mod sys;
 pub mod tls;
+pub mod transfer;
 pub mod ui;
 
 #[cfg(test)]
