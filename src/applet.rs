@@ -70,8 +70,12 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
     let action = command.prepare(&line)?;
     match global.elevated {
         Some(ticket) => privilege::inherit(&ticket).map_err(|error| command.failed(error))?,
-        None if command.root && !privilege::is_root() => {
-            return elevate(command, &line, &global, words).map_err(|error| command.failed(error));
+        None if command.root => {
+            let host = Host::detect();
+            let wishes = wishes(&line, &global).or_environment(&host)?;
+            if !privilege::is_root() {
+                return elevate(command, &host, &wishes, words).map_err(|error| command.failed(error));
+            }
         }
         None => {}
     }
@@ -88,17 +92,20 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
     Ok(code)
 }
 
-/// Runs the command by a process with root.
-fn elevate(command: &Command, line: &Line, global: &Global, words: &[String]) -> Result<u8> {
-    let host = Host::detect();
-    let wishes = Wishes {
+/// What the options before and behind the command say about elevation.
+fn wishes(line: &Line, global: &Global) -> Wishes {
+    Wishes {
         no_elevate: global.no_elevate || line.has("--no-elevate"),
         use_sudo: global.use_sudo || line.has("--use-sudo"),
-    };
+    }
+}
+
+/// Runs the command by a process with root.
+fn elevate(command: &Command, host: &Host, wishes: &Wishes, words: &[String]) -> Result<u8> {
     let name = command.syntax.name.into();
     let arguments: Vec<OsString> =
         [name].into_iter().chain(words.iter().map(|word| cli::os_string(word))).collect();
-    privilege::elevate(&host, &wishes.or_environment(&host), "--elevated", &arguments)
+    privilege::elevate(host, wishes, "--elevated", &arguments)
 }
 
 /// The page of the program.

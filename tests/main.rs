@@ -19,6 +19,7 @@
 //! | `joining` | several sessions of one container |
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
 //! | `options` | every option of login and run by each name, seen from inside |
+//! | `variables` | the switches of the environment, and the variables that go into a guest |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
@@ -94,3 +95,4 @@ mod streams;
 mod terminal;
 mod termux;
 mod tls;
+mod variables;

@@ -25,8 +25,8 @@ fn run<'a>(s: &Sandbox, options: &[&'a str], arguments: &[&'a str]) -> Cd {
 fn entry_point_and_command_combine_as_documented() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {
-        let (entrypoint, cmd) = (json!(["echo", "e"]), json!(["echo", "c"]));
-        let hint = make(s, &[("Entrypoint", entrypoint.clone()), ("Cmd", cmd.clone())]);
+        let (entrypoint, cmd) = (json!(["echo", "e"]), || json!(["echo", "c"]));
+        let hint = make(s, &[("Entrypoint", entrypoint.clone()), ("Cmd", cmd())]);
         assert!(hint.contains("Start shell: chroot-distro login c\n"), "{hint}");
         assert!(hint.contains("Run entrypoint: chroot-distro run c\n"), "{hint}");
         s.cd(["run", "c"]).run().ok().prints("e echo c\n");
@@ -35,10 +35,19 @@ fn entry_point_and_command_combine_as_documented() {
         run(s, &["--entrypoint", "pwd"], &[]).run().ok().prints("/\n");
         run(s, &["--entrypoint", "/bin/echo"], &["x"]).run().ok().prints("x\n");
         s.cd(["run", "c"]).env("CD_ENTRYPOINT", "pwd").run().ok().prints("/\n");
+        // An empty one takes the image's away, and its Cmd with it.
+        for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+            run(s, &[mode, &["--entrypoint", ""]].concat(), &["echo", "a"]).run().ok().prints("a\n");
+            run(s, &[mode, &["--entrypoint="]].concat(), &[]).run().code(125).says(&["entry point is empty"]);
+            run(s, mode, &["echo", "a"]).env("CD_ENTRYPOINT", "").run().ok().prints("a\n");
+            run(s, mode, &[]).env("CD_ENTRYPOINT", "").run().code(125).says(&["empty", "hint"]);
+        }
+        run(s, &["--entrypoint", "pwd"], &[]).env("CD_ENTRYPOINT", "").run().ok().prints("/\n");
+        run(s, &["--entrypoint="], &["pwd"]).env("CD_ENTRYPOINT", "/absent").run().ok().prints("/\n");
         run(s, &["--entrypoint", "/absent"], &[]).run().code(127).says(&["/absent"]);
         s.cd(["remove", "-q", "c"]).run().ok();
 
-        let hint = make(s, &[("Cmd", cmd)]);
+        let hint = make(s, &[("Cmd", cmd())]);
         assert!(!hint.contains("Run entrypoint"), "{hint}");
         s.cd(["run", "c"]).run().ok().prints("c\n");
         run(s, &[], &["pwd"]).run().ok().prints("/\n");
@@ -52,6 +61,11 @@ fn entry_point_and_command_combine_as_documented() {
         make(s, &[]);
         s.cd(["run", "c"]).run().code(125).says(&["neither", "Entrypoint", "hint"]);
         run(s, &[], &["echo", "a"]).run().ok().prints("a\n");
+        s.cd(["remove", "-q", "c"]).run().ok();
+
+        make(s, &[("Entrypoint", json!([""])), ("Cmd", cmd())]);
+        s.cd(["run", "c"]).run().ok().prints("c\n");
+        run(s, &[], &["pwd"]).run().ok().prints("/\n");
         s.cd(["remove", "-q", "c"]).run().ok();
 
         make(s, &[("Entrypoint", json!("echo shell form")), ("Cmd", json!({"odd": 1}))]);

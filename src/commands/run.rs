@@ -17,7 +17,8 @@ use crate::session::Request;
     note = "A detached run writes its output to a log: see 'chroot-distro logs'. 'chroot-distro kill' ends it."
 )]
 pub struct RunImage {
-    /// run this program instead of the image's Entrypoint and Cmd (default: CD_ENTRYPOINT)
+    /// run this program instead of the image's Entrypoint and Cmd; an empty one only drops them (default:
+    /// CD_ENTRYPOINT)
     #[argh(option, arg_name = "PROGRAM")]
     entrypoint: Option<String>,
 
@@ -47,7 +48,7 @@ impl Start for RunImage {
         let entrypoint = self.entrypoint.as_deref().map(os_string);
         Request {
             kind: SessionKind::Run,
-            entrypoint: entrypoint.or(host.var("CD_ENTRYPOINT").map(Into::into)),
+            entrypoint: entrypoint.or(host.var_or_empty("CD_ENTRYPOINT").map(Into::into)),
             detach: self.detach,
             command: self.args.iter().map(|word| os_string(word)).collect(),
             ..common

@@ -134,7 +134,7 @@ impl Options {
     /// What was asked for, with the environment's defaults. Errors are of kind `Usage`.
     fn request(&self, host: &Host) -> Result<Request> {
         let from_host = |key: &str| host.var(key).map(OsString::from);
-        let set = |key: &str| host.var(key).is_some_and(|value| value == "1");
+        let isolation = host.switch("CD_USE_ISOLATION")?;
         let mut env = Vec::new();
         for line in from_host("CD_ENV").unwrap_or_default().as_bytes().split(|&byte| byte == b'\n') {
             if !line.is_empty() {
@@ -148,15 +148,15 @@ impl Options {
             mode: match (self.isolated, self.minimal) {
                 (true, _) => Mode::Isolated,
                 // Whoever set it for all sessions relies on it.
-                (false, true) if set("CD_USE_ISOLATION") => {
-                    return Err(Error::usage("CD_USE_ISOLATION=1 and '--minimal' exclude each other")
+                (false, true) if isolation => {
+                    return Err(Error::usage("CD_USE_ISOLATION and '--minimal' exclude each other")
                         .hint("unset the variable for a session without isolation"));
                 }
                 (false, true) => Mode::Minimal,
-                (false, false) if set("CD_USE_ISOLATION") => Mode::Isolated,
+                (false, false) if isolation => Mode::Isolated,
                 (false, false) => Mode::Default,
             },
-            namespaces: set("CD_USE_NS"),
+            namespaces: host.switch("CD_USE_NS")?,
             strict: self.strict,
             network: match self.network.as_deref() {
                 None => None,
@@ -173,8 +173,8 @@ impl Options {
             shared_home: self.shared_home,
             shared_tmp: self.shared_tmp,
             shared_display: self.shared_display,
-            no_new_privs: self.no_new_privs || set("CD_NO_NEW_PRIVS"),
-            no_seccomp: set("CD_NO_SECCOMP"),
+            no_new_privs: host.switch("CD_NO_NEW_PRIVS")? || self.no_new_privs,
+            no_seccomp: host.switch("CD_NO_SECCOMP")?,
             terminal: match (self.tty, self.no_tty) {
                 (true, _) => Terminal::Always,
                 (_, true) => Terminal::Never,

@@ -13,5 +13,6 @@ pub mod probe;
 pub mod program;
 mod resolvers;
 mod snapshot;
+mod switch;
 
 pub use snapshot::{Host, Paths, Termux};

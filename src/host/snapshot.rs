@@ -96,6 +96,11 @@ impl Host {
         self.env.get(OsStr::new(key)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The same, but an empty one is empty: it says "none" where a missing one says nothing.
+    pub fn var_or_empty(&self, key: &str) -> Option<&OsStr> {
+        self.env.get(OsStr::new(key)).map(OsString::as_os_str)
+    }
+
     /// Our whole environment.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.env.iter().map(|(key, value)| (key.as_os_str(), value.as_os_str()))

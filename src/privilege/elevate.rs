@@ -15,8 +15,8 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::sys::process::{Disposition, on_signal};
 
-/// What the user said about elevation, on the command line or by `CHROOT_DISTRO_NO_ELEVATE=1` and
-/// `CHROOT_DISTRO_USE_SUDO=1`.
+/// What the user said about elevation, on the command line or by the switches `CHROOT_DISTRO_NO_ELEVATE` and
+/// `CHROOT_DISTRO_USE_SUDO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// Rather fail.
@@ -26,14 +26,11 @@ pub struct Wishes {
 }
 
 impl Wishes {
-    /// These, or what the environment says.
-    #[must_use]
-    pub fn or_environment(self, host: &Host) -> Wishes {
-        let set = |name| host.var(name).is_some_and(|value| value == "1");
-        Wishes {
-            no_elevate: self.no_elevate || set("CHROOT_DISTRO_NO_ELEVATE"),
-            use_sudo: self.use_sudo || set("CHROOT_DISTRO_USE_SUDO"),
-        }
+    /// These, or what the environment says. An error: a switch there is neither on nor off.
+    pub fn or_environment(self, host: &Host) -> Result<Wishes> {
+        let (no_elevate, use_sudo) =
+            (host.switch("CHROOT_DISTRO_NO_ELEVATE")?, host.switch("CHROOT_DISTRO_USE_SUDO")?);
+        Ok(Wishes { no_elevate: self.no_elevate || no_elevate, use_sudo: self.use_sudo || use_sudo })
     }
 }
 

@@ -70,7 +70,7 @@ pub struct Request {
     pub terminal: Terminal,
     /// In the background, its output going to a log.
     pub detach: bool,
-    /// Instead of the image's `Entrypoint`.
+    /// Instead of the image's `Entrypoint`; an empty one: without it.
     pub entrypoint: Option<OsString>,
     /// A name or number, with `:` and a group's; root when not given.
     pub user: Option<OsString>,

@@ -39,12 +39,16 @@ impl Entrypoint {
     }
 }
 
-/// The documented table: arguments replace `Cmd`; another entry point drops it.
+/// The documented table: arguments replace `Cmd`; another entry point drops it, also an empty one, which is none.
 pub fn argv(request: &Request, image: Option<&Entrypoint>) -> Result<Vec<OsString>> {
     let none = Entrypoint::default();
     let given = image.unwrap_or(&none);
     let replaced = request.entrypoint.as_ref();
-    let program = replaced.map_or(given.entrypoint.clone(), |program| vec![program.clone()]);
+    let program = match replaced {
+        None => given.entrypoint.clone(),
+        Some(program) if program.is_empty() => Vec::new(),
+        Some(program) => vec![program.clone()],
+    };
     let arguments = match (&request.command[..], replaced) {
         ([], None) => &given.cmd,
         (arguments, _) => arguments,
@@ -54,6 +58,9 @@ pub fn argv(request: &Request, image: Option<&Entrypoint>) -> Result<Vec<OsStrin
         return Ok(argv);
     }
     Err(Error::not_found(match image {
+        _ if replaced.is_some() => {
+            "the entry point is empty, and no command is given: nothing says what to run"
+        }
         Some(_) => "the container's image has neither an Entrypoint nor a Cmd: nothing says what to run",
         None => "the container was not made from an image: nothing says what to run",
     })
@@ -103,6 +110,8 @@ mod tests {
         assert_eq!(run(&both, Some("x"), &[]).unwrap(), "x");
         assert_eq!(run(&both, Some("x"), &["a"]).unwrap(), "x a");
         assert_eq!(run(&neither, Some("x"), &[]).unwrap(), "x");
+        assert_eq!(run(&both, Some(""), &["a", "b"]).unwrap(), "a b");
+        assert!(run(&both, Some(""), &[]).unwrap_err().to_string().contains("empty"));
     }
 
     #[test]
