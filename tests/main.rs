@@ -14,6 +14,7 @@
 //! | `kernel` | old kernels and the sandbox of Android apps |
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; races and full disks |
+//! | `diff` | what has changed in a container since it was installed, or from one to another |
 //! | `killed` | kills at named moments; with the feature `fault-points` |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
@@ -61,6 +62,7 @@ mod cli;
 mod completions;
 mod container;
 mod credentials;
+mod diff;
 mod documented;
 mod elevation;
 mod elsewhere;

@@ -15,7 +15,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("cp", "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside"),
     ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
-    ("diff", "comparing with the image is not part of this version yet"),
     ("export", "exporting is not part of this version yet"),
     ("image", "there is no store of images yet: 'chroot-distro list' shows the containers and their images"),
     ("images", "there is no store of images yet: 'chroot-distro list' shows the containers and their images"),

@@ -12,5 +12,6 @@ mod renumber;
 pub mod systemd;
 pub mod terminfo;
 mod tolerate;
+pub mod written;
 
 pub use renumber::renumber;

@@ -11,17 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::android;
 use super::tolerate::tolerate;
+use super::written::{HOSTS, MINIMAL_HOSTS, NAME_IS_OURS, OURS, RESOLV_CONF, without_name};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
-
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-const HOSTS: &str = "/etc/hosts";
-
-/// The first line of a file that is still ours to refresh.
-const OURS: &str =
-    "# Written by chroot-distro, which keeps it up to date. Remove this line to keep your own.\n";
 
 /// When the host names none: documented.
 const PUBLIC: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))];
@@ -37,8 +31,7 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
     tolerate(root.write(RESOLV_CONF, resolv_conf(host).as_bytes(), 0o644), RESOLV_CONF, report)?;
     let hosts = root.read(HOSTS, LIMIT).unwrap_or_default();
     if hosts.trim_ascii().is_empty() {
-        let minimal = b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
-        tolerate(root.write(HOSTS, minimal, 0o644), HOSTS, report)?;
+        tolerate(root.write(HOSTS, MINIMAL_HOSTS, 0o644), HOSTS, report)?;
     }
     if host.is_android() {
         android::accounts(root, host, report)?;
@@ -82,13 +75,8 @@ pub fn hostname(root: &Rootfs, name: Option<&OsStr>) -> Result<()> {
     }
 }
 
-/// How our line ends.
-const NAME_IS_OURS: &[u8] = b"# chroot-distro";
-
 fn with_name(text: &[u8], name: &[u8]) -> Vec<u8> {
-    let lines = || text.split_inclusive(|&byte| byte == b'\n');
-    let is_ours = |line: &[u8]| line.trim_ascii_end().ends_with(NAME_IS_OURS);
-    let mut kept: Vec<u8> = lines().filter(|line| !is_ours(line)).flatten().copied().collect();
+    let mut kept = without_name(text);
     let named = kept.split(|&byte| byte == b'\n').any(|line| {
         let words = line.split(|&byte| byte == b'#').next().unwrap_or_default();
         words.split(u8::is_ascii_whitespace).skip(1).any(|word| word == name)

@@ -8,7 +8,7 @@ use super::description::Image;
 use super::import;
 use super::survey::{self, Contents, Holds};
 use crate::error::{Attempt, Result};
-use crate::layer::{self, Reader, RootfsTarget};
+use crate::layer::{self, Index, Reader, Recording, RootfsTarget};
 use crate::report::{Report, Task};
 use crate::rootfs::Rootfs;
 use crate::store::Store;
@@ -55,14 +55,16 @@ impl<'a> Archive<'a> {
         survey.attempt(|| format!("read '{}'", self.name))
     }
 
-    /// Unpacks the root filesystem below `prefix`.
-    pub fn unpack(&self, prefix: &Path, rootfs: &Rootfs) -> Result<()> {
-        let mut target = RootfsTarget::new(rootfs, self.report);
+    /// Unpacks the root filesystem below `prefix`. Returns the index of what stands there then.
+    pub fn unpack(&self, prefix: &Path, rootfs: &Rootfs) -> Result<Index> {
+        let (mut tree, mut index) = (RootfsTarget::new(rootfs, self.report), Index::new());
+        let mut target = Recording::new(&mut tree, &mut index);
         let prefix = (!prefix.as_os_str().is_empty()).then(|| prefix.to_owned());
         let options = layer::Options { prefix, ..layer::Options::default() };
         layer::apply(self.bytes("unpacking")?, &mut target, &options)
             .attempt(|| format!("unpack '{}'", self.name))?;
-        target.finish()
+        tree.finish()?;
+        Ok(index)
     }
 
     /// Brings the image's layers into the cache.

@@ -24,8 +24,8 @@ pub(super) struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Applies every layer to the empty root.
-    pub(super) fn apply(&self, staged: &mut Staged) -> Result<()> {
+    /// Applies every layer to the empty root. Returns the index of what stands there then.
+    pub(super) fn apply(&self, staged: &mut Staged) -> Result<Index> {
         let (result, stale) = self.attempt(staged, true);
         match result {
             Err(error) if stale => {
@@ -39,7 +39,7 @@ impl Assembly<'_> {
     }
 
     /// With `follow`, layers are read while they come. Also tells whether fetching anew may help.
-    fn attempt(&self, staged: &Staged, follow: bool) -> (Result<()>, bool) {
+    fn attempt(&self, staged: &Staged, follow: bool) -> (Result<Index>, bool) {
         let layers = &self.image.manifest.layers;
         let slots: Vec<Slot> = layers.iter().map(|layer| Slot::new(layer.digest.clone())).collect();
         let next = AtomicUsize::new(0);
@@ -103,7 +103,7 @@ impl Assembly<'_> {
     }
 
     /// Applies the layers in order.
-    fn write(&self, staged: &Staged, slots: &[Slot]) -> Result<()> {
+    fn write(&self, staged: &Staged, slots: &[Slot]) -> Result<Index> {
         let image = self.image;
         let mut tree = RootfsTarget::new(staged.rootfs(), self.report);
         let mut index = Index::new();
@@ -142,7 +142,7 @@ impl Assembly<'_> {
             }
         }
         tree.finish()?;
-        staged.put_index(&index.to_bytes())
+        Ok(index)
     }
 }
 

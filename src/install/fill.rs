@@ -7,6 +7,7 @@ use super::download::{download, open_archive};
 use crate::error::Result;
 use crate::host::Host;
 use crate::image::{Archive, Holds, Image, Imported, LayoutDirectory, Origin, Pull, Source, image_in};
+use crate::layer::Index;
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance};
 use crate::report::Report;
@@ -25,25 +26,40 @@ pub struct NewContainer {
     pub settings: Settings,
 }
 
-/// Fills the empty root. Returns what the container remembers of the image, where there is one.
+/// What stands in a root that was filled.
+pub(super) struct Filled {
+    /// What the container remembers of the image, where there is one.
+    pub(super) provenance: Option<Provenance>,
+    /// The tree as its layers, or its archive, have it.
+    pub(super) index: Index,
+}
+
+impl Filled {
+    /// Of an image that no registry may be asked for.
+    pub(super) fn local(self) -> Filled {
+        Filled { provenance: self.provenance.map(Provenance::local), ..self }
+    }
+}
+
+/// Fills the empty root.
 pub(super) fn fill(
     store: &Store,
     new: &NewContainer,
     host: &Host,
     staged: &mut Staged,
     report: &dyn Report,
-) -> Result<Option<Provenance>> {
+) -> Result<Filled> {
     let workers = new.settings.workers;
     match &new.source {
         Source::Registry(reference) => {
             let pull = Pull::new(store, reference, &new.platform, new.settings.clone(), host, report);
             let image = pull.resolve()?;
-            assemble(store, &pull, image, workers, staged, report).map(Some)
+            assemble(store, &pull, image, workers, staged, report)
         }
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);
             let image = directory.image(&new.platform, report)?;
-            assemble(store, &directory, image, workers, staged, report).map(Provenance::local).map(Some)
+            assemble(store, &directory, image, workers, staged, report).map(Filled::local)
         }
         Source::Archive(path) => {
             let file = open_archive(store, path)?;
@@ -57,7 +73,7 @@ pub(super) fn fill(
     }
 }
 
-/// Applies the layers. Returns what the container remembers of the image.
+/// Applies the layers.
 pub(super) fn assemble(
     store: &Store,
     origin: &dyn Origin,
@@ -65,12 +81,12 @@ pub(super) fn assemble(
     workers: usize,
     staged: &mut Staged,
     report: &dyn Report,
-) -> Result<Provenance> {
-    Assembly { store, origin, image: &image, workers, report }.apply(staged)?;
-    Ok(image.provenance())
+) -> Result<Filled> {
+    let index = Assembly { store, origin, image: &image, workers, report }.apply(staged)?;
+    Ok(Filled { provenance: Some(image.provenance()), index })
 }
 
-/// `None` for a bare root filesystem: there is no image to remember.
+/// Of a bare root filesystem there is no image to remember.
 fn from_archive(
     store: &Store,
     file: File,
@@ -78,18 +94,18 @@ fn from_archive(
     new: &NewContainer,
     staged: &mut Staged,
     report: &dyn Report,
-) -> Result<Option<Provenance>> {
+) -> Result<Filled> {
     let archive = Archive::new(file, name, report)?;
     match archive.survey()? {
         Holds::Rootfs { prefix, manifest } => {
-            archive.unpack(&prefix, staged.rootfs())?;
-            Ok(manifest)
+            let index = archive.unpack(&prefix, staged.rootfs())?;
+            Ok(Filled { provenance: manifest, index })
         }
         Holds::Image(contents) => {
             let image = image_in(&contents, archive.name(), &new.platform, report)?;
             archive.import(store, &image, &contents)?;
             let workers = new.settings.workers;
-            assemble(store, &Imported, image, workers, staged, report).map(Provenance::local).map(Some)
+            assemble(store, &Imported, image, workers, staged, report).map(Filled::local)
         }
     }
 }

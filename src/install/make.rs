@@ -6,6 +6,7 @@ use crate::error::{Attempt, Result};
 use crate::guest::provision::provision;
 use crate::guest::systemd;
 use crate::host::Host;
+use crate::layer::{Index, Trust};
 use crate::net::Settings;
 use crate::report::Report;
 use crate::store::{Container, Staged, Store};
@@ -16,9 +17,9 @@ pub fn install(store: &Store, new: &NewContainer, host: &Host, report: &dyn Repo
         // First, so that a name that is taken costs no download.
         let mut staged = store.stage(&new.name, "install")?;
         report.info(&format!("Installing {} as '{}'", new.source, new.name));
-        let document = fill(store, new, host, &mut staged, report)?;
-        finish(&staged, host, report)?;
-        staged.commit(document.as_ref())
+        let mut filled = fill(store, new, host, &mut staged, report)?;
+        finish(&staged, &mut filled.index, host, report)?;
+        staged.commit(filled.provenance.as_ref())
     };
     make().attempt(|| format!("install '{}'", new.name))
 }
@@ -37,16 +38,20 @@ pub fn reset(
         let recorded = Recorded::of(container)?;
         let mut replacement = store.stage_again(container, "reset")?;
         report.info(&format!("Installing {} anew as '{name}'", recorded.image_ref));
-        let document = recorded.fill(store, name, settings, host, replacement.staged(), report)?;
-        finish(replacement.staged(), host, report)?;
-        replacement.commit(document.as_ref(), &|old| old.seize("reset"))
+        let mut filled = recorded.fill(store, name, settings, host, replacement.staged(), report)?;
+        finish(replacement.staged(), &mut filled.index, host, report)?;
+        replacement.commit(filled.provenance.as_ref(), &|old| old.seize("reset"))
     };
     make().attempt(|| format!("reset '{name}'"))
 }
 
-/// Provisions the new tree, and warns of what will not work in it.
-fn finish(staged: &Staged, host: &Host, report: &dyn Report) -> Result<()> {
-    provision(staged.rootfs(), host, report)?;
-    systemd::warn(staged.rootfs(), report);
-    Ok(())
+/// Provisions the new tree, warns of what will not work in it, and keeps the index of what it is then: what is written
+/// here is no change that somebody made.
+fn finish(staged: &Staged, index: &mut Index, host: &Host, report: &dyn Report) -> Result<()> {
+    let rootfs = staged.rootfs();
+    provision(rootfs, host, report)?;
+    systemd::warn(rootfs, report);
+    let root = rootfs.dir("").attempt(|| "open the new root")?;
+    index.settle(root, Trust::Metadata, &[]).attempt(|| "index the new container")?;
+    staged.put_index(&index.to_bytes())
 }

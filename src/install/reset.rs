@@ -3,7 +3,7 @@
 //! An image from an archive may have the same name as a different image in a registry. So it is made anew from the
 //! cached layers alone.
 
-use super::fill::{NewContainer, assemble, fill};
+use super::fill::{Filled, NewContainer, assemble, fill};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{Image, Imported, Source};
@@ -33,7 +33,7 @@ impl Recorded {
         Ok(Recorded { image_ref, platform: provenance.platform()?, provenance })
     }
 
-    /// Fills the empty root. Returns what the container remembers of the image.
+    /// Fills the empty root.
     pub(super) fn fill(
         self,
         store: &Store,
@@ -42,7 +42,7 @@ impl Recorded {
         host: &Host,
         staged: &mut Staged,
         report: &dyn Report,
-    ) -> Result<Option<Provenance>> {
+    ) -> Result<Filled> {
         let reference = Reference::parse(&self.image_ref);
         match reference {
             Ok(reference) if !self.provenance.is_local() => {
@@ -51,7 +51,7 @@ impl Recorded {
                 fill(store, &new, host, staged, report)
                     .map_err(|error| if is_unknown(&error) { error.hint(AGAIN) } else { error })
             }
-            _ => self.fill_from_cache(store, &settings, staged, report).map(Some),
+            _ => self.fill_from_cache(store, &settings, staged, report),
         }
     }
 
@@ -61,7 +61,7 @@ impl Recorded {
         settings: &Settings,
         staged: &mut Staged,
         report: &dyn Report,
-    ) -> Result<Provenance> {
+    ) -> Result<Filled> {
         let manifest = self.provenance.manifest().map_err(|error| error.hint(AGAIN))?;
         let is_here = manifest.layers.iter().all(|layer| store.has_blob(&layer.digest, layer.size));
         if !is_here {
@@ -73,7 +73,7 @@ impl Recorded {
         }
         let config = self.provenance.config();
         let image = Image::new(self.image_ref, manifest, config, &self.platform)?;
-        assemble(store, &Imported, image, settings.workers, staged, report).map(Provenance::local)
+        assemble(store, &Imported, image, settings.workers, staged, report).map(Filled::local)
     }
 }
 

@@ -48,6 +48,12 @@ pub enum EntryKind {
     Block(u32, u32),
 }
 
+/// Those of `xattrs` that [`Entry::kept_xattrs`] tells of.
+pub(super) fn kept(xattrs: &[(OsString, Vec<u8>)]) -> impl Iterator<Item = &(OsString, Vec<u8>)> {
+    let is_hosts = |key: &OsStr| key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.");
+    xattrs.iter().filter(move |(key, _)| !is_hosts(key))
+}
+
 impl Entry {
     /// An entry owned by 0:0, modified at the epoch, with the type's usual mode. `name` is checked.
     pub fn new(name: impl AsRef<OsStr>, kind: EntryKind) -> Result<Entry> {
@@ -63,9 +69,7 @@ impl Entry {
     /// The extended attributes that mean something to the guest. Others are the host's: SELinux labels are of its
     /// policy, and overlayfs's would change what a directory is when it becomes a layer of a mount.
     pub fn kept_xattrs(&self) -> impl Iterator<Item = &(OsString, Vec<u8>)> {
-        let is_hosts =
-            |key: &OsStr| key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.");
-        self.xattrs.iter().filter(move |(key, _)| !is_hosts(key))
+        kept(&self.xattrs)
     }
 
     /// With permission bits.

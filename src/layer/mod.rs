@@ -31,7 +31,7 @@ pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;
 pub use entry::{Entry, EntryKind};
 pub use file_content::FileContent;
-pub use index::{Index, Node, Recording};
+pub use index::{Index, Node, Recording, Trust, content_hash, hash_of, pairs};
 pub use name::Name;
 pub use read::{Reader, TarContent};
 pub use send::send;

@@ -38,6 +38,8 @@ pub struct Metadata {
     /// Blocks of 512 bytes on disk.
     pub blocks: u64,
     pub mtime: Timestamp,
+    /// When the kernel last saw a change of any kind; no program can set it (inode(7)).
+    pub ctime: Timestamp,
     pub links: u64,
     /// Device number of a device node: major, minor.
     pub rdev: (u32, u32),
@@ -58,6 +60,7 @@ impl From<Stat> for Metadata {
             size: stat.st_size as u64,
             blocks: stat.st_blocks as u64,
             mtime: Timestamp { seconds: stat.st_mtime as i64, nanoseconds: stat.st_mtime_nsec as u32 },
+            ctime: Timestamp { seconds: stat.st_ctime as i64, nanoseconds: stat.st_ctime_nsec as u32 },
             links: stat.st_nlink as u64,
             rdev: (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)),
             dev: (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev)),

@@ -8,7 +8,9 @@
 mod attributes;
 mod descent;
 mod dir;
+mod kept;
 mod metadata;
+mod mount_point;
 mod mountinfo;
 pub mod mounts;
 mod regular;
@@ -22,4 +24,5 @@ mod xattrs;
 pub use attributes::{chmod, chown, set_mtime, set_xattr};
 pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};
+pub use mount_point::is_mount_point;
 pub use root::{Follow, Rootfs};

@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::dir::{Dir, OPEN_FLAGS};
+use super::kept::Kept;
 use super::metadata::Metadata;
 use super::mounts::{self, Mount};
 use super::{attributes, regular, usage};
@@ -104,9 +105,11 @@ impl Rootfs {
     }
 
     /// Replaces what stands at `path` (a link is replaced, not followed; a directory is refused) with a regular
-    /// file, in one rename. Owner 0:0, exactly `mode`. Not synced to disk.
+    /// file, in one rename. Owner 0:0, exactly `mode`. Not synced to disk. The directory keeps its modification time:
+    /// what the program writes on its own is no change that a user made.
     pub fn write(&self, path: impl AsRef<Path>, contents: &[u8], mode: u32) -> io::Result<()> {
         let (parent, leaf) = self.parent(path)?;
+        let _kept = Kept::time_of(&parent)?;
         let (temporary, file) = create_temporary(&parent)?;
         let written = fill(file, contents, mode).and_then(|()| parent.rename(&temporary, &parent, &leaf));
         if written.is_err() {
@@ -127,6 +130,13 @@ impl Rootfs {
             }
             found => found,
         }
+    }
+
+    /// Removes what is not a directory; a link itself. The directory keeps its modification time.
+    pub fn remove_file(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (parent, leaf) = self.parent(path)?;
+        let _kept = Kept::time_of(&parent)?;
+        parent.remove_file(&leaf)
     }
 
     /// Bytes on disk, each inode once, not crossing a mount.

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::XattrFlags;
@@ -20,6 +20,11 @@ impl Dir {
     /// The extended attributes, sorted by name. A filesystem that has none has an empty list.
     pub fn xattrs(&self, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         get_all(self, leaf(name)?)
+    }
+
+    /// Those of the directory itself.
+    pub fn own_xattrs(&self) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+        Ok(of_descriptor(self)?)
     }
 }
 
@@ -52,15 +57,13 @@ fn get_all(dir: &Dir, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         |list| rustix::fs::llistxattr(&path, list),
         |key, value| rustix::fs::lgetxattr(&path, key, value),
     ) {
-        Err(Errno::NOENT) => {
-            let fd = by_descriptor(dir, name)?;
-            Ok(collect(
-                |list| rustix::fs::flistxattr(&fd, list),
-                |key, value| rustix::fs::fgetxattr(&fd, key, value),
-            )?)
-        }
+        Err(Errno::NOENT) => Ok(of_descriptor(by_descriptor(dir, name)?)?),
         found => Ok(found?),
     }
+}
+
+fn of_descriptor(fd: impl AsFd) -> rustix::io::Result<Vec<(OsString, Vec<u8>)>> {
+    collect(|list| rustix::fs::flistxattr(&fd, list), |key, value| rustix::fs::fgetxattr(&fd, key, value))
 }
 
 fn collect(

@@ -10,11 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::plan::environment::Environment;
 use crate::error::{Attempt, Result};
+use crate::guest::written::{PROFILE as PATH, PROFILE_IS_OURS as OURS};
 use crate::rootfs::{FileType, Follow, Rootfs};
-
-const PATH: &str = "/etc/profile.d/termux-profile.sh";
-
-const OURS: &[u8] = b"# Written by chroot-distro at login; changes are lost.\n";
 
 /// Not to be said again: of one user, one session or one terminal.
 const PERSONAL: [&str; 6] = ["HOME", "USER", "TERM", "COLORTERM", "PATH", "PWD"];
@@ -46,8 +43,7 @@ pub fn refresh(rootfs: &Rootfs, shared: Option<(&Environment, &OsStr)>) -> Resul
             rootfs.write(PATH, &wanted, 0o644).attempt(attempt)
         }
         None if found.is_some() => {
-            let (dir, name) = rootfs.parent(PATH).attempt(attempt)?;
-            dir.remove_file(&name).attempt(|| format!("remove the container's '{PATH}'"))
+            rootfs.remove_file(PATH).attempt(|| format!("remove the container's '{PATH}'"))
         }
         _ => Ok(()),
     }

@@ -5,6 +5,7 @@ pub mod guest;
 pub mod http;
 pub mod image;
 pub mod layer;
+pub mod listing;
 pub mod machine;
 pub mod need;
 pub mod proxy;

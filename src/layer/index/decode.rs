@@ -1,7 +1,9 @@
 //! Reads an [`Index`] from bytes, in the format of [`super::format`]. Bytes may be damaged or made up: they are
 //! refused, or make some tree.
 
-use super::format::{ATTRIBUTES, BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, MAGIC_1, MAGIC_2, SHARED, SYMLINK};
+use super::format::{
+    ATTRIBUTES, BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, MAGIC_1, MAGIC_2, SHARED, SOCKET, STAMPS, SYMLINK,
+};
 use super::tree::{Child, Data, Index, Inode, ROOT};
 use crate::error::{Error, Result};
 use crate::rootfs::Timestamp;
@@ -134,14 +136,14 @@ impl<'a> Decoder<'a> {
         let mtime = Timestamp { seconds, nanoseconds: self.number().filter(|ns| *ns < 1_000_000_000)? };
         let has_attributes = self.index.hashed && kind & ATTRIBUTES != 0;
         let (kind, xattrs) = if has_attributes { (kind & !ATTRIBUTES, self.hash()?) } else { (kind, 0) };
-        Some(Inode { data: self.data(kind)?, mode, uid, gid, mtime, links: 0, xattrs })
+        Some(Inode { data: self.data(kind)?, mode, uid, gid, mtime, links: 0, xattrs, stamp: 0 })
     }
 
     fn data(&mut self, kind: u8) -> Option<Data> {
         Some(match kind {
             FILE => {
                 let size = self.number()?;
-                Data::File { size, hash: if self.index.hashed { self.hash()? } else { 0 } }
+                Data::File { size, hash: if self.index.hashed { Some(self.hash()?) } else { None } }
             }
             DIRECTORY => Data::Directory(Vec::new()),
             SYMLINK => {
@@ -149,18 +151,34 @@ impl<'a> Decoder<'a> {
                 Data::Symlink(self.index.add_text(text).ok()?)
             }
             FIFO => Data::Fifo,
+            SOCKET => Data::Socket,
             CHARACTER => Data::Character(self.number()?, self.number()?),
             BLOCK => Data::Block(self.number()?, self.number()?),
             _ => return None,
         })
     }
 
-    /// Skips the sections that follow the tree since version 2.
+    /// The sections that follow the tree since version 2; unknown ones are skipped.
     fn sections(&mut self) -> Option<()> {
         while self.index.hashed && !self.rest.is_empty() {
-            self.byte()?;
-            self.text()?;
+            let name = self.byte()?;
+            let text = self.text()?;
+            if name == STAMPS {
+                self.stamps(text)?;
+            }
         }
         self.rest.is_empty().then_some(())
+    }
+
+    /// Inodes have their numbers in the order in which they came.
+    fn stamps(&mut self, text: &[u8]) -> Option<()> {
+        let (stamps, rest) = text.as_chunks::<8>();
+        if !rest.is_empty() || stamps.len() != self.index.inodes() {
+            return None;
+        }
+        for (number, stamp) in (0..).zip(stamps) {
+            self.index.inode_mut(number).stamp = u64::from_le_bytes(*stamp);
+        }
+        Some(())
     }
 }

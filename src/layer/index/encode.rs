@@ -2,20 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::format::{ATTRIBUTES, BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, MAGIC_1, MAGIC_2, SHARED, SYMLINK};
+use super::format::{
+    ATTRIBUTES, BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, MAGIC_1, MAGIC_2, SHARED, SOCKET, STAMPS, SYMLINK,
+};
 use super::tree::{Data, Index, ROOT};
 
 impl Index {
     /// The whole tree. Without hashes it is written as version 1.
     pub fn to_bytes(&self) -> Vec<u8> {
         let magic = if self.hashed { MAGIC_2 } else { MAGIC_1 };
-        let mut encoder = Encoder { index: self, bytes: magic.to_vec(), shared: HashMap::new() };
+        let mut encoder =
+            Encoder { index: self, bytes: magic.to_vec(), shared: HashMap::new(), stamps: Vec::new() };
         self.preorder(&mut |path, inode| {
             if inode != ROOT {
                 encoder.text(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default());
             }
             encoder.record(inode);
         });
+        encoder.sections();
         encoder.bytes
     }
 }
@@ -24,6 +28,8 @@ struct Encoder<'a> {
     index: &'a Index,
     bytes: Vec<u8>,
     shared: HashMap<u32, u64>,
+    /// Of the inodes written so far.
+    stamps: Vec<u8>,
 }
 
 impl Encoder<'_> {
@@ -46,6 +52,15 @@ impl Encoder<'_> {
         }
     }
 
+    /// What stands after the tree.
+    fn sections(&mut self) {
+        if self.index.hashed && self.stamps.iter().any(|&byte| byte != 0) {
+            let stamps = std::mem::take(&mut self.stamps);
+            self.bytes.push(STAMPS);
+            self.text(&stamps);
+        }
+    }
+
     /// An inode, without its children.
     fn record(&mut self, number: u32) {
         let index = self.index;
@@ -63,6 +78,7 @@ impl Encoder<'_> {
         } else {
             self.bytes.push(kind);
         }
+        self.stamps.extend_from_slice(&inode.stamp.to_le_bytes());
         let seconds = inode.mtime.seconds;
         for value in [inode.mode.into(), inode.uid.into(), inode.gid.into()] {
             self.number(value);
@@ -75,10 +91,10 @@ impl Encoder<'_> {
         match &inode.data {
             Data::File { size, hash } => {
                 self.number(*size);
-                self.hash(*hash);
+                self.hash(hash.unwrap_or_default());
             }
             Data::Symlink(to) => self.text(index.text(*to)),
-            Data::Fifo => {}
+            Data::Fifo | Data::Socket => {}
             Data::Character(major, minor) | Data::Block(major, minor) => {
                 self.number((*major).into());
                 self.number((*minor).into());
@@ -94,6 +110,7 @@ fn kind(data: &Data) -> u8 {
         Data::Directory(_) => DIRECTORY,
         Data::Symlink(_) => SYMLINK,
         Data::Fifo => FIFO,
+        Data::Socket => SOCKET,
         Data::Character(..) => CHARACTER,
         Data::Block(..) => BLOCK,
     }

@@ -29,7 +29,7 @@ impl Index {
                 }
                 Data::Directory(Vec::new())
             }
-            &EntryKind::File { size } => Data::File { size, hash },
+            &EntryKind::File { size } => Data::File { size, hash: Some(hash) },
             EntryKind::Symlink(to) => Data::Symlink(self.add_text(to.as_bytes())?),
             EntryKind::Fifo => Data::Fifo,
             &EntryKind::Character(major, minor) => Data::Character(major, minor),
@@ -69,14 +69,8 @@ impl Target for Index {
     }
 
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
-        let mut hash = ContentHash::new();
-        let mut read = || -> Result<u64> {
-            while let Some((offset, bytes)) = content.chunk()? {
-                hash.update(offset, bytes);
-            }
-            Ok(hash.finish())
-        };
-        read().and_then(|hash| self.record(entry, hash)).attempt(|| format!("entry '{}'", entry.name))
+        let hash = ContentHash::new().read(content);
+        hash.and_then(|hash| self.record(entry, hash)).attempt(|| format!("entry '{}'", entry.name))
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {

@@ -1,11 +1,14 @@
 //! Hashes that tell a change from none: XXH3, 64 bits, fast and not cryptographic. They guard against no attacker,
 //! and two different contents are equal once in 2^64.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use twox_hash::XxHash3_64;
 
-use crate::layer::entry::Entry;
+use crate::error::Result;
+use crate::layer::content::Content;
+use crate::layer::entry::kept;
 
 /// Bytes that are hashed together.
 const BLOCK_SIZE: usize = 4096;
@@ -42,6 +45,14 @@ impl ContentHash {
             offset += run.len() as u64;
             bytes = rest;
         }
+    }
+
+    /// Takes all that there is to read.
+    pub(super) fn read(&mut self, content: &mut dyn Content) -> Result<u64> {
+        while let Some((offset, bytes)) = content.chunk()? {
+            self.update(offset, bytes);
+        }
+        Ok(self.finish())
     }
 
     /// The hash of all runs; the next update begins another file.
@@ -87,11 +98,18 @@ fn without_trailing_zeros(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// The hash of contents that are in memory.
+pub fn hash_of(contents: &[u8]) -> u64 {
+    let mut hash = ContentHash::new();
+    hash.update(0, contents);
+    hash.finish()
+}
+
 /// Hashes the extended attributes that an installation keeps, in any order: the sum of the hashes of all.
-pub(super) fn xattrs(entry: &Entry) -> u64 {
-    let hash = |(key, value): &(std::ffi::OsString, Vec<u8>)| {
+pub(super) fn xattrs(all: &[(OsString, Vec<u8>)]) -> u64 {
+    let hash = |(key, value): &(OsString, Vec<u8>)| {
         // A key has no NUL in it.
         XxHash3_64::oneshot(&[key.as_bytes(), b"\0", value].concat())
     };
-    entry.kept_xattrs().map(hash).fold(0, u64::wrapping_add)
+    kept(all).map(hash).fold(0, u64::wrapping_add)
 }

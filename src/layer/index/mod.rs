@@ -7,11 +7,17 @@ mod fill;
 mod format;
 mod hash;
 mod node;
+mod pairs;
 mod recording;
+mod settle;
+mod stamp;
 mod tree;
 
+pub use hash::hash_of;
 pub use node::Node;
+pub use pairs::pairs;
 pub use recording::Recording;
+pub use settle::{Trust, content_hash};
 pub use tree::Index;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::hash;
 use super::node::Node;
 use crate::error::{Error, Result};
 use crate::layer::entry::Entry;
-use crate::rootfs::{FileType, Timestamp};
+use crate::rootfs::{FileType, Metadata, Timestamp};
 
 /// A tree in memory.
 #[derive(Debug, Clone)]
@@ -38,19 +38,22 @@ pub(super) struct Inode {
     pub(super) links: u32,
     /// The hash of its extended attributes.
     pub(super) xattrs: u64,
+    /// Of the file on disk that this describes, see [`super::stamp`]; 0 while there is none.
+    pub(super) stamp: u64,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Data {
     File {
         size: u64,
-        /// Of the contents.
-        hash: u64,
+        /// Of the contents; none while nobody has read them.
+        hash: Option<u64>,
     },
     /// Sorted by name.
     Directory(Vec<Child>),
     Symlink(Span),
     Fifo,
+    Socket,
     Character(u32, u32),
     Block(u32, u32),
 }
@@ -126,18 +129,18 @@ impl Index {
     }
 
     /// How many inodes take up memory.
-    #[cfg(test)]
     pub(super) fn inodes(&self) -> usize {
         self.inodes.len()
     }
 
-    fn node(&self, number: u32) -> Node<'_> {
+    pub(super) fn node(&self, number: u32) -> Node<'_> {
         let inode = self.inode(number);
         let (file_type, size, link, rdev) = match inode.data {
             Data::File { size, .. } => (FileType::Regular, size, None, (0, 0)),
             Data::Directory(_) => (FileType::Directory, 0, None, (0, 0)),
             Data::Symlink(to) => (FileType::Symlink, 0, Some(OsStr::from_bytes(self.text(to))), (0, 0)),
             Data::Fifo => (FileType::Fifo, 0, None, (0, 0)),
+            Data::Socket => (FileType::Socket, 0, None, (0, 0)),
             Data::Character(major, minor) => (FileType::Character, 0, None, (major, minor)),
             Data::Block(major, minor) => (FileType::Block, 0, None, (major, minor)),
         };
@@ -152,7 +155,7 @@ impl Index {
             rdev,
             hard_link: (inode.links > 1).then_some(number),
             content_hash: match inode.data {
-                Data::File { hash, .. } if self.hashed => Some(hash),
+                Data::File { hash, .. } if self.hashed => hash,
                 _ => None,
             },
             xattr_hash: self.hashed.then_some(inode.xattrs),
@@ -295,6 +298,20 @@ impl Index {
         }
     }
 
+    /// Removes the children of a directory that the current layer has not touched.
+    pub(super) fn drop_unseen(&mut self, directory: u32) {
+        if self.children(directory).iter().all(|child| child.layer == self.layer) {
+            return;
+        }
+        let children = self.children_mut(directory).map(std::mem::take).unwrap_or_default();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|child| child.layer == self.layer);
+        gone.iter().for_each(|child| self.release(child.inode));
+        if let Some(emptied) = self.children_mut(directory) {
+            *emptied = kept;
+        }
+    }
+
     pub(super) fn is_directory(&self, inode: u32) -> bool {
         matches!(self.inode(inode).data, Data::Directory(_))
     }
@@ -313,12 +330,43 @@ impl Index {
 
 impl Inode {
     pub(super) fn new(data: Data, mode: u16) -> Inode {
-        Inode { data, mode, uid: 0, gid: 0, mtime: Timestamp::default(), links: 0, xattrs: 0 }
+        Inode { data, mode, uid: 0, gid: 0, mtime: Timestamp::default(), links: 0, xattrs: 0, stamp: 0 }
+    }
+
+    /// Everything but what it holds, from the file on disk.
+    pub(super) fn take(&mut self, metadata: &Metadata, xattrs: u64) {
+        self.mode = (metadata.mode & 0o7777) as u16;
+        (self.uid, self.gid, self.mtime, self.xattrs) = (metadata.uid, metadata.gid, metadata.mtime, xattrs);
+    }
+
+    pub(super) fn is_a(&self, file_type: FileType) -> bool {
+        let own = match self.data {
+            Data::File { .. } => FileType::Regular,
+            Data::Directory(_) => FileType::Directory,
+            Data::Symlink(_) => FileType::Symlink,
+            Data::Fifo => FileType::Fifo,
+            Data::Socket => FileType::Socket,
+            Data::Character(..) => FileType::Character,
+            Data::Block(..) => FileType::Block,
+        };
+        own == file_type
+    }
+
+    /// Whether the file on disk has this type, size, mode, owner and time.
+    pub(super) fn is_like(&self, metadata: &Metadata) -> bool {
+        let as_large = match self.data {
+            Data::File { size, .. } => size == metadata.size,
+            _ => true,
+        };
+        as_large
+            && self.is_a(metadata.file_type)
+            && u32::from(self.mode) == metadata.mode
+            && (self.uid, self.gid, self.mtime) == (metadata.uid, metadata.gid, metadata.mtime)
     }
 
     pub(super) fn describe(&mut self, entry: &Entry) {
         self.mode = (entry.mode & 0o7777) as u16;
         (self.uid, self.gid, self.mtime) = (entry.uid, entry.gid, entry.mtime);
-        self.xattrs = hash::xattrs(entry);
+        self.xattrs = hash::xattrs(&entry.xattrs);
     }
 }

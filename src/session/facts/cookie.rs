@@ -10,11 +10,8 @@ use super::share::Shares;
 use super::xauthority::for_any_hostname;
 use crate::guest::accounts::User;
 use crate::guest::guest_file::GuestFile;
+use crate::guest::written::{PULSE_COPY, X11_COPY};
 use crate::host::Host;
-
-/// Where a user's copies are; the documents name the first one.
-const X11_COPY: &str = "/var/tmp/.chroot-distro-xauthority";
-const PULSE_COPY: &str = "/var/tmp/.chroot-distro-pulse-cookie";
 
 /// Bytes; a cookie takes about 50.
 const LIMIT: u64 = 1 << 20;

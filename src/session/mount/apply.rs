@@ -49,10 +49,9 @@ pub fn make_mount_points<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a 
 fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()> {
     match root.open_path(target, Follow::Yes) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = if directory { make_directory(root, target) } else { make_file(root, target) };
-            made.attempt(|| format!("make the mount point '{}' in the container", target.display()))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => root
+            .create_mount_point(target, directory)
+            .attempt(|| format!("make the mount point '{}' in the container", target.display())),
         Err(error) => Err(Error::io(format!("find '{}' in the container", target.display()), error)),
     }
 }
