@@ -146,7 +146,7 @@ pub fn change(root: &Path, numbers: &mut Numbers) {
         12 if !is_root => drop(fs::rename(&path, new(numbers))),
         13 => {
             let mode = Mode::from_raw_mode(0o600);
-            drop(rustix::fs::mknodat(CWD, new(numbers), rustix::fs::FileType::Fifo, mode, 0));
+            let _ = rustix::fs::mknodat(CWD, new(numbers), rustix::fs::FileType::Fifo, mode, 0);
         }
         _ => {}
     }

@@ -24,7 +24,7 @@ pub fn since_install(store: &Store, container: &Container, report: &dyn Report) 
     let rules = Rules { lenient: rebuilt };
     let changes =
         compare(&before, &now.index, rules, &EXCLUDED, &Live(None, &now), &mut |change, installed| {
-            change.kind == Kind::Deleted || !is_own(&now.rootfs, &change.path, installed.as_ref())
+            !may_be_own(change) || !is_own(&now.rootfs, &change.path, installed.as_ref())
         })?;
     drop(lock);
     Ok(sorted(without_mount_points(changes, &now.rootfs)))
@@ -54,6 +54,16 @@ pub fn between(one: &Container, other: &Container, report: &dyn Report) -> Resul
             }
         })?;
     Ok(sorted(without_mount_points(changes, &other.rootfs)))
+}
+
+/// What the program writes, it writes anew: a file with other contents, and nothing else on it.
+fn may_be_own(change: &Change) -> bool {
+    let has = |word| change.what.contains(&word);
+    match change.kind {
+        Kind::Added => true,
+        Kind::Changed => (has("contents") || has("type")) && !has("xattrs") && !has("hard links"),
+        Kind::Deleted => false,
+    }
 }
 
 fn sorted(mut changes: Vec<Change>) -> Vec<Change> {

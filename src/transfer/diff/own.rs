@@ -28,8 +28,11 @@ pub fn is_own(rootfs: &Rootfs, path: &Path, installed: Option<&Node<'_>>) -> boo
     check(&text, &found, installed)
 }
 
+/// Looks at a file's contents, at what the kernel says of it, and at what was installed there.
+type Check = fn(&[u8], &Metadata, Option<&Node<'_>>) -> bool;
+
 /// By its path alone: what to look at.
-fn check(path: &str) -> Option<fn(&[u8], &Metadata, Option<&Node<'_>>) -> bool> {
+fn check(path: &str) -> Option<Check> {
     match path {
         RESOLV_CONF => Some(|text, found, _| is_roots(found, 0o644) && is_resolv_conf(text)),
         PROFILE => Some(|text, found, _| is_roots(found, 0o644) && is_profile(text)),
