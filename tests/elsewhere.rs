@@ -113,6 +113,31 @@ fn several_containers_in_one_line_as_docker_takes_them() {
             "there is no container 'none'",
             "2 of 2 failed",
         ]);
-        s.cd(["remove", "c"]).run().ok();
+        // -f: what is gone already is no failure.
+        s.cd(["remove", "-f", "c", "none"]).run().ok();
+        s.cd(["rm", "-f", "none"]).run().ok().prints("");
+        s.cd(["delete", "--force", "/"]).run().code(2);
+        assert_eq!(s.names(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn options_of_a_volume_that_ask_for_nothing_here_are_read_over() {
+    need!(Root);
+    sandbox(|s| {
+        Image::busybox().write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "box", "/tmp/layout"]).run().ok();
+        std::fs::create_dir(s.path("src")).unwrap();
+        std::fs::write(s.path("src/x"), "seen").unwrap();
+        for options in ["z", "Z", "z,cached", "delegated", "ro,Z"] {
+            let bind = format!("/tmp/src:/mnt:{options}");
+            s.cd(["login", "box", "--bind", &bind, "--", "cat", "/mnt/x"]).run().ok().prints("seen");
+            let writes = s.cd(["login", "box", "--bind", &bind, "--", "touch", "/mnt/y"]).run();
+            assert_eq!(writes.code == Some(0), !options.contains("ro"), "{options}");
+        }
+        for options in ["U", "rshared", "zz"] {
+            let bind = format!("/tmp/src:/mnt:{options}");
+            s.cd(["login", "box", "--bind", &bind, "--", "true"]).run().code(2).says(&["the options are ro"]);
+        }
     });
 }

@@ -32,6 +32,7 @@
 //! | `regression` | what tools of this kind did to their users, named by what broke |
 //! | `lifecycle` | ps, kill, unmount, logs; fifty sessions at once |
 //! | `renewal` | rename and reset |
+//! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `guides` | README and guides: what they say is so, and reads well on a terminal |
@@ -93,6 +94,7 @@ mod search;
 mod session;
 mod setup;
 mod sharing;
+mod sources;
 mod streams;
 mod terminal;
 mod termux;

@@ -30,14 +30,19 @@ impl App {
     /// number is the error. A word that can name nothing is refused before anything is done.
     pub(super) fn each(&self, names: &[&String], act: &mut dyn FnMut(&Name) -> Result<()>) -> Result<()> {
         let names: Vec<Name> = names.iter().map(|text| name(text)).collect::<Result<_>>()?;
-        if let [only] = &names[..] {
+        self.all(&names, act)
+    }
+
+    /// Does `act` for each, with failures as [`App::each`] tells them.
+    pub(super) fn all<T>(&self, items: &[T], act: &mut dyn FnMut(&T) -> Result<()>) -> Result<()> {
+        if let [only] = items {
             return act(only);
         }
         let failed =
-            names.iter().filter_map(|name| act(name).err()).inspect(|error| self.ui.error(error)).count();
+            items.iter().filter_map(|item| act(item).err()).inspect(|error| self.ui.error(error)).count();
         match failed {
             0 => Ok(()),
-            failed => Err(Error::new(Kind::System, format!("{failed} of {} failed", names.len()))),
+            failed => Err(Error::new(Kind::System, format!("{failed} of {} failed", items.len()))),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! `install`: makes a container from an image, an archive or a URL.
 
+use std::path::Path;
+
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run, name};
 use crate::cli::os_string;
-use crate::error::{Result, WRONG_USAGE};
+use crate::error::{Error, Result, WRONG_USAGE};
 use crate::image::Source;
 use crate::install::{self, NewContainer};
 use crate::net::Settings;
 use crate::oci::Platform;
 use crate::report::Report;
 use crate::session::emulator;
+use crate::store::{Container, Name};
 
 /// make a container from an image in a registry, a local archive or a URL. A path starts with '/', './', '../' or
 /// '~'; anything else is an image.
@@ -20,6 +23,7 @@ use crate::session::emulator;
     example = "chroot-distro install alpine --name work",
     example = "chroot-distro install ghcr.io/foo/bar:latest --architecture arm64",
     example = "chroot-distro install ./rootfs.tar.xz",
+    example = "chroot-distro install - --name work <rootfs.tar.xz",
     note = "Private images: set CD_DOCKER_AUTH=user:password, or log in with docker, podman or skopeo.\n\
             Archives: a root filesystem, an OCI layout, the output of 'docker save' or a backup, compressed \
             with gzip, bzip2, xz, lzma, zstd or not at all."
@@ -42,9 +46,13 @@ pub struct Install {
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// an image, a path or a URL
+    /// an image, a path, a URL, or '-' to read an archive from standard input
     #[argh(positional)]
     image: String,
+
+    /// more images; each becomes a container of its own
+    #[argh(positional, arg_name = "IMAGE")]
+    more: Vec<String>,
 }
 
 impl Run for Install {
@@ -54,30 +62,58 @@ impl Run for Install {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--name", "--override-alias")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let host = &app.host;
-        let home = host.var("HOME").map(std::path::Path::new);
-        let source = Source::parse(&os_string(&self.image), home)?;
-        let name = match self.name {
-            Some(argument) => name(&argument)?,
-            None => source.default_name()?,
-        };
-        let platform = match self.architecture {
-            Some(text) => Platform::parse(&text).map_err(|error| error.exits(WRONG_USAGE))?,
+        let wanted = self.wanted(app)?;
+        let platform = match &self.architecture {
+            Some(text) => Platform::parse(text).map_err(|error| error.exits(WRONG_USAGE))?,
             None => Platform::host(),
         };
-        if let Err(error) = emulator::available(platform.arch, host) {
+        if let Err(error) = emulator::available(platform.arch, &app.host) {
             let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
             app.ui.warn(&format!("{error}{hint}"));
         }
-        let settings = Settings::of(host, self.allow_insecure);
-        let new = NewContainer { source, name, platform, settings };
-        let container = install::install(&app.store, &new, host, &app.ui)?;
-        app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
-        if let Some(provenance) = container.provenance()?
-            && !provenance.config().entrypoint().is_empty()
-        {
-            app.ui.info(&format!("Run entrypoint: chroot-distro run {}", container.name()));
-        }
+        app.all(&wanted, &mut |(name, source)| {
+            let settings = Settings::of(&app.host, self.allow_insecure);
+            let (source, name) = (source.clone(), name.clone());
+            let new = NewContainer { source, name, platform: platform.clone(), settings };
+            let container = install::install(&app.store, &new, &app.host, &app.ui)?;
+            tell_next(app, &container)
+        })?;
         Ok(0)
     }
+}
+
+impl Install {
+    /// Each image and what its container will be called. Two of one name are refused before anything is done.
+    fn wanted(&self, app: &App) -> Result<Vec<(Name, Source)>> {
+        let home = app.host.var("HOME").map(Path::new);
+        let mut wanted: Vec<(Name, Source)> = Vec::new();
+        for image in [&self.image].into_iter().chain(&self.more) {
+            let source = Source::parse(&os_string(image), home)?;
+            let name = match &self.name {
+                Some(_) if !self.more.is_empty() => {
+                    return Err(Error::usage("'--name' gives one name, but there are several images")
+                        .hint("leave out '--name', or install one after the other"));
+                }
+                Some(argument) => name(argument)?,
+                None => source.default_name()?,
+            };
+            if let Some((_, other)) = wanted.iter().find(|(other, _)| *other == name) {
+                return Err(Error::usage(format!("'{other}' and '{source}' would both be called '{name}'"))
+                    .hint("install one after the other, with '--name NAME'"));
+            }
+            wanted.push((name, source));
+        }
+        Ok(wanted)
+    }
+}
+
+/// What can be done with the new container.
+fn tell_next(app: &App, container: &Container) -> Result<()> {
+    app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
+    if let Some(provenance) = container.provenance()?
+        && !provenance.config().entrypoint().is_empty()
+    {
+        app.ui.info(&format!("Run entrypoint: chroot-distro run {}", container.name()));
+    }
+    Ok(())
 }

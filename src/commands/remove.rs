@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::report::Report;
 
 /// delete a container and all its data, at once and for good. What runs inside is ended first; nothing that is
@@ -11,6 +11,10 @@ use crate::report::Report;
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro remove ubuntu")]
 pub struct Remove {
+    /// do not fail when a container does not exist
+    #[argh(switch, short = 'f')]
+    force: bool,
+
     /// print every deleted file
     #[argh(switch, short = 'v')]
     pub verbose: bool,
@@ -23,7 +27,7 @@ pub struct Remove {
     #[argh(positional)]
     container: String,
 
-    /// further ones
+    /// more containers
     #[argh(positional, arg_name = "CONTAINER")]
     more: Vec<String>,
 }
@@ -39,9 +43,11 @@ impl Run for Remove {
         app.store.sweep()?;
         let names: Vec<&String> = [&self.container].into_iter().chain(&self.more).collect();
         app.each(&names, &mut |name| {
-            app.store.container(name)?.remove(&mut |path| {
-                app.ui.detail(&format!("deleted {}", path.display()));
-            })?;
+            let container = match app.store.container(name) {
+                Err(error) if self.force && error.kind() == Kind::NotFound => return Ok(()),
+                found => found?,
+            };
+            container.remove(&mut |path| app.ui.detail(&format!("deleted {}", path.display())))?;
             app.ui.info(&format!("Removed '{name}'"));
             Ok(())
         })?;

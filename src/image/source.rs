@@ -1,4 +1,4 @@
-//! What the argument of `install` is: an image reference, a path or a URL.
+//! What the argument of `install` is: an image reference, a path, a URL, or `-` for standard input.
 //!
 //! A path starts with `/`, `./`, `../` or `~`; a bare word always is an image. Only `http://` and `https://`
 //! are URLs.
@@ -24,6 +24,8 @@ pub enum Source {
     Layout(PathBuf),
     /// An archive to download.
     Url(String),
+    /// An archive on standard input.
+    Stdin,
 }
 
 /// What an archive's name ends with, longest first; dropped to name a container.
@@ -34,6 +36,9 @@ impl Source {
     /// Tells them apart. `home` is what a leading `~` stands for. A path must exist.
     pub fn parse(argument: &OsStr, home: Option<&Path>) -> Result<Source> {
         let bytes = argument.as_bytes();
+        if bytes == b"-" {
+            return Ok(Source::Stdin);
+        }
         if [&b"/"[..], b"./", b"../", b"~"].iter().any(|start| bytes.starts_with(start))
             || bytes == b"."
             || bytes == b".."
@@ -91,6 +96,7 @@ impl Source {
                 let last = path.split_once('/').map_or("", |(_, rest)| rest).trim_end_matches('/');
                 stem(last.rsplit('/').next().unwrap_or_default()).to_owned()
             }
+            Source::Stdin => String::new(),
         };
         let allowed = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
         let text: String = text.chars().map(allowed).collect();
@@ -128,6 +134,7 @@ impl fmt::Display for Source {
             Source::Registry(reference) => reference.fmt(f),
             Source::Archive(path) | Source::Layout(path) => path.display().fmt(f),
             Source::Url(url) => f.write_str(&shown(url)),
+            Source::Stdin => f.write_str("standard input"),
         }
     }
 }
@@ -145,6 +152,7 @@ mod tests {
         assert!(matches!(parse("ubuntu").unwrap(), Source::Registry(_)));
         assert!(matches!(parse("localhost:5000/a/b:1").unwrap(), Source::Registry(_)));
         assert!(matches!(parse("HTTPS://h/x.tar").unwrap(), Source::Url(_)));
+        assert_eq!(parse("-").unwrap(), Source::Stdin);
         assert_eq!(parse("ftp://h/x").unwrap_err().exit_code(), 2);
         assert_eq!(parse("/proc/mounts").unwrap(), Source::Archive("/proc/mounts".into()));
         assert_eq!(parse("~/mounts").unwrap(), Source::Archive("/proc/mounts".into()));

@@ -1,9 +1,11 @@
 //! Archives as files that can be read as often as it takes.
 
+use std::fmt;
 use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::net::{Settings, Sink};
 use crate::registry::Client;
@@ -11,15 +13,41 @@ use crate::report::Report;
 use crate::store::Store;
 
 /// Opens a local archive; what cannot be read twice (a pipe) is copied first.
-pub(super) fn open_archive(store: &Store, path: &Path) -> Result<File> {
+pub(super) fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> Result<File> {
     let attempt = || format!("read '{}'", path.display());
-    let mut file = File::open(path).attempt(attempt)?;
+    let file = File::open(path).attempt(attempt)?;
     if file.metadata().attempt(attempt)?.is_file() {
         return Ok(file);
     }
-    let mut copy = store.temporary()?;
-    std::io::copy(&mut file, &mut copy).attempt(attempt)?;
-    Ok(copy)
+    copied(store, file, &path.display(), report)
+}
+
+/// What standard input brings until its end. A terminal brings no archive, so it is refused.
+pub(super) fn read_stdin(store: &Store, report: &dyn Report) -> Result<File> {
+    let stdin = io::stdin().lock();
+    if stdin.is_terminal() {
+        return Err(Error::usage("'-' means an archive on standard input, but that is a terminal")
+            .hint("write for example: chroot-distro install - --name NAME <rootfs.tar.xz"));
+    }
+    copied(store, stdin, &"standard input", report)
+}
+
+/// A copy without a name, since an archive is read twice: to see what it is, and to unpack it.
+fn copied(store: &Store, from: impl Read, name: &dyn fmt::Display, report: &dyn Report) -> Result<File> {
+    let task = report.task("copying", None);
+    let mut from = BufReader::with_capacity(256 << 10, from);
+    let mut copy = FileSink { file: store.temporary()?, length: 0 };
+    loop {
+        let bytes = from.fill_buf().attempt(|| format!("read {name}"))?;
+        let count = bytes.len();
+        if count == 0 {
+            task.state("done");
+            return Ok(copy.file);
+        }
+        copy.append(bytes)?;
+        from.consume(count);
+        task.advance(count as u64);
+    }
 }
 
 /// Downloads an archive whole, into a file without a name.
@@ -47,7 +75,7 @@ impl Sink for FileSink {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        std::io::Write::write_all(&mut self.file, bytes).attempt(|| "write the downloaded archive")?;
+        std::io::Write::write_all(&mut self.file, bytes).attempt(|| "write the archive's copy")?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -55,7 +83,7 @@ impl Sink for FileSink {
     fn restart(&mut self) -> Result<()> {
         std::io::Seek::rewind(&mut self.file)
             .and_then(|()| self.file.set_len(0))
-            .attempt(|| "truncate the downloaded archive")?;
+            .attempt(|| "truncate the archive's copy")?;
         self.length = 0;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use super::assemble::Assembly;
-use super::download::{download, open_archive};
+use super::download::{download, open_archive, read_stdin};
 use crate::error::Result;
 use crate::host::Host;
 use crate::image::{Archive, Holds, Image, Imported, LayoutDirectory, Origin, Pull, Source, image_in};
@@ -62,9 +62,13 @@ pub(super) fn fill(
             assemble(store, &directory, image, workers, staged, report).map(Filled::local)
         }
         Source::Archive(path) => {
-            let file = open_archive(store, path)?;
+            let file = open_archive(store, path, report)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             from_archive(store, file, name, new, staged, report)
+        }
+        Source::Stdin => {
+            let file = read_stdin(store, report)?;
+            from_archive(store, file, new.source.to_string(), new, staged, report)
         }
         Source::Url(url) => {
             let file = download(store, url, &new.settings, host, report)?;

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use ureq::http::{Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header};
+use ureq::http::{HeaderValue, Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 use ureq::{Agent, AsSendBody, Body, ResponseExt as _, SendBody};
 
@@ -211,8 +211,10 @@ pub fn origin(response: &Response) -> Result<WebOrigin, Failure> {
 
 /// Where the answer says to go on, as an absolute URL.
 pub fn location(response: &Response) -> Result<Option<String>, Failure> {
-    match response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok()) {
-        Some(location) => Ok(Some(url::join(&response.get_uri().to_string(), location)?)),
+    // It should be ASCII. Some servers send names as they are, in UTF-8.
+    let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+    match location.map(String::from_utf8_lossy) {
+        Some(location) => Ok(Some(url::join(&response.get_uri().to_string(), &location)?)),
         None => Ok(None),
     }
 }

@@ -1,5 +1,6 @@
 //! What the client does with URLs: origins, relative `Location`s, and how they are shown.
 
+use percent_encoding::AsciiSet;
 use ureq::http::Uri;
 
 use crate::error::{Error, Result};
@@ -46,9 +47,34 @@ pub fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// A `Location` (RFC 3986, section 5.2), absolute or relative to `base`; a fragment is dropped.
+/// What a URI may not hold as it is (RFC 3986, section 2); `%` stays, for the rest may be encoded already. Beside these
+/// every byte beyond ASCII.
+const UNSAFE: &AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A URL as people and some servers write it, with blanks and letters of any language, encoded as browsers do. The host
+/// is left alone. A fragment is dropped.
+pub fn encoded(url: &str) -> String {
+    let url = url.trim().split('#').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let path_at = if scheme.is_empty() { 0 } else { rest.find(['/', '?']).unwrap_or(rest.len()) };
+    let (host, path) = rest.split_at(path_at);
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{host}{}", percent_encoding::utf8_percent_encode(path, UNSAFE))
+}
+
+/// A `Location` (RFC 3986, section 5.2), absolute or relative to `base`, encoded as [`encoded`] says.
 pub fn join(base: &str, location: &str) -> Result<String> {
-    let location = location.split('#').next().unwrap_or_default();
+    let location = &*encoded(location);
     if location.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|b| b.is_ascii_alphanumeric()))
     {
         return Ok(location.to_owned());
@@ -108,6 +134,8 @@ mod tests {
             ("/c?x=http://y/", "http://a:1/c?x=http://y/"),
             ("?q", "http://a:1/p/r?q"),
             ("s", "http://a:1/p/s"),
+            (" /a b/ü?c=d|e ", "http://a:1/a%20b/%C3%BC?c=d%7Ce"),
+            ("https://b/a b%20c#d e", "https://b/a%20b%20c"),
         ] {
             assert_eq!(join("http://a:1/p/r?old", location).unwrap(), joined);
         }

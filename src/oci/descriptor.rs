@@ -32,7 +32,7 @@ impl Descriptor {
 
     /// Twelve digits of its digest, as every tool shows them.
     pub fn short(&self) -> &str {
-        &self.digest.hex()[..12]
+        self.digest.short()
     }
 
     fn read(json: &Value) -> Result<Descriptor> {

@@ -81,6 +81,11 @@ impl Digest {
     pub fn hex(&self) -> &str {
         &self.hex
     }
+
+    /// Twelve digits of it, as every tool shows them.
+    pub fn short(&self) -> &str {
+        &self.hex[..12]
+    }
 }
 
 impl fmt::Display for Digest {

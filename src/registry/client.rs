@@ -11,9 +11,10 @@ use ureq::http::{Method, StatusCode, header};
 
 use super::credential::Secret;
 use super::endpoint::{Answer, Endpoint};
+use super::explain::{self, What};
 use super::keychain::Keychain;
+use super::mirrors;
 use super::scope::{PULL, Scope};
-use super::{explain, mirrors};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::net::Settings;
@@ -111,7 +112,7 @@ impl<'a> Client<'a> {
     ) -> Result<()> {
         let mut download = Download { sink, size: Some(blob.size), validator: None, validates: false };
         let fetched = self.try_each(reference, |endpoint| {
-            let what = format!("blob {}", blob.digest);
+            let what = What::Blob(&blob.digest);
             self.run(endpoint, &mut download, task, |offset| {
                 let rest = format!("blobs/{}", blob.digest);
                 let target = endpoint.url(&self.http, &reference.repository, &rest)?;
@@ -121,7 +122,7 @@ impl<'a> Client<'a> {
                     StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                         Ok((request.url, answer.response))
                     }
-                    _ => Err(explain::status(answer, endpoint, &what)),
+                    _ => Err(explain::status(answer, endpoint, what)),
                 }
             })
         });
@@ -159,7 +160,7 @@ impl<'a> Client<'a> {
     }
 
     fn url(&self, url: &str, download: &mut Download, task: &dyn Task) -> Result<()> {
-        let (url, user) = url::split_userinfo(url);
+        let (url, user) = url::split_userinfo(&url::encoded(url));
         let authorization = user.map(|(user, password)| Secret::basic(&user, &password));
         let reached = std::cell::Cell::new(false);
         let progress = std::cell::Cell::new(0);
@@ -220,7 +221,7 @@ impl<'a> Client<'a> {
         let request = self.manifest_request(endpoint, reference, Method::GET)?;
         let mut answer = self.send(endpoint, &pulling(reference), &request)?;
         if answer.response.status() != StatusCode::OK {
-            return Err(explain::status(answer, endpoint, "image"));
+            return Err(explain::status(answer, endpoint, What::Image));
         }
         let content_type = text(&answer.response, header::CONTENT_TYPE.as_str());
         let content_type = content_type.and_then(|text| text.split(';').next().map(|t| t.trim().to_owned()));

@@ -1,6 +1,7 @@
 //! Why a registry said no, and what to try. An unknown image may show as 401 or 403 (Docker Hub tells nobody
 //! which private repositories exist), bad credentials as 400.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use ureq::http::StatusCode;
@@ -9,9 +10,28 @@ use super::endpoint::{Answer, Endpoint};
 use crate::error::{Error, Kind};
 use crate::net::body;
 use crate::net::retry::{self, Failure, Retry, WAIT_MAX};
+use crate::oci::Digest;
 
-/// The failure that a response's status means; `what` was asked for ("image", "blob sha256:...").
-pub fn status(mut answer: Answer, endpoint: &Endpoint, what: &str) -> Failure {
+/// What a registry was asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// A manifest, by what the user named.
+    Image,
+    /// A blob that a manifest names.
+    Blob(&'a Digest),
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Image => f.write_str("image"),
+            What::Blob(digest) => write!(f, "blob {}", digest.short()),
+        }
+    }
+}
+
+/// The failure that a response's status means.
+pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failure {
     let status = answer.response.status();
     let said = match body::error_message(&mut answer.response) {
         said if said.is_empty() => answer.said,
@@ -19,10 +39,7 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: &str) -> Failure {
     };
     let after = retry::retry_after(answer.response.headers(), SystemTime::now());
     match status {
-        StatusCode::NOT_FOUND => Failure::fatal(
-            Error::not_found(format!("'{endpoint}' has no such {what}{said}"))
-                .hint("check the image's name and tag"),
-        ),
+        StatusCode::NOT_FOUND => Failure::fatal(absent(endpoint, what, &said)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Failure::fatal(refusal(endpoint, answer.refused, &said))
         }
@@ -30,6 +47,16 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: &str) -> Failure {
         status => {
             Failure::fatal(Error::network(format!("'{endpoint}' answers {status} for the {what}{said}")))
         }
+    }
+}
+
+fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
+    match what {
+        What::Image => Error::not_found(format!("'{endpoint}' has no such image{said}"))
+            .hint("check the image's name and tag"),
+        // The manifest names it, so only whoever keeps the registry can help.
+        What::Blob(_) => Error::not_found(format!("'{endpoint}' has lost the {what} of this image{said}"))
+            .hint("the image has to be pushed again; another tag of it may be whole"),
     }
 }
 

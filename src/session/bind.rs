@@ -1,5 +1,5 @@
 //! `--bind SRC[:DST[:OPTIONS]]`, as a type. Refuses what would be guessed at: an unknown option, a relative
-//! destination.
+//! destination. Options of docker's that ask for nothing here are read over.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -54,7 +54,8 @@ impl Bind {
                 b"nosuid" => restrict.no_suid = true,
                 b"nodev" => restrict.no_dev = true,
                 b"noexec" => restrict.no_exec = true,
-                b"" => {}
+                // Of docker and podman: labels of SELinux, and hints for other systems than Linux.
+                b"" | b"z" | b"Z" | b"cached" | b"consistent" | b"delegated" => {}
                 _ => return Err(wrong("the options are ro, rw, nosuid, nodev and noexec")),
             }
         }
@@ -78,11 +79,15 @@ mod tests {
             Bind { source: "/a".into(), target: Some("/b".into()), restrict }
         );
         assert_eq!(bind("/a:/b:ro,rw").restrict, Restrict::NONE);
+        for ignored in ["z", "Z", "z,cached", "delegated,consistent"] {
+            assert_eq!(bind(&format!("/a:/b:{ignored}")).restrict, Restrict::NONE);
+            assert!(bind(&format!("/a:/b:{ignored},ro")).restrict.read_only);
+        }
     }
 
     #[test]
     fn refuses_guesses() {
-        for text in ["", ":/b", "/a:b", "/a:", "/a:/b:bind", "/a:/b:ro:"] {
+        for text in ["", ":/b", "/a:b", "/a:", "/a:/b:bind", "/a:/b:ro:", "/a:/b:U", "/a:/b:rshared"] {
             let error = Bind::parse(OsStr::new(text)).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{text}");
         }

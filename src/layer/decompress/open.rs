@@ -2,8 +2,7 @@
 
 use std::io::{self, BufReader, Cursor, Read};
 
-use super::limit::memory_limit;
-use super::members::Members;
+use super::members::{Members, Single};
 use super::sniff::{self, Format};
 use super::source::{Compressed, Failure, Uncompressed};
 use super::zstd;
@@ -33,8 +32,8 @@ fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send 
         Format::Gzip => Box::new(Members::<flate2::bufread::GzDecoder<_>>::new(source)),
         Format::Bzip2 => Box::new(Members::<bzip2::bufread::BzDecoder<_>>::new(source)),
         Format::Zstd => Box::new(zstd::Frames::new(source)),
-        Format::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, memory_limit())),
-        Format::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(source, memory_limit(), None)?),
+        Format::Xz => Box::new(Members::<lzma_rust2::XzReader<_>>::new(source)),
+        Format::Lzma => Box::new(Single::new(source)?),
     };
     Ok(Box::new(Uncompressed::new(decoder, failure)))
 }

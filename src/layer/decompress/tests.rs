@@ -112,10 +112,22 @@ fn truncated_and_damaged_streams_are_errors() {
             assert!(read(&stream[..cut]).is_err(), "{name} cut at {cut} of {}", stream.len());
         }
     }
-    for encode in [gzip, bzip2, xz, |data: &[u8]| zstd(data, None)] {
-        assert!(read(&[encode(&data), b"garbage".to_vec()].concat()).is_err());
-    }
     assert!(read(b"this is not a tar").is_err());
+}
+
+#[test]
+fn behind_the_end_zeros_are_nothing_and_anything_else_is_told() {
+    let data = sample();
+    for encode in [gzip, bzip2, xz, lzma, |data: &[u8]| zstd(data, None)] {
+        let stream = encode(&data);
+        for zeros in [1, 3, 512, 200_000] {
+            assert_eq!(read(&[&stream[..], &vec![0; zeros]].concat()).unwrap(), data);
+        }
+        for behind in [&b"x"[..], b"\0\0garbage", &[7; 100_000]] {
+            let error = read(&[&stream[..], behind].concat()).unwrap_err().to_string();
+            assert!(error.contains("something follows the end of the compressed data"), "{error}");
+        }
+    }
 }
 
 #[test]

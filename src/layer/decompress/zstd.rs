@@ -9,7 +9,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::limit::WINDOW_LIMIT;
-use super::members::more;
+use super::members::{follows, next};
 use super::source::invalid;
 
 pub(super) struct Frames<R> {
@@ -27,7 +27,11 @@ impl<R: BufRead> Frames<R> {
 
     /// Enters the next frame, over skippable ones; false at the end.
     fn next_frame(&mut self) -> io::Result<bool> {
-        while more(&mut self.source)? {
+        while let Some(first) = next(&mut self.source)? {
+            // A frame's magic number (RFC 8878, section 3.1.1), or a skippable one's (section 3.1.2).
+            if !matches!(first, 0x28 | 0x50..=0x5f) {
+                return Err(follows());
+            }
             match self.decoder.init(&mut self.source) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
