@@ -22,7 +22,7 @@
 //! | [`tls`] | the crypto provider and the roots |
 //! | [`store`] | the sole owner of the on-disk layout |
 //! | [`host`] | platform, paths, feature probes, emulators, start-up services |
-//! | [`layer`] | decompress, untar, apply, index, pack |
+//! | [`layer`] | decompress, untar, apply, index, pack, compress |
 //! | [`oci`] | pure: reference, digest, platform, documents |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |

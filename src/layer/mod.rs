@@ -1,4 +1,4 @@
-//! Layers: read (decompress and untar), apply to a target, index, pack.
+//! Layers: read (decompress and untar), apply to a target, index, pack, compress.
 //!
 //! [`apply`] is the one place that knows what a layer entry means, so that install, build, restore and diff
 //! share one whiteout semantics. A [`Target`] takes entries: a guest's root, the in-memory [`Index`], or an archive
@@ -6,6 +6,7 @@
 //! Memory stays bounded whatever a header claims; one bad entry fails the whole layer with its name and reason.
 
 mod apply;
+mod compress;
 mod content;
 mod decompress;
 mod entry;
@@ -27,6 +28,7 @@ mod unpack;
 mod whiteout;
 
 pub use apply::{Applied, Options, apply};
+pub use compress::{Compression, Compressor};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;
 pub use entry::{Entry, EntryKind};

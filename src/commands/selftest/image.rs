@@ -9,8 +9,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::error::{Attempt, Result};
-use crate::layer::pack::{self, Writer};
-use crate::layer::{Entry, EntryKind, Name};
+use crate::layer::pack::Writer;
+use crate::layer::{Compression, Compressor, Entry, EntryKind, Name};
 use crate::oci::{Arch, Digest, media_type};
 
 /// Where the program stands in it.
@@ -39,7 +39,7 @@ pub fn write(directory: &Path) -> Result<()> {
     let program = fs::read("/proc/self/exe").attempt(|| "read this program")?;
     let tar = layer(&program).attempt(|| "make the built-in image's layer")?;
     let diff_id = Digest::of(&tar);
-    let mut gzip = pack::gzip(Vec::new(), 1);
+    let mut gzip = Compressor::new(Vec::new(), Compression::Gzip, Some(1))?;
     let gzip = gzip
         .write_all(&tar)
         .and_then(|()| gzip.finish())

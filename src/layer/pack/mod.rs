@@ -1,10 +1,8 @@
-//! Writes tar: a [`Writer`] takes entries, [`gzip`] compresses.
+//! Writes tar: a [`Writer`] takes entries.
 
-mod gzip;
 mod pax_header;
 mod writer;
 
-pub use gzip::gzip;
 pub use writer::Writer;
 
 #[cfg(test)]
