@@ -68,13 +68,18 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         return Ok(show(&|_| version()));
     }
     let action = command.prepare(&line)?;
+    let mut caller = None;
     match global.elevated {
-        Some(ticket) => privilege::inherit(&ticket).map_err(|error| command.failed(error))?,
+        Some(ticket) => {
+            caller = Some(privilege::inherit(&ticket).map_err(|error| command.failed(error))?);
+        }
         None if command.root => {
             let host = Host::detect();
             let wishes = wishes(&line, &global).or_environment(&host)?;
             if !privilege::is_root() {
-                return elevate(command, &host, &wishes, words).map_err(|error| command.failed(error));
+                let names = command.variables(&line, &host).map_err(|error| command.failed(error))?;
+                return elevate(command, &host, &wishes, words, &names)
+                    .map_err(|error| command.failed(error));
             }
         }
         None => {}
@@ -85,7 +90,10 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         _ => Verbosity::Normal,
     });
     // After what elevation handed over has become our environment.
-    let host = Host::detect();
+    let host = match caller {
+        Some(variables) => Host::detect().called_with(variables),
+        None => Host::detect(),
+    };
     let app = App { ui, store: Store::open(host.paths()), host, commands: COMMANDS };
     let code = action(&app).map_err(|error| command.failed(error))?;
     app.ui.finish()?;
@@ -100,12 +108,18 @@ fn wishes(line: &Line, global: &Global) -> Wishes {
     }
 }
 
-/// Runs the command by a process with root.
-fn elevate(command: &Command, host: &Host, wishes: &Wishes, words: &[String]) -> Result<u8> {
+/// Runs the command by a process with root, which shall know the variables of these `names`.
+fn elevate(
+    command: &Command,
+    host: &Host,
+    wishes: &Wishes,
+    words: &[String],
+    names: &[OsString],
+) -> Result<u8> {
     let name = command.syntax.name.into();
     let arguments: Vec<OsString> =
         [name].into_iter().chain(words.iter().map(|word| cli::os_string(word))).collect();
-    privilege::elevate(host, wishes, "--elevated", &arguments)
+    privilege::elevate(host, wishes, "--elevated", &arguments, names)
 }
 
 /// The page of the program.

@@ -99,6 +99,32 @@ fn arguments_variables_directory_and_exit_code_come_through() {
 }
 
 #[test]
+fn a_variable_that_is_named_comes_from_who_asked_for_root() {
+    need!(Root, Tool("setpriv"), Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        fake(s, "sudo", "echo \"$@\" >/tmp/words; chmod 666 /tmp/words");
+        fs::write(s.path("vars"), "FROM_FILE\nPATH=/bin\n").unwrap();
+        let show = "echo \"$MINE|$FROM_FILE|$HOME|${LOGNAME-none}\"";
+        let words =
+            ["login", "-e", "MINE", "--env-file=/tmp/vars", "-e", "HOME", "-e", "LOGNAME", "--minimal"];
+        // Where our own files are does not follow a HOME that is for the guest.
+        let ran = user(s, &[&words[..], &["c", "--", "/bin/sh", "-c", show]].concat())
+            .env("MINE", "s3cret")
+            .env("FROM_FILE", "f")
+            .env("HOME", "/home/of-mine");
+        ran.run().ok().prints("s3cret|f|/home/of-mine|none\n");
+        let words = fs::read_to_string("/tmp/words").unwrap();
+        assert!(words.contains("MINE") && !words.contains("s3cret"), "{words}");
+        // Nobody is asked for a password before a mistake is told.
+        fs::write("/tmp/asked", "").unwrap();
+        user(s, &["login", "--env-file", "/tmp/absent", "c"]).run().code(125).says(&["/tmp/absent"]);
+        user(s, &["login", "-e", "=", "c"]).run().code(2);
+        assert_eq!(asked(), "");
+    });
+}
+
+#[test]
 fn secrets_are_in_no_argument() {
     need!(Root, Tool("setpriv"));
     sandbox(|s| {

@@ -75,6 +75,7 @@ const ROWS: &[Row] = &[
     Row("--hostname", &[&["--isolated"]], "hostname", "localhost\n"),
     Row("--work-dir", &[&["--work-dir", "/etc"], &["-w", "/etc"], &["-w/etc", "-u", "user"]], "pwd", "/etc\n"),
     Row("--env", &[&["--env", "A=b c"], &["-e", "A=b c"], &["-eA=x", "--env=A=b c"]], "echo \"$A\"", "b c\n"),
+    Row("--env-file", &[&["--env-file", "shared/vars"], &["--env-file=shared/vars"]], "echo \"$A\"", "b c\n"),
     Row("--tty", &[&["--tty"], &["-t"], &["-t", "--isolated"]], "tty | grep -c ^/dev/pts/[0-9]", "1\r\n"),
     Row("--no-tty", &[&["--no-tty"], &["-T"]], "tty || true", "not a tty\n"),
     Row("--no-new-privs", &[&["--no-new-privs"]], "grep -c NoNewPrivs:.1 /proc/self/status", "1\n"),
@@ -90,6 +91,7 @@ fn prepared(body: impl Fn(&Sandbox) + Send + Sync) {
             fs::create_dir_all(s.path(dir)).unwrap();
         }
         fs::write(s.path("shared/f"), "of the host\n").unwrap();
+        fs::write(s.path("shared/vars"), "# of a file\nA=b c\n").unwrap();
         fs::copy(crate::support::need::program("busybox").unwrap(), s.path("shared/busybox")).unwrap();
         fs::write(s.path("home/at-home"), "of the host\n").unwrap();
         body(s);

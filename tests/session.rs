@@ -116,7 +116,7 @@ fn the_environment_has_its_documented_order() {
             assert_eq!(get("FROM_IMAGE").as_deref(), Some("image"), "{mode:?}");
             assert_eq!((get("HOME").as_deref(), get("USER").as_deref()), (Some("/root"), Some("root")));
         }
-        login(s, &[&["-e", "no-equals-sign"], mode].concat(), "true").run().code(2);
+        login(s, &[&["-e", "=no-name"], mode].concat(), "true").run().code(2);
     });
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Whether a command is right to run is known before it runs: [`Command::prepare`] reads the line, [`Run::run`] acts.
 
+use std::ffi::OsString;
+
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -85,6 +87,9 @@ pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
 /// A parsed command line, ready to act.
 pub type Action = Box<dyn FnOnce(&App) -> Result<u8>>;
 
+/// Finds the names of the caller's variables that a line asks for.
+type Names = fn(&Line, &Host) -> Result<Vec<OsString>>;
+
 /// A row of the table.
 pub struct Command {
     /// Names, options, help.
@@ -97,6 +102,7 @@ pub struct Command {
     pub suggested: bool,
     failure: u8,
     prepare: fn(&Line) -> Result<Action>,
+    variables: Option<Names>,
 }
 
 impl Command {
@@ -121,16 +127,20 @@ impl Command {
                 let command: C = line.parse()?;
                 Ok(Box::new(move |app| command.run(app)))
             },
+            variables: None,
         }
     }
 
-    /// A command whose lines `prepare` reads. It elevates, and is listed.
+    /// A command whose lines `prepare` reads; `variables` finds those of the caller's that it asks for. It elevates, and is
+    /// listed.
     pub(super) const fn reading(
         syntax: Syntax,
         failure: u8,
         prepare: fn(&Line) -> Result<Action>,
+        variables: Names,
     ) -> Command {
-        Command { syntax, root: true, hidden: false, suggested: true, failure, prepare }
+        let variables = Some(variables);
+        Command { syntax, root: true, hidden: false, suggested: true, failure, prepare, variables }
     }
 
     /// The same command by another word, which shows nowhere; what follows its first argument is a command line.
@@ -156,5 +166,10 @@ impl Command {
     /// Reads the values on the line; nothing is done yet. Errors are of kind `Usage`.
     pub fn prepare(&self, line: &Line) -> Result<Action> {
         (self.prepare)(line)
+    }
+
+    /// The names of the caller's variables that the line asks for: their values are not those of a process with root.
+    pub fn variables(&self, line: &Line, host: &Host) -> Result<Vec<OsString>> {
+        self.variables.map_or(Ok(Vec::new()), |variables| variables(line, host))
     }
 }

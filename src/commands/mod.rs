@@ -34,6 +34,7 @@ mod session;
 pub mod setup;
 mod table;
 pub mod unmount;
+mod variables;
 
 pub use command::{App, Command};
 pub use table::COMMANDS;

@@ -1,13 +1,12 @@
 //! What `login` and `run` have in common: their options, and what those and the environment ask for.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsString;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Command};
-use super::elsewhere;
-use crate::cli::{Syntax, os_string};
+use super::command::{Action, App, Command};
+use super::{elsewhere, variables};
+use crate::cli::{Line, Syntax, os_string};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
@@ -44,13 +43,18 @@ pub(super) const fn command<C: Start>() -> Command {
         info: C::get_args_info,
         common: Some(Options::get_args_info),
     };
-    Command::reading(syntax, OUR_FAILURE, |line| {
-        let (options, command): (Options, C) = (line.options()?, line.parse()?);
-        Ok(Box::new(move |app| {
-            let request = command.request(options.request(&app.host)?, &app.host);
-            start(app, command.container(), &request, options.get_chroot_cmd)
-        }))
+    Command::reading(syntax, OUR_FAILURE, prepare::<C>, |line, host| {
+        let options: Options = line.options()?;
+        variables::names(host, &options.env_file, &options.env)
     })
+}
+
+fn prepare<C: Start>(line: &Line) -> Result<Action> {
+    let (options, command): (Options, C) = (line.options()?, line.parse()?);
+    Ok(Box::new(move |app| {
+        let request = command.request(options.request(&app.host)?, &app.host);
+        start(app, command.container(), &request, options.get_chroot_cmd)
+    }))
 }
 
 /// The options of every command that starts a session.
@@ -100,9 +104,13 @@ pub(super) struct Options {
     #[argh(option, short = 'w', arg_name = "PATH")]
     pub(super) work_dir: Option<String>,
 
-    /// set a variable inside; CD_ENV holds more, one a line
-    #[argh(option, short = 'e', arg_name = "VAR=VALUE")]
+    /// set a variable inside; without =VALUE it gets the value that you have. CD_ENV holds more, one a line
+    #[argh(option, short = 'e', arg_name = "VAR[=VALUE]")]
     pub(super) env: Vec<String>,
+
+    /// set the variables that a file has, one a line as for --env; a line that begins with # is a comment. --env wins
+    #[argh(option, arg_name = "FILE")]
+    pub(super) env_file: Vec<String>,
 
     /// a terminal of its own even where input or output is none
     #[argh(switch, short = 't')]
@@ -135,15 +143,6 @@ impl Options {
     fn request(&self, host: &Host) -> Result<Request> {
         let from_host = |key: &str| host.var(key).map(OsString::from);
         let isolation = host.switch("CD_USE_ISOLATION")?;
-        let mut env = Vec::new();
-        for line in from_host("CD_ENV").unwrap_or_default().as_bytes().split(|&byte| byte == b'\n') {
-            if !line.is_empty() {
-                env.push(variable(OsString::from_vec(line.to_vec()), "CD_ENV")?);
-            }
-        }
-        for entry in &self.env {
-            env.push(variable(os_string(entry), "--env")?);
-        }
         Ok(Request {
             mode: match (self.isolated, self.minimal) {
                 (true, _) => Mode::Isolated,
@@ -182,7 +181,7 @@ impl Options {
             },
             user: self.user.as_deref().map(os_string).or(from_host("CD_USER")),
             work_dir: self.work_dir.as_deref().map(os_string).or(from_host("CD_WORKDIR")).map(Into::into),
-            env,
+            env: variables::variables(host, &self.env_file, &self.env)?,
             binds: self.bind.iter().map(|bind| Bind::parse(&os_string(bind))).collect::<Result<_>>()?,
             hostname: self.hostname.as_deref().map(hostname).transpose()?,
             ..Request::default()
@@ -211,17 +210,6 @@ fn hostname(name: &str) -> Result<OsString> {
     Ok(name.into())
 }
 
-/// `NAME=VALUE`, the value being anything.
-fn variable(entry: OsString, origin: &str) -> Result<(OsString, OsString)> {
-    let bytes = entry.as_bytes();
-    match bytes.iter().position(|&byte| byte == b'=') {
-        Some(at) if at > 0 => {
-            Ok((OsStr::from_bytes(&bytes[..at]).to_owned(), OsStr::from_bytes(&bytes[at + 1..]).to_owned()))
-        }
-        _ => Err(Error::usage(format!("{origin} '{}' is not VAR=VALUE", entry.display()))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,12 +230,5 @@ mod tests {
         assert_eq!(asked.user, Some("b".into()));
         assert_eq!(asked.env.last(), Some(&("A".into(), "2".into())));
         assert_eq!(asked.mode, Mode::Minimal);
-    }
-
-    #[test]
-    fn a_variable_has_a_name() {
-        for entry in ["A", "=1", ""] {
-            assert_eq!(request(&["--env", entry], &[]).unwrap_err().exit_code(), 2);
-        }
     }
 }

@@ -19,6 +19,7 @@ const ANDROID_MARKERS: [&str; 2] = ["/system/build.prop", "/system/bin/app_proce
 pub struct Host {
     root: PathBuf,
     env: BTreeMap<OsString, OsString>,
+    caller_env: Option<BTreeMap<OsString, OsString>>,
     android: bool,
     termux: Option<Termux>,
 }
@@ -56,7 +57,7 @@ impl Host {
         V: Into<OsString>,
     {
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let mut host = Host { root: root.into(), env, android: false, termux: None };
+        let mut host = Host { root: root.into(), env, caller_env: None, android: false, termux: None };
         host.android =
             host.var("ANDROID_ROOT").is_some() || ANDROID_MARKERS.iter().any(|path| host.exists(path));
         host.termux = host.detect_termux();
@@ -99,6 +100,17 @@ impl Host {
     /// The same, but an empty one is empty: it says "none" where a missing one says nothing.
     pub fn var_or_empty(&self, key: &str) -> Option<&OsStr> {
         self.env.get(OsStr::new(key)).map(OsString::as_os_str)
+    }
+
+    /// This host, with the variables of who called us where that is not our own environment: they were handed over.
+    #[must_use]
+    pub fn called_with(self, variables: Vec<(OsString, OsString)>) -> Host {
+        Host { caller_env: Some(variables.into_iter().collect()), ..self }
+    }
+
+    /// A variable as who called us has it. Of a process that was made root it is known only if it was handed over.
+    pub fn caller_var(&self, key: &OsStr) -> Option<&OsStr> {
+        self.caller_env.as_ref().unwrap_or(&self.env).get(key).map(OsString::as_os_str)
     }
 
     /// Our whole environment.

@@ -46,13 +46,20 @@ pub fn tools(host: &Host) -> Vec<String> {
 
 /// Runs this program as root with `arguments`, and waits for it: its exit code.
 ///
-/// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first.
-pub fn elevate(host: &Host, wishes: &Wishes, option: &str, arguments: &[OsString]) -> Result<u8> {
+/// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first. `names`
+/// are variables of ours that it does not become, but shall know.
+pub fn elevate(
+    host: &Host,
+    wishes: &Wishes,
+    option: &str,
+    arguments: &[OsString],
+    names: &[OsString],
+) -> Result<u8> {
     if wishes.no_elevate {
         return Err(denied("root is needed, and elevation is turned off")
             .hint("run it as root, or leave out '--no-elevate' and CHROOT_DISTRO_NO_ELEVATE"));
     }
-    let handover = Handover::offer(host)?;
+    let handover = Handover::offer(host, names)?;
     let words: Vec<OsString> = [format!("{option}={}", handover.ticket()).into()]
         .into_iter()
         .chain(arguments.iter().cloned())
@@ -74,8 +81,9 @@ pub fn elevate(host: &Host, wishes: &Wishes, option: &str, arguments: &[OsString
     Err(denied("root is needed, and none of sudo, doas, pkexec and su is there").hint("run it as root"))
 }
 
-/// Takes over what the unprivileged process handed down. The first thing that the elevated process does.
-pub fn inherit(ticket: &str) -> Result<()> {
+/// Takes over what the unprivileged process handed down; returns what it only shall know. The first thing that the elevated
+/// process does.
+pub fn inherit(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     if !is_root() {
         // Without this a tool that does not elevate would call us for ever.
         return Err(

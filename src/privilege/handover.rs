@@ -34,9 +34,9 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Offers ours.
-    pub fn offer(host: &Host) -> Result<Handover> {
-        let will = will(host);
+    /// Offers ours, and the variables of these `names`, which are for somebody else.
+    pub fn offer(host: &Host, names: &[OsString]) -> Result<Handover> {
+        let will = will(host, names);
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (pipe, end) = pipe_with(flags).attempt(|| "make a pipe")?;
         // The kernel keeps 64 KiB of it; nobody reads yet.
@@ -60,8 +60,9 @@ impl Handover {
     }
 }
 
-/// The working directory, then `NAME=VALUE`s, each with a NUL behind it.
-fn will(host: &Host) -> Vec<u8> {
+/// The working directory, then `NAME=VALUE`s, each with a NUL behind it; those that the elevated process shall not have
+/// itself begin with another `=`.
+fn will(host: &Host, names: &[OsString]) -> Vec<u8> {
     let mut will = Vec::new();
     let mut bequeath = |parts: &[&OsStr]| {
         parts.iter().for_each(|part| will.extend_from_slice(part.as_bytes()));
@@ -71,6 +72,11 @@ fn will(host: &Host) -> Vec<u8> {
     let equals = OsStr::new("=");
     for (name, value) in host.vars().filter(|(name, _)| is_passed_on(name)) {
         bequeath(&[name, equals, value]);
+    }
+    for name in names {
+        if let Some(value) = host.caller_var(name) {
+            bequeath(&[equals, name, equals, value]);
+        }
     }
     if host.var("DOCKER_CONFIG").is_none() {
         let home = host.var("HOME").map(|home| Path::new(home).join(".docker"));
@@ -92,8 +98,9 @@ fn is_passed_on(name: &OsStr) -> bool {
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Reads the will and makes it true: working directory and variables. Single-threaded.
-pub fn take(ticket: &str) -> Result<()> {
+/// Reads the will and makes it true: working directory and variables. Returns the variables that are for somebody else.
+/// Single-threaded.
+pub fn take(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     let (pid, fd) = ticket
         .split_once(':')
         .and_then(|(pid, fd)| Some((pid.parse::<u32>().ok()?, fd.parse::<u32>().ok()?)))
@@ -107,12 +114,20 @@ pub fn take(ticket: &str) -> Result<()> {
     let directory = entries.next().map(|entry| OsString::from_vec(entry.to_vec())).unwrap_or_default();
     // Some tools change to root's home. A directory that is gone is told of when a relative path is used.
     let _ = std::env::set_current_dir(&directory);
+    let mut for_others = Vec::new();
     for entry in entries {
-        if let Some(at) = entry.iter().position(|&byte| byte == b'=').filter(|&at| at > 0) {
-            environment::set(OsStr::from_bytes(&entry[..at]), OsStr::from_bytes(&entry[at + 1..]));
+        match entry.strip_prefix(b"=") {
+            Some(other) => for_others.extend(pair(other).map(|(name, value)| (name.into(), value.into()))),
+            None => pair(entry).into_iter().for_each(|(name, value)| environment::set(name, value)),
         }
     }
-    Ok(())
+    Ok(for_others)
+}
+
+/// `NAME=VALUE`
+fn pair(entry: &[u8]) -> Option<(&OsStr, &OsStr)> {
+    let at = entry.iter().position(|&byte| byte == b'=').filter(|&at| at > 0)?;
+    Some((OsStr::from_bytes(&entry[..at]), OsStr::from_bytes(&entry[at + 1..])))
 }
 
 #[cfg(test)]
@@ -131,11 +146,12 @@ mod tests {
                 ("PATH", "/b"),
             ],
         );
-        let will = will(&host);
+        let will = will(&host, &["PATH".into(), "NONE".into()]);
         let entries: Vec<&str> =
             will.split(|&byte| byte == 0).map(|entry| std::str::from_utf8(entry).unwrap()).collect();
         let caller = format!("SUDO_UID={}", getuid().as_raw());
         let home = "SUDO_HOME=/home/u";
-        assert_eq!(entries[1..5], ["CD_DOCKER_AUTH=u:p==", "TERMUX__PREFIX=/p", home, caller.as_str()]);
+        let passed = ["CD_DOCKER_AUTH=u:p==", "TERMUX__PREFIX=/p", "=PATH=/b", home, caller.as_str()];
+        assert_eq!(entries[1..6], passed);
     }
 }
