@@ -7,19 +7,19 @@
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::elf;
+use super::executable::is_executable;
 use super::probe::{Answer, in_child};
 use super::snapshot::Host;
 use crate::error::{Attempt, Error, Result};
 use crate::oci::Arch;
+use crate::sys::descriptor::through;
 use crate::sys::process::execve;
 
 /// Where the kernel has it mounted everywhere.
@@ -47,13 +47,13 @@ pub fn is_native(arch: Arch) -> bool {
 
 fn try_program(arch: Arch) -> io::Result<()> {
     let file = memfd_create("program", MemfdFlags::empty())?;
-    let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap_or_default();
+    let path = CString::new(through(&file)).unwrap_or_default();
     let mut file = File::from(file);
     file.write_all(&elf::exit_program(arch))?;
     // The kernel refuses to execute what is open for writing.
     let readable = File::open(OsStr::from_bytes(path.as_bytes()))?;
     drop(file);
-    let path = CString::new(format!("/proc/self/fd/{}", readable.as_raw_fd())).unwrap_or_default();
+    let path = CString::new(through(&readable)).unwrap_or_default();
     Err(execve(&path, &[c"program".to_owned()], &[]))
 }
 
@@ -218,13 +218,11 @@ impl Emulator {
 
 /// Whether a program that may be executed needs a loader; `None`: it is none.
 fn is_dynamic(path: &Path) -> Option<bool> {
-    let file = File::open(path).ok()?;
-    let found = file.metadata().ok()?;
-    if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
+    if !is_executable(path) {
         return None;
     }
     let mut beginning = Vec::new();
-    file.take(4096).read_to_end(&mut beginning).ok()?;
+    File::open(path).ok()?.take(4096).read_to_end(&mut beginning).ok()?;
     elf::is_dynamic(&beginning)
 }
 
@@ -283,6 +281,8 @@ fn mount_if_needed() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::testing::TempDir;
 

@@ -8,6 +8,7 @@ pub mod boot;
 mod caller;
 pub mod device;
 pub mod elf;
+pub mod executable;
 pub mod files;
 pub mod probe;
 pub mod program;

@@ -2,12 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use rustix::fs::{Access, access};
-
 use crate::host::Host;
+use crate::host::executable::is_executable;
 
 /// Where Android's root managers put su, should `PATH` not say.
 const ANDROID_DIRS: [&str; 6] =
@@ -38,18 +37,14 @@ pub fn in_order(host: &Host, use_sudo: bool) -> impl Iterator<Item = Tool> {
 /// A program of the host's, also where `PATH` leaves root's own directories out.
 pub(super) fn find_for_root(host: &Host, name: &str) -> Option<PathBuf> {
     let places = ["/usr/sbin", "/sbin"].map(|directory| host.file(directory).join(name));
-    find(host, name).or_else(|| places.into_iter().find(|path| is_program(path)))
+    find(host, name).or_else(|| places.into_iter().find(|path| is_executable(path)))
 }
 
 fn find(host: &Host, name: &str) -> Option<PathBuf> {
     let path = host.var("PATH").unwrap_or_default();
     let android = ANDROID_DIRS.into_iter().filter(|_| host.is_android()).map(PathBuf::from);
     let directories = std::env::split_paths(path).filter(|directory| directory.is_absolute()).chain(android);
-    directories.map(|directory| host.file(directory.join(name))).find(|path| is_program(path))
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+    directories.map(|directory| host.file(directory.join(name))).find(|path| is_executable(path))
 }
 
 impl Tool {

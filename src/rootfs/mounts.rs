@@ -5,13 +5,14 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Stat;
 
 use super::mountinfo::{self, MountLine};
+use crate::sys::descriptor::through;
 use crate::sys::identity::FileId;
 
 /// A mount below the directory asked about.
@@ -90,7 +91,7 @@ struct FilesystemPath {
 
 impl FilesystemPath {
     fn of(directory: BorrowedFd<'_>, own: &[MountLine]) -> io::Result<FilesystemPath> {
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
+        let path = std::fs::read_link(through(directory))?;
         let identity = FileId::of(directory)?;
         let mount = match identity.mount {
             Some(id) => own.iter().find(|mount| mount.id == id),

@@ -3,12 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::metadata::{FileType, Metadata};
+use crate::sys::descriptor::through;
 
 /// Opens for reading what `found`, an `O_PATH` descriptor, holds. `again` finds it by name once more, with the
 /// flags given, for a host without /proc; then another inode in its place is `ESTALE`.
@@ -20,7 +21,7 @@ pub fn open(found: &OwnedFd, again: impl FnOnce(OFlags) -> rustix::io::Result<Ow
         FileType::Symlink => return Err(Errno::LOOP.into()),
         _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
     }
-    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let path = through(found);
     match rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Err(Errno::NOENT) => {
             let fd = again(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::XattrFlags;
@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::attributes;
 use super::dir::{Dir, leaf};
+use crate::sys::descriptor::through;
 
 impl Dir {
     /// Sets an extended attribute, of a link itself.
@@ -31,7 +32,7 @@ impl Dir {
 /// A name that the path-taking calls without an `*at` form accept: the directory is reached through procfs's
 /// magic link, the leaf is not followed by the `l*xattr` calls.
 fn through_proc(dir: &Dir, name: &OsStr) -> OsString {
-    let mut path = OsString::from(format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()));
+    let mut path = OsString::from(format!("{}/", through(dir.as_fd())));
     path.push(name);
     path
 }

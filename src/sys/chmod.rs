@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
+use super::descriptor::through;
 use super::modern::Modern;
 
 static FCHMODAT2: Modern = Modern::new();
@@ -51,7 +52,7 @@ fn by_descriptor(dir: BorrowedFd<'_>, name: &OsStr, mode: Mode) -> Result<()> {
     if file_type == FileType::Symlink {
         return Ok(());
     }
-    match rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), mode) {
+    match rustix::fs::chmod(through(&fd), mode) {
         Err(Errno::NOENT) if matches!(file_type, FileType::RegularFile | FileType::Directory) => {
             let fd = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::NONBLOCK | flags, Mode::empty())?;
             rustix::fs::fchmod(fd, mode)

@@ -5,6 +5,7 @@
 
 pub mod chmod;
 pub mod copy;
+pub mod descriptor;
 pub mod environment;
 pub mod fault;
 pub mod identity;

@@ -20,8 +20,9 @@ use rustix::thread::set_name;
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::privilege;
-use crate::session::mount::root::{mount_flags, same_file, through};
+use crate::session::mount::root::{mount_flags, same_file};
 use crate::sys::Modern;
+use crate::sys::descriptor::through;
 use crate::sys::mount::make_read_only;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::execve;

@@ -39,6 +39,7 @@ use crate::session::request::{Mode, Network, Request, Terminal};
 use crate::session::terminal::line::Line;
 use crate::session::terminal::outer::wants_terminal;
 use crate::store::{Container, Lock};
+use crate::sys::descriptor::through;
 use crate::sys::namespace::NamespaceTypes;
 use crate::sys::process::{Fork, fork};
 
@@ -60,8 +61,7 @@ pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn
 pub fn describe(container: &Container, request: &Request, host: &Host) -> Result<String> {
     let rootfs = container.rootfs()?;
     let plan = gather(container, request, &rootfs, host)?.plan()?;
-    let root =
-        std::fs::read_link(root::through(rootfs.as_fd())).attempt(|| "find the container's directory")?;
+    let root = std::fs::read_link(through(rootfs.as_fd())).attempt(|| "find the container's directory")?;
     Ok(print::command_line(&plan, &root))
 }
 

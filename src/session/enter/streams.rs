@@ -9,8 +9,8 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout}
 use super::channel::Speaker;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::session::mount::root::through;
 use crate::session::terminal::pair::Pair;
+use crate::sys::descriptor::through;
 
 /// Chosen before the session is set up, put in place when it is: until then messages go where the user sees them.
 #[derive(Debug)]

@@ -15,12 +15,13 @@ use rustix::mount::{
     mount_bind_recursive, mount_change, mount_move, mount_remount, move_mount, open_tree, unmount,
 };
 
-use super::root::{mount_flags, same_file, through};
+use super::root::{mount_flags, same_file};
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::session::bind::Restrict;
 use crate::session::plan::steps::Step;
+use crate::sys::descriptor::through;
 use crate::sys::identity::is_mount_root;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 

@@ -3,8 +3,6 @@
 //! Whatever is mounted there lives and dies with the namespace: the kernel takes it away with the last process,
 //! so nothing here has an undo. The host's mount table is never touched.
 
-use std::os::fd::{AsFd, AsRawFd};
-
 use rustix::fs::{CWD, Mode, OFlags, Stat, StatVfsMountFlags, fstat, openat, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -16,6 +14,7 @@ use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
+use crate::sys::descriptor::through;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Moves into new namespaces, a mount namespace always, and makes the container's directory a mount there. It is
@@ -87,11 +86,6 @@ pub fn chroot_to_working_dir() -> Result<()> {
     // Refused in a chroot; chroot(2) alone serves too, it only leaves the old root beside the new one.
     let _ = mount_move(c".", c"/");
     chroot(c".").attempt(|| "make the container's directory the root (chroot)")
-}
-
-/// A path to what a descriptor has open, for calls that take paths only.
-pub fn through(fd: impl AsFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
 /// The flags of the mount that `path` is in, as mount(2) wants them back: what a remount does not repeat is cleared.

@@ -2,7 +2,7 @@
 //! nothing is lost and nothing piles up.
 
 use std::fs::OpenOptions;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,6 +14,7 @@ use rustix::termios::{SpecialCodeIndex, tcgetattr, tcsetwinsize};
 
 use super::outer::{Outer, size};
 use crate::error::{Attempt, Result};
+use crate::sys::descriptor::through;
 use crate::sys::signal::{Signals, undergo};
 
 /// What others ask of a process.
@@ -231,9 +232,8 @@ impl Line {
 fn own_description(stream: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     let kind = FileType::from_raw_mode(fstat(stream)?.st_mode);
     if matches!(kind, FileType::CharacterDevice | FileType::Fifo) {
-        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = OpenOptions::new().write(true).custom_flags(flags.bits() as i32).open(path);
+        let opened = OpenOptions::new().write(true).custom_flags(flags.bits() as i32).open(through(stream));
         if let Ok(own) = opened {
             return Ok(own.into());
         }
