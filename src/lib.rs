@@ -24,6 +24,7 @@
 //! | [`host`] | platform, paths, feature probes, emulators, start-up services |
 //! | [`layer`] | decompress, untar, apply, index, pack, compress |
 //! | [`oci`] | pure: reference, digest, platform, documents |
+//! | [`cgroup`] | control groups: the processes of a container told apart, stopped and ended together |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |
 //! | [`suggest`] | pure: the nearest of some words |
@@ -43,6 +44,7 @@
 //! (a build's RUN) is `session::run`: the same from the plan on, on any root.
 
 pub mod applet;
+pub mod cgroup;
 pub mod cli;
 pub mod commands;
 pub mod error;

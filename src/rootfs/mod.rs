@@ -11,7 +11,7 @@ mod dir;
 mod kept;
 mod metadata;
 mod mount_point;
-mod mountinfo;
+pub mod mountinfo;
 pub mod mounts;
 mod regular;
 mod remove;

@@ -18,6 +18,10 @@ pub struct MountLine {
     pub root: PathBuf,
     /// Where, from the reading process's root.
     pub mount_point: PathBuf,
+    /// The filesystem's type, as mount(8) knows it.
+    pub kind: String,
+    /// The filesystem's own options, as `a,b=c`.
+    pub options: String,
 }
 
 /// The mounts, in the file's order.
@@ -30,12 +34,17 @@ fn parse_line(line: &[u8]) -> Option<MountLine> {
     let [id, parent, dev, root, mount_point, _options, ..] = fields[..] else { return None };
     let text = |field| std::str::from_utf8(field).ok();
     let (major, minor) = text(dev)?.split_once(':')?;
+    // Optional fields stand before the `-`, as many as there are.
+    let mut last = fields.iter().skip_while(|field| **field != b"-").skip(1).map(|field| text(field));
+    let kind = last.next().flatten().unwrap_or_default().to_owned();
     Some(MountLine {
         id: text(id)?.parse().ok()?,
         parent: text(parent)?.parse().ok()?,
         dev: (major.parse().ok()?, minor.parse().ok()?),
         root: unescape(root).into(),
         mount_point: unescape(mount_point).into(),
+        kind,
+        options: last.nth(1).flatten().unwrap_or_default().to_owned(),
     })
 }
 
@@ -68,6 +77,7 @@ mod tests {
         assert_eq!((entry.id, entry.parent, entry.dev), (36, 35, (98, 0)));
         assert_eq!(entry.root, PathBuf::from("/mnt1"));
         assert_eq!(entry.mount_point, PathBuf::from("/m nt\\2"));
+        assert_eq!((entry.kind.as_str(), entry.options.as_str()), ("ext3", "rw,errors=continue"));
     }
 
     #[test]
