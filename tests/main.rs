@@ -31,6 +31,7 @@
 //! | `run` | what an image says is to run; sessions in the background |
 //! | `regression` | what tools of this kind did to their users, named by what broke |
 //! | `lifecycle` | ps, kill, unmount, logs; fifty sessions at once |
+//! | `processes` | who changed its root or forks without end is seen and ended, with cgroups and without |
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `search` | Docker Hub's search |
@@ -85,6 +86,7 @@ mod layout;
 mod lifecycle;
 mod options;
 mod package;
+mod processes;
 mod ranks;
 mod registry;
 mod regression;

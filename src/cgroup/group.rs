@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::hierarchy::{Hierarchy, Version, child};
-use super::mark::{Mark, Place};
+use super::mark::{Mark, Membership};
 
 /// For getdents64(2), in bytes.
 const BUFFER: usize = 8 * 1024;
@@ -35,12 +35,13 @@ pub struct Group {
 /// session of ours would enter.
 pub fn groups<'a>(mark: &Mark, texts: impl Iterator<Item = &'a [u8]>) -> Vec<Group> {
     let mut inside: Vec<(&str, &str)> = texts
-        .flat_map(Place::all)
+        .flat_map(Membership::all)
         .filter_map(|place| place.above(mark).map(|above| (above.controllers, above.path)))
         .collect();
     inside.sort_unstable();
     inside.dedup();
-    let inside: Vec<Place> = inside.iter().map(|&(controllers, path)| Place { controllers, path }).collect();
+    let inside: Vec<Membership> =
+        inside.iter().map(|&(controllers, path)| Membership { controllers, path }).collect();
     let own = fs::read("/proc/self/cgroup").unwrap_or_default();
     let mut groups = Vec::new();
     for hierarchy in Hierarchy::all() {

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, fstatfs, openat};
 use rustix::io::Errno;
 
-use super::mark::Place;
+use super::mark::Membership;
 use crate::rootfs::mountinfo::{self, MountLine};
 
 /// What statfs(2) says of them (linux/magic.h).
@@ -90,11 +90,11 @@ impl Hierarchy {
     /// Where in this hierarchy the process of a `/proc/PID/cgroup` text is, from the mount's root; `None` where the mount
     /// does not show it.
     pub(super) fn place(&self, text: &[u8]) -> Option<PathBuf> {
-        self.shown(Place::all(text).find(|place| self.is_of(place))?.path)
+        self.shown(Membership::all(text).find(|place| self.is_of(place))?.path)
     }
 
     /// Whether this is a place in this hierarchy.
-    pub(super) fn is_of(&self, place: &Place<'_>) -> bool {
+    pub(super) fn is_of(&self, place: &Membership<'_>) -> bool {
         match self.version {
             Version::Two => place.controllers.is_empty(),
             Version::One { .. } => {

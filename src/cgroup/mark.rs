@@ -28,7 +28,7 @@ impl Mark {
 
     /// Whether the process with this `/proc/PID/cgroup` is in a cgroup of this name, or in one below.
     pub fn is_in(&self, text: &[u8]) -> bool {
-        Place::all(text).any(|place| place.above(self).is_some())
+        Membership::all(text).any(|place| place.above(self).is_some())
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -49,30 +49,30 @@ pub(super) fn is_ours(name: &[u8]) -> bool {
 
 /// Where a process is in one hierarchy: a line of `/proc/PID/cgroup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct Membership<'a> {
     /// The hierarchy's controllers, or `name=NAME`; empty for version 2.
     pub(super) controllers: &'a str,
     /// From the root of the reader's cgroup namespace: with `..` for what is outside.
     pub(super) path: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Membership<'a> {
     /// The lines that parse: `ID:CONTROLLERS:PATH`.
-    pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = Place<'a>> {
+    pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = Membership<'a>> {
         text.split(|&byte| byte == b'\n').filter_map(|line| {
             let mut fields = std::str::from_utf8(line).ok()?.splitn(3, ':').skip(1);
-            Some(Place { controllers: fields.next()?, path: fields.next()? })
+            Some(Membership { controllers: fields.next()?, path: fields.next()? })
         })
     }
 
     /// The uppermost cgroup of the name `mark` that this is, or is below.
-    pub(super) fn above(&self, mark: &Mark) -> Option<Place<'a>> {
+    pub(super) fn above(&self, mark: &Mark) -> Option<Membership<'a>> {
         let mut end = 0;
         for name in self.path.split_inclusive('/') {
             end += name.len();
             if name.trim_end_matches('/') == mark.as_str() {
                 let path = self.path.get(..end)?.trim_end_matches('/');
-                return Some(Place { controllers: self.controllers, path });
+                return Some(Membership { controllers: self.controllers, path });
             }
         }
         None
@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn the_uppermost_one_holds_the_others() {
-        let places: Vec<Place> = Place::all(TEXT).collect();
+        let places: Vec<Membership> = Membership::all(TEXT).collect();
         assert_eq!(places.len(), 4);
-        assert_eq!(places[3], Place { controllers: "", path: "/../b" });
+        assert_eq!(places[3], Membership { controllers: "", path: "/../b" });
         let above = places[0].above(&Mark::new((0x1f, 2)));
-        assert_eq!(above, Some(Place { controllers: "freezer", path: "/a/chroot-distro-1f-2" }));
+        assert_eq!(above, Some(Membership { controllers: "freezer", path: "/a/chroot-distro-1f-2" }));
         assert_eq!(places[1].above(&Mark::new((0x1f, 2))), None);
     }
 }

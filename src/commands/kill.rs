@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
-use super::unmount::grace;
+use super::unmount::{grace, warn_of_hidden};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::running::Usage;
@@ -55,10 +55,11 @@ impl Run for Kill {
 impl Kill {
     fn end(&self, app: &App, container: &Container) -> Result<()> {
         let name = container.name();
-        if container.sessions()?.is_empty() && container.processes()?.is_empty() {
+        if container.is_quiet()? {
             return Err(Error::not_found(format!("container '{name}' is not running"))
                 .hint("'chroot-distro ps' shows what is"));
         }
+        warn_of_hidden(app, container)?;
         container.end(grace(self.time))?;
         container.unmount()?;
         app.ui.info(&format!("Ended everything in '{name}'"));

@@ -20,7 +20,7 @@ use crate::ui::{Table, human};
     example = "chroot-distro ps --all",
     example = "chroot-distro ps -q",
     note = "A process that runs in a container and belongs to no session, such as one that a session left running, is \
-            shown with '-' as type. Without root only your own are seen."
+            shown with '-' as type. Without root you may see only your own."
 )]
 pub struct Ps {
     /// also show the containers in which nothing runs

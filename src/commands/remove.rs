@@ -3,6 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
+use super::unmount::warn_of_hidden;
 use crate::error::{Kind, Result};
 use crate::report::Report;
 
@@ -47,6 +48,7 @@ impl Run for Remove {
                 Err(error) if self.force && error.kind() == Kind::NotFound => return Ok(()),
                 found => found?,
             };
+            warn_of_hidden(app, &container)?;
             container.remove(&mut |path| app.ui.detail(&format!("deleted {}", path.display())))?;
             app.ui.info(&format!("Removed '{name}'"));
             Ok(())

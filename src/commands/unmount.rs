@@ -8,6 +8,7 @@ use super::command::{App, Run};
 use crate::error::Result;
 use crate::report::Report;
 use crate::running::GRACE;
+use crate::store::Container;
 
 /// end everything inside a container and take its mounts away, also those that the Python tool left on the host.
 /// Processes are asked to end, and killed after two seconds.
@@ -37,11 +38,23 @@ impl Run for Unmount {
 
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;
+        warn_of_hidden(app, &container)?;
         container.end(grace(self.time))?;
         container.unmount()?;
         app.ui.info(&format!("Nothing runs in '{}' now, and nothing is mounted there", container.name()));
         Ok(0)
     }
+}
+
+/// Says what is not seen of a container that is to be ended.
+pub(super) fn warn_of_hidden(app: &App, container: &Container) -> Result<()> {
+    if container.may_hide()? {
+        app.ui.warn(&format!(
+            "'{}' runs without a cgroup: a process that left its root by pivot_root is not seen, and not ended",
+            container.name()
+        ));
+    }
+    Ok(())
 }
 
 /// What `--time` says.

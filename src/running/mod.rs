@@ -7,17 +7,25 @@
 //! | file | what it is |
 //! |---|---|
 //! | `records` | sessions, as files that live no longer than their processes |
-//! | `processes` | who is inside, by root and mount namespace |
+//! | `processes` | one process |
+//! | `positions` | who is inside, by cgroup, root, mount namespace and descent |
+//! | `climb` | the directories above a process's root |
 //! | `usage` | both together |
+//! | `hunt` | who is to end, found again and again |
 //! | `ending` | asked first, then killed |
+//! | `sweep` | killed, whoever forks meanwhile |
 //! | `mounts` | the Python tool's mounts are undone, anyone else's are a reason to refuse |
 //! | `seize` | a container taken for one command: to remove, rename or replace it |
 
+mod climb;
 mod ending;
+mod hunt;
 mod mounts;
+mod positions;
 mod processes;
 mod records;
 mod seize;
+mod sweep;
 mod usage;
 
 pub use ending::GRACE;

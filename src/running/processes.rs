@@ -1,7 +1,5 @@
-//! The processes inside a container.
-//!
-//! No list of ours is believed for this: a process is inside when its root is the container's, or when it is in
-//! the mount namespace of one of its sessions. That also finds what a session left running in the background.
+//! One process: which one it is, what is known of it, and how it gets a signal. Who is inside a container is the business of
+//! [`super::positions`].
 
 use std::fs;
 use std::io;
@@ -20,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::error::{Attempt, Result};
 
 /// The longest line of descent believed in: a number that passes to another process could make a ring.
-const GENERATIONS: usize = 4096;
+pub(super) const GENERATIONS: usize = 4096;
 
 /// One process, told apart from a later one with the same number by when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +93,25 @@ impl Process {
 
     /// Sends it a signal; that it has ended is no error.
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
-        let Some(pid) = pid_of(self.pid) else { return Ok(()) };
-        // Opened before it is looked at, so that the number cannot pass to another in between.
-        let pidfd = handle(pid);
-        if !self.alive() {
-            return Ok(());
-        }
-        let sent = match &pidfd {
-            Some(pidfd) => pidfd_send_signal(pidfd, signal),
-            None => kill_process(pid, signal),
-        };
-        match sent {
-            Err(Errno::SRCH) => Ok(()),
-            sent => sent.attempt(|| format!("signal process {}", self.pid)),
-        }
+        signal_if(self.pid, &|| self.alive(), signal)
+    }
+}
+
+/// Sends a signal to the process that has this number and of which `is_it` holds; that there is none is no error.
+pub(super) fn signal_if(pid: u32, is_it: &dyn Fn() -> bool, signal: Signal) -> Result<()> {
+    let Some(number) = pid_of(pid) else { return Ok(()) };
+    // Opened before it is looked at, so that the number cannot pass to another in between.
+    let pidfd = handle(number);
+    if !is_it() {
+        return Ok(());
+    }
+    let sent = match &pidfd {
+        Some(pidfd) => pidfd_send_signal(pidfd, signal),
+        None => kill_process(number, signal),
+    };
+    match sent {
+        Err(Errno::SRCH) => Ok(()),
+        sent => sent.attempt(|| format!("signal process {pid}")),
     }
 }
 
@@ -153,6 +156,11 @@ struct Stat {
     started: u64,
 }
 
+/// The number of a process's parent.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
 fn stat(pid: u32) -> Option<Stat> {
     Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
@@ -175,56 +183,6 @@ pub fn mount_namespace(pid: u32) -> Option<u64> {
     Some(fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino())
 }
 
-/// Every process number there is.
-fn all() -> Result<Vec<u32>> {
-    let entries = fs::read_dir("/proc").attempt(|| "list '/proc'")?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
-}
-
-/// Every process that we may look at, where it stands: one look at `/proc` for any number of questions.
-pub(super) struct Snapshot(Vec<Position>);
-
-/// Where a process stands.
-struct Position {
-    pid: u32,
-    /// Device and inode.
-    root: (u64, u64),
-    namespace: Option<u64>,
-}
-
-impl Snapshot {
-    /// Looks, leaving out ourselves.
-    pub(super) fn take() -> Result<Snapshot> {
-        let own = std::process::id();
-        let look = |pid: u32| {
-            let root = fs::metadata(format!("/proc/{pid}/root")).ok()?;
-            Some(Position { pid, root: (root.dev(), root.ino()), namespace: mount_namespace(pid) })
-        };
-        Ok(Snapshot(all()?.into_iter().filter(|&pid| pid != own).filter_map(look).collect()))
-    }
-
-    /// The processes whose root is the directory `root` (device, inode) or that are in the mount namespace of a
-    /// session, given as the session's process and the namespace it began in.
-    ///
-    /// Such a namespace counts only while its process still is in it: its number may pass to another one. That of the
-    /// host and our own never count.
-    pub(super) fn inside(&self, root: (u64, u64), sessions: &[(u32, u64)]) -> Vec<Process> {
-        let hosts = [mount_namespace(std::process::id()), mount_namespace(1)];
-        let is_in = |pid: u32, namespace: u64| {
-            self.0.iter().any(|place| place.pid == pid && place.namespace == Some(namespace))
-        };
-        let theirs: Vec<u64> = sessions
-            .iter()
-            .filter(|(pid, began)| !hosts.contains(&Some(*began)) && is_in(*pid, *began))
-            .map(|(_, began)| *began)
-            .collect();
-        let is_inside = |place: &&Position| {
-            place.root == root || place.namespace.is_some_and(|namespace| theirs.contains(&namespace))
-        };
-        self.0.iter().filter(is_inside).filter_map(|place| Process::of(place.pid)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command};
@@ -242,23 +200,6 @@ mod tests {
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").spawn().unwrap()
-    }
-
-    #[test]
-    fn sees_a_process_by_its_root_but_never_itself() {
-        let root = fs::metadata("/").unwrap();
-        let root = (root.dev(), root.ino());
-        let mut child = sleeper();
-        let snapshot = Snapshot::take().unwrap();
-        let found = snapshot.inside(root, &[]);
-        assert!(found.iter().any(|process| process.pid == child.id()));
-        assert!(found.iter().all(|process| process.pid != std::process::id()));
-        assert!(snapshot.inside((0, 0), &[]).is_empty());
-        // The host's mount namespace is nobody's session, whatever a record says.
-        let host = mount_namespace(child.id()).unwrap();
-        assert!(snapshot.inside((0, 0), &[(child.id(), host)]).is_empty());
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Need {
     Tool(&'static str),
     /// This filesystem in the kernel.
     Filesystem(&'static str),
+    /// This hierarchy of cgroups can be mounted and written: a controller of version 1, or `cgroup2`.
+    Cgroup(&'static str),
 }
 
 impl Need {
@@ -22,8 +24,20 @@ impl Need {
             Need::Tool(name) => program(name).is_some(),
             Need::Filesystem(name) => std::fs::read_to_string("/proc/filesystems")
                 .is_ok_and(|list| list.split_whitespace().any(|word| word == name)),
+            Need::Cgroup(name) => std::thread::spawn(move || has_cgroups(name)).join().unwrap_or(false),
         }
     }
+}
+
+/// Tried in a mount namespace of this thread's own.
+fn has_cgroups(name: &str) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return false;
+    }
+    super::sandbox::unshare_mounts();
+    let probe = format!("/sys/fs/cgroup/cd-test-{}-{name}", std::process::id());
+    super::sandbox::mount_cgroups(name).is_ok()
+        && std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).is_ok()
 }
 
 /// Where `name` stands in `PATH` or a system administrator's directory.

@@ -217,10 +217,21 @@ pub fn mounts() -> Vec<String> {
 
 /// Gives this thread a mount namespace that shares nothing with the host's, and `/` as its own.
 #[allow(unsafe_code)]
-fn unshare_mounts() {
+pub fn unshare_mounts() {
     // SAFETY: this thread opened no descriptors that it expects to share.
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }.expect("unshare");
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private mounts");
+}
+
+/// Covers the machine's cgroups by one hierarchy alone: `cgroup2`, or that of a controller of version 1.
+pub fn mount_cgroups(name: &str) -> rustix::io::Result<()> {
+    match name {
+        "cgroup2" => mount("test", "/sys/fs/cgroup", "cgroup2", MountFlags::empty(), None),
+        controller => {
+            let controller = std::ffi::CString::new(controller).expect("a name");
+            mount("test", "/sys/fs/cgroup", "cgroup", MountFlags::empty(), Some(controller.as_c_str()))
+        }
+    }
 }
 
 fn fd_path(file: &fs::File) -> String {

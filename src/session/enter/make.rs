@@ -7,8 +7,10 @@ use rustix::system::sethostname;
 
 use super::holder::Holder;
 use super::live::Live;
+use crate::cgroup::{self, Base, Mark};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::guest::ldconfig;
+use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::session::draft::Draft;
@@ -21,6 +23,7 @@ use crate::sys::network::loopback_up;
 /// working directory is then what [`root::switch_root`] makes the root. What the kernel refuses is learnt. Returns
 /// the plan as it was carried out.
 pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn Report) -> Result<Plan> {
+    enter_cgroup(root, draft.host)?;
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
     let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
     let keep = if plan.isolated { MountFlags::NODEV } else { MountFlags::empty() };
@@ -31,6 +34,15 @@ pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn R
     }
     furnish(&root, &plan, draft, report)?;
     Ok(plan)
+}
+
+/// Moves the calling process into a cgroup of its guest's, where this machine has one to offer: by it all that a guest
+/// starts is found again. While the host's are seen, and before there is a cgroup namespace, whose root it then is.
+pub fn enter_cgroup(root: &Rootfs, host: &Host) -> Result<()> {
+    // Android ends what is in an app's, and waits until that is empty.
+    let base = if host.is_android() { Base::Top } else { Base::Own };
+    cgroup::enter(&Mark::of(root).attempt(|| "look at the container's root")?, base);
+    Ok(())
 }
 
 /// In the namespaces that `plan` is for.

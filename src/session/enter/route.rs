@@ -17,7 +17,7 @@ use super::holder::Holder;
 use super::join::join;
 use super::let_go::let_go;
 use super::live::Live;
-use super::make::{first_process, make};
+use super::make::{enter_cgroup, first_process, make};
 use super::program;
 use super::relay::Relay;
 use super::streams::Streams;
@@ -297,7 +297,7 @@ impl Entering<'_> {
             // What others left running is not isolated; and a PID namespace is joined through a session's record.
             return Ok(None);
         }
-        for process in self.container.processes()? {
+        for process in self.container.at_home()? {
             match Live::of(process.pid, &self.rootfs)? {
                 Some(live) if !live.has_own_pids() => return Ok(Some(live)),
                 _ => {}
@@ -313,6 +313,7 @@ impl Entering<'_> {
                 self.report.warn(&error.to_string());
             }
         }
+        enter_cgroup(&self.rootfs, self.draft.host)?;
         match way {
             Way::New => {
                 self.prepare_guest(&plan);
