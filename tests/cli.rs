@@ -9,7 +9,7 @@ use crate::support::command::program;
 use crate::support::prelude::*;
 
 /// Every command that a user sees, with its aliases.
-const COMMANDS: [(&str, &[&str]); 21] = [
+const COMMANDS: [(&str, &[&str]); 22] = [
     ("install", &["add", "i", "in", "ins"]),
     ("login", &["sh"]),
     ("run", &[]),
@@ -21,6 +21,7 @@ const COMMANDS: [(&str, &[&str]); 21] = [
     ("rename", &[]),
     ("reset", &[]),
     ("remove", &["rm"]),
+    ("copy", &["cp"]),
     ("diff", &[]),
     ("search", &["find", "se"]),
     ("clear-cache", &["clear", "cl"]),

@@ -22,7 +22,6 @@ fn commands_of_other_tools_are_answered() {
         ("prune", "chroot-distro clear-cache"),
         ("uninstall", "chroot-distro remove NAME"),
         ("version", "chroot-distro --version"),
-        ("cp", "--bind SRC:DST"),
         ("build", "not part of this version yet"),
         ("push", "not part of this version yet"),
     ] {

@@ -14,6 +14,8 @@
 //! | `kernel` | old kernels and the sandbox of Android apps |
 //! | `layout` | the documented files, also those of another tool; fix-ups; the self-test |
 //! | `container` | list, remove, clear-cache; races and full disks |
+//! | `copy` | files between the host and containers; what is kept, what is refused, races |
+//! | `copy_table` | copy against cp: every kind of source to every kind of destination |
 //! | `diff` | what has changed in a container since it was installed, or from one to another |
 //! | `killed` | kills at named moments; with the feature `fault-points` |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
@@ -63,6 +65,8 @@ mod archive;
 mod cli;
 mod completions;
 mod container;
+mod copy;
+mod copy_table;
 mod credentials;
 mod diff;
 mod documented;

@@ -9,11 +9,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("build", "building images is not part of this version yet"),
     ("backup", "backups are not part of this version yet"),
     ("commit", "making images is not part of this version yet"),
-    (
-        "copy",
-        "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside",
-    ),
-    ("cp", "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside"),
     ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
     ("export", "exporting is not part of this version yet"),
     ("image", "there is no store of images yet: 'chroot-distro list' shows the containers and their images"),

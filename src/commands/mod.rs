@@ -10,6 +10,7 @@ pub mod clear_cache;
 mod command;
 pub mod complete;
 pub mod completions;
+pub mod copy;
 pub mod diff;
 pub mod elsewhere;
 pub mod global;

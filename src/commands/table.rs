@@ -3,8 +3,8 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, clear_cache, complete, completions, diff, help, info, install, kill, list, login,
-    logs, man, probe, ps, remove, rename, reset, run, search, selftest, session, setup, unmount,
+    applets, autostart, clear_cache, complete, completions, copy, diff, help, info, install, kill, list,
+    login, logs, man, probe, ps, remove, rename, reset, run, search, selftest, session, setup, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -21,6 +21,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<rename::Rename>(),
     Command::of::<reset::Reset>(),
     Command::of::<remove::Remove>(),
+    Command::of::<copy::Copy>(),
     Command::of::<diff::Diff>(),
     Command::of::<search::Search>(),
     Command::of::<clear_cache::ClearCache>(),

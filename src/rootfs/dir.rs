@@ -105,6 +105,12 @@ impl Dir {
         regular::open(&open(OFlags::PATH)?, open)
     }
 
+    /// An `O_PATH` descriptor of what stands there, of any type.
+    pub fn open_path(&self, name: &OsStr) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.fd, leaf(name)?, flags, Mode::empty())?)
+    }
+
     /// Makes a symlink; `target` is any bytes but NUL, at least one.
     pub fn symlink(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, &self.fd, leaf(name)?)?)
@@ -198,6 +204,7 @@ mod tests {
                 dir.create_dir(bad, 0o755),
                 dir.create_file(bad, 0o644).map(drop),
                 dir.open(bad).map(drop),
+                dir.open_path(bad).map(drop),
                 dir.symlink(bad, name("x")),
                 dir.read_link(bad).map(drop),
                 dir.mknod(bad, FileType::Fifo, 0o600, (0, 0)),

@@ -6,7 +6,7 @@
 //! and acts there. Links are followed inside the root, never out of it.
 
 mod attributes;
-mod descent;
+pub mod descent;
 mod dir;
 mod kept;
 mod metadata;
@@ -26,3 +26,4 @@ pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};
 pub use mount_point::is_mount_point;
 pub use root::{Follow, Rootfs};
+pub use xattrs::xattrs;

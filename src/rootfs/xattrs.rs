@@ -25,8 +25,17 @@ impl Dir {
 
     /// Those of the directory itself.
     pub fn own_xattrs(&self) -> io::Result<Vec<(OsString, Vec<u8>)>> {
-        Ok(of_descriptor(self)?)
+        xattrs(self)
     }
+}
+
+/// The extended attributes of an open file or directory, as [`Dir::xattrs`] has them.
+pub fn xattrs(file: impl AsFd) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+    let file = file.as_fd();
+    Ok(collect(
+        |list| rustix::fs::flistxattr(file, list),
+        |key, value| rustix::fs::fgetxattr(file, key, value),
+    )?)
 }
 
 /// A name that the path-taking calls without an `*at` form accept: the directory is reached through procfs's
@@ -58,13 +67,9 @@ fn get_all(dir: &Dir, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         |list| rustix::fs::llistxattr(&path, list),
         |key, value| rustix::fs::lgetxattr(&path, key, value),
     ) {
-        Err(Errno::NOENT) => Ok(of_descriptor(by_descriptor(dir, name)?)?),
+        Err(Errno::NOENT) => xattrs(by_descriptor(dir, name)?),
         found => Ok(found?),
     }
-}
-
-fn of_descriptor(fd: impl AsFd) -> rustix::io::Result<Vec<(OsString, Vec<u8>)>> {
-    collect(|list| rustix::fs::flistxattr(&fd, list), |key, value| rustix::fs::fgetxattr(&fd, key, value))
 }
 
 fn collect(

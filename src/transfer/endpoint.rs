@@ -51,11 +51,24 @@ impl Endpoint {
         }
     }
 
+    /// The path as it was typed; of a stream, `-`.
+    pub fn typed(&self) -> &Path {
+        match self {
+            Endpoint::Container(_, path) if path.as_os_str().is_empty() => Path::new("/"),
+            Endpoint::Container(_, path) | Endpoint::Host(path) => path,
+            Endpoint::Stream => Path::new("-"),
+        }
+    }
+
     /// Opens it for `command`. `NotFound`: there is no such container.
     pub fn open(&self, store: &Store, command: &str) -> Result<Place> {
         match self {
             Endpoint::Container(name, path) => {
                 let container = store.container(name).map_err(|error| match error.kind() {
+                    Kind::NotFound if Path::new(&self.to_string()).symlink_metadata().is_ok() => {
+                        Error::not_found(error.to_string())
+                            .hint(format!("a file of this name is on the host: write './{self}'"))
+                    }
                     Kind::NotFound => {
                         error.hint(format!("a path of the host's with a colon is written './{self}'"))
                     }
@@ -88,6 +101,13 @@ impl fmt::Display for Endpoint {
             Endpoint::Host(path) => path.display().fmt(f),
             Endpoint::Stream => f.write_str("-"),
         }
+    }
+}
+
+impl Place {
+    /// Before anything is changed here: the container's remembered size is forgotten.
+    pub fn touch(&self) -> Result<()> {
+        self.container.as_ref().map_or(Ok(()), Container::touch)
     }
 }
 

@@ -1,0 +1,90 @@
+//! `copy`: files between the host and containers.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::command::{App, Run};
+use crate::cli::os_string;
+use crate::error::{Error, Result};
+use crate::transfer::Endpoint;
+use crate::transfer::copy::{self, Options, Request};
+
+/// copy files between the host and containers. NAME:PATH is a path in a container, anything else a path of the host;
+/// './a:b' is a file of the host with a colon. Owners, modes, times and links stay as they are.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "chroot-distro copy ./file.txt ubuntu:/root/",
+    example = "chroot-distro copy -r ./project ubuntu:/home/user/ --chown user",
+    example = "chroot-distro copy ubuntu:/etc/os-release .",
+    example = "chroot-distro copy ubuntu:/etc - | tar -t",
+    note = "The rules are those of cp: into DEST if it is a directory, else to DEST itself.\n\
+            '-' as SOURCE or DEST is a tar archive on standard input or output."
+)]
+pub struct Copy {
+    /// copy directories with all in them
+    #[argh(switch, short = 'r')]
+    recursive: bool,
+
+    /// keep hard links, devices, FIFOs, sockets and all extended attributes too; includes '-r'
+    #[argh(switch, short = 'a')]
+    archive: bool,
+
+    /// move: delete each SOURCE when its copy is whole; includes what '-a' keeps
+    #[argh(switch, short = 'm', long = "move")]
+    remove: bool,
+
+    /// copy what a link that is named as SOURCE leads to
+    #[argh(switch, short = 'L')]
+    follow_link: bool,
+
+    /// owner of everything that is made, by the names of DEST's side: USER, USER:GROUP or :GROUP
+    #[argh(option, arg_name = "USER[:GROUP]")]
+    chown: Option<String>,
+
+    /// print each file that is copied
+    #[argh(switch, short = 'v')]
+    pub verbose: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// what to copy: one or several
+    #[argh(positional, arg_name = "SOURCE...")]
+    source: String,
+
+    /// where to
+    #[argh(positional, arg_name = "DEST")]
+    destination: String,
+
+    #[argh(positional, arg_name = "DEST", hidden_help)]
+    more: Vec<String>,
+}
+
+impl Run for Copy {
+    const NAME: &'static str = "copy";
+    const ALIASES: &'static [&'static str] = &["cp"];
+    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let mut paths: Vec<Endpoint> = [&self.source, &self.destination]
+            .into_iter()
+            .chain(&self.more)
+            .map(|path| Endpoint::parse(&os_string(path)))
+            .collect();
+        let destination = paths.pop().ok_or_else(|| Error::usage("no destination is named"))?;
+        let request = Request {
+            sources: paths,
+            destination,
+            owner: self.chown,
+            options: Options {
+                recursive: self.recursive,
+                archive: self.archive,
+                follow: self.follow_link,
+                remove: self.remove,
+                ..Options::default()
+            },
+        };
+        copy::run(&app.store, &app.host, request, &app.ui)?;
+        Ok(0)
+    }
+}
