@@ -138,14 +138,23 @@ fn the_guests_environment_is_this_and_no_more() {
         make(s);
         let env = |options: &[&str]| {
             let words = [&["login"], options, &["c", "--", "env"]].concat();
-            let ran = s.cd(words).env("HOST_SECRET", "x").env("COLORTERM", "truecolor").run().ok();
+            let ran = s.cd(words).env("HOST_SECRET", "x").env("COLORTERM", "truecolor").env("CD_NO_TZ", "1");
+            let ran = ran.run().ok();
             let mut lines: Vec<String> = ran.out().lines().map(str::to_owned).collect();
             lines.sort();
             lines
         };
         let minimal = ["COLORTERM=truecolor", "TERM=xterm-256color"];
         assert_eq!(env(&["--minimal"]), minimal);
-        let whole = ["HOME=/root", "MOZ_FAKE_NO_SANDBOX=1", "PATH=/usr/bin:/bin", "USER=root"];
+        // `LOGNAME` and `SHELL` are not in the documents: they are what login(1) sets.
+        let whole = [
+            "HOME=/root",
+            "LOGNAME=root",
+            "MOZ_FAKE_NO_SANDBOX=1",
+            "PATH=/usr/bin:/bin",
+            "SHELL=/bin/sh",
+            "USER=root",
+        ];
         let whole = sorted(minimal.iter().chain(&whole));
         assert_eq!(env(&[]), whole);
         assert_eq!(env(&["--isolated"]), whole);

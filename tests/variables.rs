@@ -133,3 +133,148 @@ fn a_file_of_variables_is_read_as_docker_reads_it() {
         inside(s, &["--env-file", "/tmp"], "A").run().code(125).says(&["/tmp", "directory"]);
     });
 }
+
+/// Europe/Berlin, as far as a reader of its last line is concerned.
+const BERLIN: &[u8] = b"TZif2\0\0\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+const RULE: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
+#[test]
+fn a_login_has_the_time_zone_of_the_host() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        let host = Machine::linux(s);
+        host.file("/usr/share/zoneinfo/Europe/Berlin", BERLIN);
+        host.link("/etc/localtime", "../usr/share/zoneinfo/Europe/Berlin");
+        let zone = "echo ${TZ--}; date -d @0 +%H";
+        let berlin = format!("{RULE}\n01\n");
+        for mode in [&[][..], &["--isolated"]] {
+            host.login(mode, zone).run().ok().prints(&berlin);
+            host.login(mode, zone).env("CD_NO_TZ", "1").run().ok().prints("-\n00\n");
+            host.login(&[mode, &["-e", "TZ=UTC0"]].concat(), zone).run().ok().prints("UTC0\n00\n");
+            host.login(mode, zone).env("CD_ENV", "TZ=JST-9").run().ok().prints("JST-9\n09\n");
+            // The caller's own zone is theirs.
+            host.login(mode, zone).env("TZ", "JST-9").run().ok().prints("JST-9\n09\n");
+            let run = [&["run"], mode, &["c", "--", "/bin/sh", "-c", zone]].concat();
+            host.cd(run).run().ok().prints("-\n00\n");
+        }
+        host.login(&["--minimal"], zone).run().ok().prints("-\n00\n");
+        host.login(&[], zone).env("CD_NO_TZ", "maybe").run().code(2).says(&["CD_NO_TZ"]);
+        // The name where the guest has that zone's file.
+        let guest = |path: &str| host.rootfs().join(path);
+        fs::create_dir_all(guest("usr/share/zoneinfo/Europe")).unwrap();
+        fs::write(guest("usr/share/zoneinfo/Europe/Berlin"), BERLIN).unwrap();
+        host.login(&[], "echo $TZ").run().ok().prints("Europe/Berlin\n");
+        fs::remove_dir_all(guest("usr/share")).unwrap();
+        // Nothing was written.
+        for entry in fs::read_dir(guest("etc")).unwrap().flatten() {
+            let text = fs::read(entry.path()).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&text).contains("CET"), "{entry:?}");
+            assert!(
+                !["localtime", "timezone", "TZ"].contains(&entry.file_name().to_str().unwrap()),
+                "{entry:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_time_zone_that_somebody_chose_for_the_guest_stays() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let host = Machine::linux(s);
+        host.file("/usr/share/zoneinfo/Europe/Berlin", BERLIN);
+        host.link("/etc/localtime", "/usr/share/zoneinfo/Europe/Berlin");
+        let etc = host.rootfs().join("etc");
+        let told = || host.login(&[], "echo ${TZ--}").run().ok().out();
+        let link = |target: &str| std::os::unix::fs::symlink(target, etc.join("localtime")).unwrap();
+        for (target, expected) in [
+            ("/usr/share/zoneinfo/Asia/Tokyo", "-\n".to_owned()),
+            ("../usr/share/zoneinfo/Etc/UTC", format!("{RULE}\n")),
+            ("/usr/share/zoneinfo/UTC", format!("{RULE}\n")),
+        ] {
+            link(target);
+            assert_eq!(told(), expected, "{target}");
+            fs::remove_file(etc.join("localtime")).unwrap();
+        }
+        for (name, text, expected) in [
+            ("localtime", &b"TZif2\0\0\nJST-9\n"[..], "-\n"),
+            ("timezone", b"Asia/Tokyo\n", "-\n"),
+            ("TZ", b"JST-9\n", "-\n"),
+            ("environment", b"TZ=Asia/Tokyo\n", "-\n"),
+            ("timezone", b"Etc/UTC\n", "CET-1CEST,M3.5.0,M10.5.0/3\n"),
+        ] {
+            fs::write(etc.join(name), text).unwrap();
+            assert_eq!(told(), expected, "{name}");
+            fs::remove_file(etc.join(name)).unwrap();
+        }
+        // Some hosts have a directory there, and it is nobody's choice.
+        fs::create_dir(etc.join("timezone")).unwrap();
+        assert_eq!(told(), format!("{RULE}\n"));
+        host.cd(["remove", "-q", "c"]).run().ok();
+        Image::busybox().with("Env", json!(["TZ=JST-9"])).write_layout(&host.path("/tz"), "latest");
+        host.cd(["install", "-q", "-n", "c", "/tz"]).run().ok();
+        assert_eq!(told(), "JST-9\n");
+        host.cd(["install", "-q", "-n", "bare", "/layout"]).run().ok();
+        // A host that says nothing gives nothing, and one in universal time need not say so.
+        fs::remove_file(host.path("/etc/localtime")).unwrap();
+        host.cd(["login", "bare", "--", "/bin/sh", "-c", "echo ${TZ--}"]).run().ok().prints("-\n");
+        host.link("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
+        host.cd(["login", "bare", "--", "/bin/sh", "-c", "echo ${TZ--}"]).run().ok().prints("-\n");
+    });
+}
+
+#[test]
+fn a_phone_tells_its_time_zone_by_a_property() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let phone = Machine::phone(s, &Image::busybox());
+        let busybox = fs::read(crate::support::need::program("busybox").unwrap()).unwrap();
+        phone.program("/system/bin/busybox", busybox);
+        let getprop = "#!/system/bin/busybox sh\necho '[persist.sys.timezone]: [Europe/Berlin]'\n";
+        phone.program("/system/bin/getprop", getprop);
+        let mut zones = b"tzdata2026a\0\0\0\0\x18\0\0\0\x4c\0\0\0\0Europe/Berlin".to_vec();
+        zones.resize(24 + 44, 0);
+        zones.extend(u32::try_from(BERLIN.len()).unwrap().to_be_bytes());
+        zones.extend([&[0; 4], BERLIN].concat());
+        phone.file("/apex/com.android.tzdata/etc/tz/tzdata", zones);
+        for mode in [&[][..], &["--isolated"]] {
+            phone.login(mode, "echo $TZ; date -d @0 +%H").run().ok().prints(&format!("{RULE}\n01\n"));
+        }
+        // It is told to each session, and written nowhere.
+        let profile = phone.rootfs().join("etc/profile.d/termux-profile.sh");
+        assert!(!fs::read_to_string(profile).unwrap_or_default().contains("TZ="));
+    });
+}
+
+#[test]
+fn a_login_says_whose_account_it_is() {
+    need!(Root, Tool("busybox"));
+    in_every_mode(&Image::busybox().with("Env", json!(["SHELL=/image", "LOGNAME=image"])), |s, mode| {
+        let shown = "echo ${LOGNAME--} ${SHELL--}";
+        let passwd = "root:x:0:0::/root:/bin/sh\nuser:x:1000:1001::/home/user:/bin/ash\nbare:x:7:7::/:\n\
+                      gone:x:8:8::/:/bin/absent\n";
+        fs::write(s.rootfs("c").join("etc/passwd"), passwd).unwrap();
+        let ash = s.rootfs("c").join("bin/ash");
+        if !ash.exists() {
+            std::os::unix::fs::symlink("sh", ash).unwrap();
+        }
+        if mode == ["--minimal"] {
+            login(s, mode, shown).run().ok().prints("- -\n");
+            return;
+        }
+        login(s, mode, shown).run().ok().prints("root /bin/sh\n");
+        for (user, expected) in [
+            ("user", "user /bin/ash\n"),
+            ("1000", "user /bin/ash\n"),
+            ("4321", "4321 /bin/sh\n"),
+            ("bare", "bare /bin/sh\n"),
+            ("gone", "gone /bin/sh\n"),
+        ] {
+            login(s, &[mode, &["-u", user]].concat(), shown).run().ok().prints(expected);
+        }
+        let own = ["-u", "user", "-e", "SHELL=/own", "-e", "LOGNAME=me"];
+        login(s, &[mode, &own].concat(), shown).run().ok().prints("me /own\n");
+        let run = [&["run"], mode, &["-u", "user", "c", "--", "/bin/sh", "-c", shown]].concat();
+        s.cd(run).run().ok().prints("image /image\n");
+    });
+}

@@ -181,6 +181,7 @@ impl Options {
             },
             user: self.user.as_deref().map(os_string).or(from_host("CD_USER")),
             work_dir: self.work_dir.as_deref().map(os_string).or(from_host("CD_WORKDIR")).map(Into::into),
+            no_time_zone: host.switch("CD_NO_TZ")?,
             env: variables::variables(host, &self.env_file, &self.env)?,
             binds: self.bind.iter().map(|bind| Bind::parse(&os_string(bind))).collect::<Result<_>>()?,
             hostname: self.hostname.as_deref().map(hostname).transpose()?,

@@ -11,6 +11,7 @@ pub mod provision;
 mod renumber;
 pub mod systemd;
 pub mod terminfo;
+pub mod time_zone;
 mod tolerate;
 pub mod written;
 

@@ -15,5 +15,7 @@ pub mod program;
 mod resolvers;
 mod snapshot;
 mod switch;
+pub mod time_zone;
+pub mod tzif;
 
 pub use snapshot::{Host, Paths, Termux};

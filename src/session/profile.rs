@@ -14,7 +14,7 @@ use crate::guest::written::{PROFILE as PATH, PROFILE_IS_OURS as OURS};
 use crate::rootfs::{FileType, Follow, Rootfs};
 
 /// Not to be said again: of one user, one session or one terminal.
-const PERSONAL: [&str; 6] = ["HOME", "USER", "TERM", "COLORTERM", "PATH", "PWD"];
+const PERSONAL: [&str; 9] = ["HOME", "USER", "LOGNAME", "SHELL", "TERM", "COLORTERM", "TZ", "PATH", "PWD"];
 
 /// Bytes; a file that is larger is not ours.
 const LIMIT: u64 = 1 << 20;

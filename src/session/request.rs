@@ -78,6 +78,8 @@ pub struct Request {
     pub work_dir: Option<PathBuf>,
     /// Variables, later ones winning.
     pub env: Vec<(OsString, OsString)>,
+    /// `CD_NO_TZ`: the guest does not get the host's time zone.
+    pub no_time_zone: bool,
     /// Host paths to see, in order.
     pub binds: Vec<Bind>,
     /// Of the container alone.

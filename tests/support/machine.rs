@@ -128,6 +128,11 @@ impl Machine {
         fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         fs::write(path, contents).expect("a file");
     }
+    /// A file that can be executed.
+    pub fn program(&self, path: &str, contents: impl AsRef<[u8]>) {
+        self.file(path, contents);
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).expect("a program");
+    }
     pub fn link(&self, path: &str, to: &str) {
         symlink(to, self.path(path)).expect("a link");
     }

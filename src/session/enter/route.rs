@@ -366,7 +366,8 @@ impl Entering<'_> {
     fn refresh_profile(&self) -> Result<()> {
         let Draft { facts, request, .. } = &self.draft;
         let prefix = facts.termux_prefix.as_ref().filter(|_| request.mode == Mode::Default);
-        let shared = prefix.map(|prefix| (environment(facts, request.mode, &[]), prefix.join("bin")));
+        let request = Request { env: Vec::new(), ..request.clone() };
+        let shared = prefix.map(|prefix| (environment(facts, &request), prefix.join("bin")));
         profile::refresh(&self.rootfs, shared.as_ref().map(|(shared, bin)| (shared, bin.as_os_str())))
     }
 

@@ -13,7 +13,7 @@ use super::{home, termux};
 use crate::error::{Error, Result};
 use crate::guest::accounts::{self, User};
 use crate::guest::guest_file::GuestFile;
-use crate::guest::{ldconfig, terminfo};
+use crate::guest::{ldconfig, terminfo, time_zone};
 use crate::host::{Host, binfmt};
 use crate::oci::Provenance;
 use crate::rootfs::{Follow, Rootfs};
@@ -34,12 +34,14 @@ pub const DEFAULT_TERM: &str = "xterm-256color";
 pub struct Facts {
     /// Resolved in the guest's accounts.
     pub user: User,
-    /// The first shell of the guest's that can be executed, looked for only when no command is given.
+    /// The first shell of the guest's that can be executed, looked for only for a login.
     pub shell: Option<PathBuf>,
     /// What its image says is to run, looked for only when that is asked for.
     pub entry: Option<Entrypoint>,
     /// `Env` of the image.
     pub image_env: Vec<(OsString, OsString)>,
+    /// `TZ` for the guest, where it gets the host's time zone.
+    pub time_zone: Option<String>,
     /// Android's variables, on Termux.
     pub android_env: Vec<(OsString, OsString)>,
     /// `TERM` of the host, or the nearest that the guest knows.
@@ -96,12 +98,14 @@ pub fn gather(
     let own = |key: &str| host.var(key).map(OsString::from);
     let is_native = || emulator::guest(rootfs, provenance).is_none_or(binfmt::is_native);
     let sharing = share(request, rootfs, host, &user, guest_prefix.is_some(), &is_native)?;
-    let is_command = request.kind == SessionKind::Run || !request.command.is_empty();
+    let image_env = provenance.map(image_env).unwrap_or_default();
+    let is_login = request.kind == SessionKind::Login;
     Ok(Facts {
-        shell: if is_command { None } else { shell(&user, rootfs, guest_prefix.as_deref()) },
+        shell: is_login.then(|| shell(&user, rootfs, guest_prefix.as_deref())).flatten(),
         user,
         entry,
-        image_env: provenance.map(image_env).unwrap_or_default(),
+        time_zone: time_zone(request, rootfs, &image_env, host),
+        image_env,
         android_env: termux::android_env(host),
         term: Some(terminfo::nearest(rootfs, own("TERM").unwrap_or_else(|| DEFAULT_TERM.into()))),
         colorterm: own("COLORTERM"),
@@ -210,6 +214,18 @@ fn image_env(provenance: &Provenance) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
+/// `TZ` of a login that shall show the host's time: nobody has chosen another, also not the image or the user.
+fn time_zone(
+    request: &Request,
+    rootfs: &Rootfs,
+    image_env: &[(OsString, OsString)],
+    host: &Host,
+) -> Option<String> {
+    let wanted = request.kind == SessionKind::Login && request.mode != Mode::Minimal && !request.no_time_zone;
+    let is_set = image_env.iter().chain(&request.env).any(|(name, _)| name == "TZ");
+    if wanted && !is_set { time_zone::variable(rootfs, &host.time_zone()) } else { None }
+}
+
 /// The user's own shell, then those of a Termux, then the usual ones.
 fn shell(user: &User, rootfs: &Rootfs, prefix: Option<&Path>) -> Option<PathBuf> {
     const USUAL: [&str; 6] = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/zsh"];
@@ -227,6 +243,7 @@ impl Facts {
             shell: None,
             entry: None,
             image_env: Vec::new(),
+            time_zone: None,
             android_env: Vec::new(),
             term: None,
             colorterm: None,

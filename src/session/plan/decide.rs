@@ -99,7 +99,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         seccomp: wants_seccomp && facts.seccomp,
     });
     let hostname = request.hostname.clone().or(isolated.then(|| "localhost".into()));
-    let environment = environment(facts, request.mode, &request.env);
+    let environment = environment(facts, request);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
     let mut view = view(request.mode, namespaces, &facts.shared, facts.dev.as_deref());
     view.extend(facts.machine.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
