@@ -63,11 +63,12 @@ impl Reference {
         };
         check_registry(registry)?;
         check_repository(path)?;
-        let registry = match registry {
+        let host = registry.to_ascii_lowercase();
+        let registry = match &*host {
             "index.docker.io" | "registry-1.docker.io" => HUB.to_owned(),
             // Told from a repository by its letters alone: in lower case it would be one.
-            host if is_registry(&host.to_ascii_lowercase()) => host.to_ascii_lowercase(),
-            host => host.to_owned(),
+            _ if !is_registry(&host) => registry.to_owned(),
+            _ => host,
         };
         let official = registry == HUB && !path.contains('/');
         let repository = if official { format!("library/{path}") } else { path.to_owned() };
@@ -306,6 +307,9 @@ mod tests {
             "docker.io/library/x",
             "docker.io/library/localhost",
             "index.docker.io/a/b",
+            "Index.Docker.io/a",
+            "REGISTRY-1.docker.io/a/b",
+            "Docker.io/localhost/x",
             "[::1]:5000/x",
             "HOST:5000/x",
             "library/a/b",
