@@ -14,12 +14,8 @@ fn commands_of_other_tools_are_answered() {
     for (word, answer) in [
         ("attach", "chroot-distro login NAME"),
         ("create", "chroot-distro install IMAGE --name NAME"),
-        ("pull", "chroot-distro install IMAGE"),
-        ("images", "chroot-distro list"),
         ("inspect", "chroot-distro list -v"),
         ("start", "chroot-distro run --detach NAME"),
-        ("rmi", "chroot-distro clear-cache"),
-        ("prune", "chroot-distro clear-cache"),
         ("uninstall", "chroot-distro remove NAME"),
         ("version", "chroot-distro --version"),
         ("build", "not part of this version yet"),

@@ -36,6 +36,7 @@
 //! | `processes` | who changed its root or forks without end is seen and ended, with cgroups and without |
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
+//! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `search` | Docker Hub's search |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `guides` | README and guides: what they say is so, and reads well on a terminal |
@@ -79,6 +80,7 @@ mod guest;
 mod guides;
 mod hostile;
 mod hostile_session;
+mod images;
 mod info;
 mod isolation;
 mod joining;

@@ -3,8 +3,9 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, clear_cache, complete, completions, copy, diff, help, info, install, kill, list,
-    login, logs, man, probe, ps, remove, rename, reset, run, search, selftest, session, setup, unmount,
+    applets, autostart, clear_cache, complete, completions, copy, diff, help, images, info, install, kill,
+    list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, rmi, run, search, selftest,
+    session, setup, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -24,6 +25,11 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<copy::Copy>(),
     Command::of::<diff::Diff>(),
     Command::of::<search::Search>(),
+    Command::of::<pull::PullImages>(),
+    Command::of::<images::Images>(),
+    Command::of::<tag::Tag>(),
+    Command::of::<rmi::RemoveImages>(),
+    Command::of::<prune::Prune>(),
     Command::of::<clear_cache::ClearCache>(),
     Command::of::<autostart::Autostart>(),
     Command::of::<setup::Setup>(),

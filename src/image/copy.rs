@@ -1,6 +1,9 @@
 //! Blobs from an origin to a destination, one by one or a whole image of them.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use super::description::Image;
 use super::destination::{Cache, Destination};
@@ -12,16 +15,52 @@ use crate::report::{Report, Silent, Task};
 /// The largest config or manifest blob believed in, in bytes.
 pub(super) const DOCUMENT_MAX: u64 = 16 << 20;
 
-/// Copies what `to` lacks of the image: its layers, bottom first, then its config.
-pub fn copy(image: &Image, from: &dyn Origin, to: &dyn Destination, report: &dyn Report) -> Result<()> {
+/// Copies what `to` lacks of the image, its layers and its config, up to `workers` blobs at once. After the first error
+/// no further blob is begun.
+pub fn copy(
+    image: &Image,
+    from: &dyn Origin,
+    to: &(dyn Destination + Sync),
+    workers: usize,
+    report: &dyn Report,
+) -> Result<()> {
+    let mut blobs: Vec<&Descriptor> = Vec::new();
     for blob in image.manifest.layers.iter().chain([&image.manifest.config]) {
-        let task = report.task(blob.short(), Some(blob.size));
-        copy_blob(blob, from, to, &*task).attempt(|| format!("copy blob {}", blob.short()))?;
+        if !blobs.iter().any(|other| other.digest == blob.digest) {
+            blobs.push(blob);
+        }
     }
-    Ok(())
+    let next = AtomicUsize::new(0);
+    let failed: Mutex<Option<Error>> = Mutex::default();
+    let failure = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = || {
+        while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed))
+            && failure().is_none()
+        {
+            let task = report.task(blob.short(), Some(blob.size));
+            if let Err(error) = copy_blob(blob, from, to, &*task) {
+                failure().get_or_insert(error.context(format!("copy blob {}", blob.short())));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..workers.min(blobs.len()) {
+            // Fewer do it too.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let error = failure().take();
+    error.map_or(Ok(()), Err)
 }
 
-fn copy_blob(blob: &Descriptor, from: &dyn Origin, to: &dyn Destination, task: &dyn Task) -> Result<()> {
+/// One blob, unless it is there.
+pub(super) fn copy_blob(
+    blob: &Descriptor,
+    from: &dyn Origin,
+    to: &dyn Destination,
+    task: &dyn Task,
+) -> Result<()> {
     if to.has(blob)? {
         task.state("exists");
         return Ok(());
@@ -55,7 +94,6 @@ pub(super) fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) 
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::collections::BTreeMap;
 
     use serde_json::json;
@@ -77,7 +115,7 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Kept(RefCell<Vec<(String, Vec<u8>)>>);
+    struct Kept(Mutex<Vec<(String, Vec<u8>)>>);
 
     struct Bytes(Vec<u8>);
 
@@ -97,7 +135,7 @@ mod tests {
 
     impl Destination for Kept {
         fn has(&self, blob: &Descriptor) -> Result<bool> {
-            Ok(self.0.borrow().iter().any(|(hex, _)| hex == blob.digest.hex()))
+            Ok(self.0.lock().unwrap().iter().any(|(hex, _)| hex == blob.digest.hex()))
         }
         fn receive(
             &self,
@@ -109,7 +147,7 @@ mod tests {
             if Digest::of(&bytes.0) != blob.digest {
                 return Err(Error::invalid("other bytes"));
             }
-            self.0.borrow_mut().push((blob.digest.hex().to_owned(), bytes.0));
+            self.0.lock().unwrap().push((blob.digest.hex().to_owned(), bytes.0));
             Ok(())
         }
     }
@@ -135,11 +173,11 @@ mod tests {
             from.blobs.insert(Digest::of(bytes).hex().to_owned(), bytes.to_vec());
         }
         let to = Kept::default();
-        copy(&image, &from, &to, &Silent).unwrap();
-        let kept: Vec<Vec<u8>> = to.0.borrow().iter().map(|(_, bytes)| bytes.clone()).collect();
+        copy(&image, &from, &to, 1, &Silent).unwrap();
+        let kept: Vec<Vec<u8>> = to.0.lock().unwrap().iter().map(|(_, bytes)| bytes.clone()).collect();
         assert_eq!(kept, [b"a".to_vec(), b"b".to_vec(), config.clone()]);
         // A second time nothing is asked for.
-        copy(&image, &Memory::default(), &to, &Silent).unwrap();
-        assert!(copy(&image, &Memory::default(), &Kept::default(), &Silent).is_err());
+        copy(&image, &Memory::default(), &to, 3, &Silent).unwrap();
+        assert!(copy(&image, &Memory::default(), &Kept::default(), 3, &Silent).is_err());
     }
 }

@@ -1,14 +1,14 @@
 //! OCI image layouts (image-layout.md): which image of `index.json` is meant, and a layout that is a directory.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::copy::DOCUMENT_MAX;
 use super::description::Image;
-use super::origin::Origin;
+use super::origin::{Origin, send_file};
 use crate::error::{Attempt, Error, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
@@ -119,18 +119,7 @@ impl Origin for LayoutDirectory<'_> {
     fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
         let path = self.blob(&blob.digest);
         let attempt = || format!("read '{}'", path.display());
-        let mut file = File::open(&path).attempt(attempt)?;
-        // What an earlier run has read of it counts, as with any other download.
-        file.seek(SeekFrom::Start(sink.len())).attempt(attempt)?;
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let count = file.read(&mut buffer).attempt(attempt)?;
-            if count == 0 {
-                return Ok(());
-            }
-            sink.append(&buffer[..count])?;
-            task.advance(count as u64);
-        }
+        send_file(File::open(&path).attempt(attempt)?, sink, task).attempt(attempt)
     }
 }
 

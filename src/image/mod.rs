@@ -9,6 +9,7 @@
 //! | `resolve`, `layout`, `archive`, `survey`, `import` | the image that is there, from a registry, a layout, an archive |
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy` | where blobs come from and go to |
+//! | `local`, `pull` | the images that are kept here, and how they get here |
 
 mod archive;
 mod copy;
@@ -16,7 +17,9 @@ mod description;
 mod destination;
 mod import;
 mod layout;
+mod local;
 mod origin;
+mod pull;
 mod resolve;
 mod source;
 mod survey;
@@ -27,7 +30,9 @@ pub use description::Image;
 pub use destination::{Cache, Destination};
 pub use import::{Imported, image as image_in};
 pub use layout::LayoutDirectory;
+pub use local::{Local, Summary, find, open, remove, shown};
 pub use origin::Origin;
+pub use pull::{Keeping, pull};
 pub use resolve::Pull;
 pub use source::Source;
 pub use survey::Holds;

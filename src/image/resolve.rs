@@ -18,6 +18,19 @@ use crate::store::{CachedImage, Store};
 /// How many indexes are followed from one to the next. Real registries have one level.
 const DEPTH: usize = 4;
 
+/// Is shown a document: its bytes, its type as served, and its digest.
+type See<'a> = dyn FnMut(&[u8], Option<&str>, &Digest) + 'a;
+
+/// A document as a registry serves it.
+pub(super) struct Served {
+    /// Byte for byte: its digest is of these.
+    pub(super) bytes: Vec<u8>,
+    /// `Content-Type`.
+    pub(super) kind: Option<String>,
+    /// The one that it was asked for by, and has: of another algorithm perhaps.
+    pub(super) digest: Digest,
+}
+
 /// An image's blobs in its registry.
 pub struct Pull<'a> {
     host: &'a Host,
@@ -106,14 +119,55 @@ impl<'a> Pull<'a> {
         Ok(image)
     }
 
+    /// What the registry has now, whatever the cache remembers: the documents from the named one down to the manifest,
+    /// and that.
+    pub(super) fn documents(&self) -> Result<(Vec<Served>, ImageManifest)> {
+        let Fetched::Document { bytes, content_type, .. } = self.client.manifest(self.reference, None)?
+        else {
+            return Err(Error::network("the registry sent no manifest"));
+        };
+        let mut served = Vec::new();
+        let (_, manifest) = self.descend(bytes, content_type, &mut |bytes, kind, digest| {
+            served.push(Served {
+                bytes: bytes.to_vec(),
+                kind: kind.map(str::to_owned),
+                digest: digest.clone(),
+            });
+        })?;
+        Ok((served, manifest))
+    }
+
+    /// The platform that is wanted.
+    pub(super) fn platform(&self) -> &Platform {
+        self.platform
+    }
+
+    /// What was asked for.
+    pub(super) fn reference(&self) -> &Reference {
+        self.reference
+    }
+
     /// The manifest for our platform.
-    fn choose(&self, mut bytes: Vec<u8>, mut kind: Option<String>) -> Result<(Vec<u8>, ImageManifest)> {
+    fn choose(&self, bytes: Vec<u8>, kind: Option<String>) -> Result<(Vec<u8>, ImageManifest)> {
+        self.descend(bytes, kind, &mut |_, _, _| ())
+    }
+
+    /// The same; `seen` is shown each document on the way.
+    fn descend(
+        &self,
+        mut bytes: Vec<u8>,
+        mut kind: Option<String>,
+        seen: &mut See<'_>,
+    ) -> Result<(Vec<u8>, ImageManifest)> {
+        let mut digest = self.reference.digest.clone().unwrap_or_else(|| Digest::of(&bytes));
         for _ in 0..DEPTH {
+            seen(&bytes, kind.as_deref(), &digest);
             let entries = match Document::parse(&bytes, kind.as_deref())? {
                 Document::Manifest(manifest) => return Ok((bytes, manifest)),
                 Document::Index(entries) => entries,
             };
             let chosen = self.platform.choose(&entries)?;
+            digest = chosen.digest.clone();
             (bytes, kind) = match &chosen.data {
                 Some(data) => (data.clone(), Some(chosen.media_type.clone())),
                 None => match self.client.manifest(&self.reference.at(&chosen.digest), None)? {

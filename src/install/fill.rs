@@ -4,14 +4,16 @@ use std::fs::File;
 
 use super::assemble::Assembly;
 use super::download::{download, open_archive, read_stdin};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::host::Host;
-use crate::image::{Archive, Holds, Image, Imported, LayoutDirectory, Origin, Pull, Source, image_in};
+use crate::image::{
+    self, Archive, Holds, Image, Imported, LayoutDirectory, Local, Origin, Pull, Source, image_in,
+};
 use crate::layer::Index;
 use crate::net::Settings;
-use crate::oci::{Platform, Provenance};
+use crate::oci::{Platform, Provenance, Reference};
 use crate::report::Report;
-use crate::store::{Name, Staged, Store};
+use crate::store::{Name, Named, Staged, Store};
 
 /// A container that is to be made.
 #[derive(Debug)]
@@ -51,11 +53,7 @@ pub(super) fn fill(
 ) -> Result<Filled> {
     let workers = new.settings.workers;
     match &new.source {
-        Source::Registry(reference) => {
-            let pull = Pull::new(store, reference, &new.platform, new.settings.clone(), host, report);
-            let image = pull.resolve()?;
-            assemble(store, &pull, image, workers, staged, report)
-        }
+        Source::Registry(reference) => from_name(store, reference, new, host, staged, report),
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);
             let image = directory.image(&new.platform, report)?;
@@ -75,6 +73,40 @@ pub(super) fn fill(
             from_archive(store, file, new.source.to_string(), new, staged, report)
         }
     }
+}
+
+/// From the images that are kept here, where one has the name and was not pulled, or the registry cannot be asked for a
+/// newer one; else from the registry.
+fn from_name(
+    store: &Store,
+    reference: &Reference,
+    new: &NewContainer,
+    host: &Host,
+    staged: &mut Staged,
+    report: &dyn Report,
+) -> Result<Filled> {
+    let pull = Pull::new(store, reference, &new.platform, new.settings.clone(), host, report);
+    let library = store.library();
+    let kept = library.named(&reference.full())?;
+    // Nobody deletes it meanwhile.
+    let _holding = kept.as_ref().map(|_| library.hold(report)).transpose()?;
+    let local = Local(&library);
+    let open = |kept: &Named| image::open(&library, kept, &new.platform);
+    let (image, origin): (Image, &dyn Origin) = match &kept {
+        None => (pull.resolve()?, &pull),
+        Some(kept) if !kept.pulled => (open(kept)?, &local),
+        Some(kept) => match pull.resolve() {
+            Err(error) if error.kind() == Kind::Network => {
+                report.info(&format!("Using the image that is kept here, because {error}"));
+                (open(kept)?, &local)
+            }
+            resolved => (resolved?, &pull),
+        },
+    };
+    for layer in &image.manifest.layers {
+        store.share_with_cache(&layer.digest, layer.size)?;
+    }
+    assemble(store, origin, image, new.settings.workers, staged, report)
 }
 
 /// Applies the layers.

@@ -106,6 +106,12 @@ impl Reference {
         Reference { digest: Some(digest.clone()), ..self.clone() }
     }
 
+    /// With everything that a user may leave out: `docker.io/library/ubuntu:24.04`. As containerd names images.
+    pub fn full(&self) -> String {
+        let mark = if self.digest.is_some() { '@' } else { ':' };
+        format!("{}/{}{mark}{}", self.registry, self.repository, self.target())
+    }
+
     /// The key of the manifest cache: `[registry/]repo:tag_arch`, no `registry/` for Docker Hub. Its SHA-256
     /// names the file.
     ///

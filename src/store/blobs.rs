@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::layout::Layout;
 use super::{files, lock};
 use crate::error::{Attempt, Error, Result};
 use crate::oci::{Digest, Hasher};
@@ -36,10 +35,17 @@ pub struct Partial {
     hasher: Hasher,
 }
 
-pub(super) fn fetch(layout: &Layout, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
-    let target = layout.blob(digest);
-    let path = layout.partial(digest);
-    files::make_dir(&layout.blobs())?;
+/// A blob that is, or will be, at `target`, and at `path` while it is written.
+pub(super) fn fetch(
+    target: PathBuf,
+    path: PathBuf,
+    digest: &Digest,
+    size: u64,
+    report: &dyn Report,
+) -> Result<Fetch> {
+    if let Some(directory) = target.parent() {
+        files::make_dir(directory)?;
+    }
     loop {
         if let Some(file) = open(&target, size)? {
             return Ok(Fetch::Have(file));
@@ -177,8 +183,13 @@ mod tests {
     use crate::report::Silent;
     use crate::store::tests::Scene;
 
+    fn cached(scene: &Scene, contents: &[u8], size: u64) -> Fetch {
+        let (layout, digest) = (scene.layout(), Digest::of(contents));
+        fetch(layout.blob(&digest), layout.partial(&digest), &digest, size, &Silent).unwrap()
+    }
+
     fn missing(scene: &Scene, contents: &[u8], size: u64) -> Partial {
-        match fetch(&scene.layout(), &Digest::of(contents), size, &Silent).unwrap() {
+        match cached(scene, contents, size) {
             Fetch::Missing(partial) => *partial,
             Fetch::Have(_) => panic!("it should be missing"),
         }
@@ -198,7 +209,7 @@ mod tests {
         follower.read_to_string(&mut seen).unwrap();
         assert_eq!(seen, "hello");
         partial.commit().unwrap();
-        assert!(matches!(fetch(&scene.layout(), &Digest::of(b"hello"), 5, &Silent).unwrap(), Fetch::Have(_)));
+        assert!(matches!(cached(&scene, b"hello", 5), Fetch::Have(_)));
         // A damaged file of another length is fetched again.
         fs::write(scene.layout().blob(&Digest::of(b"hello")), "hell").unwrap();
         assert_eq!(missing(&scene, b"hello", 5).len(), 0);
@@ -225,7 +236,7 @@ mod tests {
         let scene = Scene::new();
         let mut partial = missing(&scene, b"hello", 5);
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| fetch(&scene.layout(), &Digest::of(b"hello"), 5, &Silent).unwrap());
+            let second = scope.spawn(|| cached(&scene, b"hello", 5));
             partial.append(b"hello").unwrap();
             partial.commit().unwrap();
             assert!(matches!(second.join().unwrap(), Fetch::Have(_)));

@@ -7,6 +7,7 @@ use super::blobs::{self, Fetch};
 use super::container::Container;
 use super::images::{self, CachedImage};
 use super::layout::Layout;
+use super::library::{Holding, Library};
 use super::name::Name;
 use super::place::{self, Place};
 use super::records::Records;
@@ -102,7 +103,7 @@ impl Store {
 
     /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.
     pub fn blob(&self, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
-        blobs::fetch(&self.layout, digest, size, report)
+        blobs::fetch(self.layout.blob(digest), self.layout.partial(digest), digest, size, report)
     }
 
     /// Whether the cache has the blob, by its size alone: readers verify.
@@ -118,6 +119,30 @@ impl Store {
     /// Deletes a cached blob that turned out damaged.
     pub fn discard_blob(&self, digest: &Digest) -> Result<()> {
         files::remove(&self.layout.blob(digest))
+    }
+
+    /// The images that people pull, load or make.
+    pub fn library(&self) -> Library {
+        Library::new(self.layout.library(), self.layout.library_lock(), self.layout.library_index_lock())
+    }
+
+    /// Lets the images have a cached blob without copying it, where both are on one filesystem; whether they have it.
+    pub fn share_with_library(&self, holding: &Holding, digest: &Digest, size: u64) -> Result<bool> {
+        if !self.has_blob(digest, size) {
+            return Ok(false);
+        }
+        self.library().adopt(holding, &self.layout.blob(digest), digest)
+    }
+
+    /// Lets the cache have a blob of the images without copying it, where both are on one filesystem.
+    pub fn share_with_cache(&self, digest: &Digest, size: u64) -> Result<()> {
+        let library = self.library();
+        if library.has(digest, size) && !self.has_blob(digest, size) {
+            files::make_dir(&self.layout.blobs())?;
+            // Else it is copied when it is wanted.
+            let _ = std::fs::hard_link(library.blob(digest), self.layout.blob(digest));
+        }
+        Ok(())
     }
 
     /// A cached manifest.

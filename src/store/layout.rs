@@ -69,6 +69,20 @@ impl Layout {
         self.data.join("locks/.autostart.lock")
     }
 
+    /// `images/`: an OCI layout.
+    pub(super) fn library(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
+    /// No container's, as the one of `autostart`.
+    pub(super) fn library_lock(&self) -> PathBuf {
+        self.data.join("locks/.images.lock")
+    }
+
+    pub(super) fn library_index_lock(&self) -> PathBuf {
+        self.data.join("locks/.images-index.lock")
+    }
+
     /// What the tree of our data stands in: `$XDG_DATA_HOME`.
     pub(super) fn data_home(&self) -> &Path {
         self.data.parent().unwrap_or(&self.data)

@@ -71,15 +71,29 @@ impl Lock {
     /// Takes the lock at `path` exclusively, unsigned, however long that takes: its holders are quick. Says so by
     /// `long` when one is not, stopped or stuck perhaps. The file stays.
     pub(super) fn wait(path: &Path, long: &dyn Fn()) -> Result<Lock> {
-        if let Some(parent) = path.parent() {
-            files::make_dir(parent)?;
-        }
+        let operations = [FlockOperation::NonBlockingLockExclusive, FlockOperation::LockExclusive];
+        Lock::wait_for(path, operations, long)
+    }
+
+    /// The same for a lock that others may hold beside.
+    pub(super) fn wait_shared(path: &Path, long: &dyn Fn()) -> Result<Lock> {
+        Lock::wait_for(path, [FlockOperation::NonBlockingLockShared, FlockOperation::LockShared], long)
+    }
+
+    /// The lock at `path`, exclusively, if nobody has it.
+    pub(super) fn alone_now(path: &Path) -> Result<Option<Lock>> {
         let attempt = || format!("lock '{}'", path.display());
-        // Whoever may open it, for reading too, could hold it for ever.
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).attempt(attempt)?;
-        let mut operation = FlockOperation::NonBlockingLockExclusive;
+        let file = open_unsigned(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN) => Ok(None),
+            locked => locked.attempt(attempt).map(|()| Some(Lock { _file: file })),
+        }
+    }
+
+    fn wait_for(path: &Path, [now, later]: [FlockOperation; 2], long: &dyn Fn()) -> Result<Lock> {
+        let attempt = || format!("lock '{}'", path.display());
+        let file = open_unsigned(path)?;
+        let mut operation = now;
         let deadline = Instant::now() + LONG;
         loop {
             match flock(&file, operation) {
@@ -88,7 +102,7 @@ impl Lock {
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(PAUSE),
                 Err(Errno::AGAIN) => {
                     long();
-                    operation = FlockOperation::LockExclusive;
+                    operation = later;
                 }
                 Err(error) => return Err(error).attempt(attempt),
             }
@@ -108,6 +122,16 @@ impl Lock {
         let free = flock(&file, FlockOperation::NonBlockingLockShared);
         (free == Err(Errno::AGAIN)).then(|| holder(&mut file))
     }
+}
+
+/// Whoever may open it, for reading too, could hold it for ever: so nobody else may.
+fn open_unsigned(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        files::make_dir(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).attempt(|| format!("lock '{}'", path.display()))
 }
 
 /// Whether `path` still names this open file.

@@ -2,8 +2,8 @@
 //!
 //! Hands out handles; no one else joins state paths. The layout is that of the Python tool (2.x, 3.x), so its
 //! containers and caches are used in place and ours by it. Every change is staged beside its target and
-//! committed by one rename; what a killed process left is swept at the next start. Images that people make and tags,
-//! once there are some, are data beside the containers: an OCI layout that no clearing of the cache touches.
+//! committed by one rename; what a killed process left is swept at the next start. Images that people pull, load or
+//! make, and their names, are data beside the containers: an OCI layout ([`Library`]) that no clearing of the cache touches.
 
 mod autostart;
 mod blobs;
@@ -14,6 +14,7 @@ mod flush;
 mod handle;
 mod images;
 mod layout;
+mod library;
 mod lock;
 mod log;
 mod logs;
@@ -28,6 +29,7 @@ pub use blobs::{Fetch, Partial};
 pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;
+pub use library::{Holding, Library, Named};
 pub use lock::Lock;
 pub use log::Log;
 pub use logs::LogWriter;

@@ -1,0 +1,108 @@
+//! `images`: those that are kept here.
+
+use argh::{ArgsInfo, FromArgs};
+use serde_json::{Value, json};
+
+use super::command::{App, Run};
+use crate::error::Result;
+use crate::image::{Summary, shown};
+use crate::oci::Reference;
+use crate::report::Report;
+use crate::store::Named;
+use crate::ui::{Table, human};
+
+/// show the images that are kept: pulled ones and those that were made here.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(note = "SIZE is that of an image by itself; layers that images share are on the disk once.")]
+pub struct Images {
+    /// print a JSON array
+    #[argh(switch)]
+    json: bool,
+
+    /// print digests only, one a line
+    #[argh(switch, short = 'q')]
+    quiet: bool,
+
+    /// also show whole digests
+    #[argh(switch)]
+    digests: bool,
+
+    /// only images of this name, with any tag or with this one
+    #[argh(positional)]
+    name: Option<String>,
+}
+
+impl Run for Images {
+    const NAME: &'static str = "images";
+    const CONFLICTS: &'static [(&'static str, &'static str)] =
+        &[("--quiet", "--json"), ("--quiet", "--digests"), ("--digests", "--json")];
+    const ROOT: bool = true;
+
+    fn run(self, app: &App) -> Result<u8> {
+        let library = app.store.library();
+        let mut images = library.images()?;
+        if let Some(name) = &self.name {
+            let wanted = Reference::parse(name)?;
+            let any_tag = !name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+            images.retain(|image| is_of(image, &wanted, any_tag));
+        }
+        if self.quiet {
+            let mut digests: Vec<String> =
+                images.iter().map(|image| image.descriptor.digest.to_string()).collect();
+            digests.dedup();
+            digests.iter().for_each(|digest| app.ui.print(digest));
+            return Ok(0);
+        }
+        let rows: Vec<(Named, Summary)> = images
+            .into_iter()
+            .map(|image| {
+                let summary = Summary::of(&library, &image);
+                (image, summary)
+            })
+            .collect();
+        if self.json {
+            app.ui.json(&rows.iter().map(|(image, summary)| document(image, summary)).collect());
+        } else if rows.is_empty() {
+            app.ui.info("No images are kept here. Get one: chroot-distro pull alpine");
+        } else {
+            app.ui.table(&table(&rows, self.digests));
+        }
+        Ok(0)
+    }
+}
+
+fn is_of(image: &Named, wanted: &Reference, any_tag: bool) -> bool {
+    let Some(reference) = image.name.as_ref().and_then(|name| Reference::parse(name).ok()) else {
+        return false;
+    };
+    let same = (&reference.registry, &reference.repository) == (&wanted.registry, &wanted.repository);
+    same && (any_tag || reference.target() == wanted.target())
+}
+
+fn table(rows: &[(Named, Summary)], digests: bool) -> Table {
+    let mut table = Table::new(["IMAGE", "DIGEST", "PLATFORM", "CREATED", "SIZE"]);
+    for (image, summary) in rows {
+        let digest = &image.descriptor.digest;
+        table.row([
+            shown(image).unwrap_or_else(|| "<none>".to_owned()),
+            if digests { digest.to_string() } else { digest.hex()[..12].to_owned() },
+            summary.platforms.join(", "),
+            // The day is enough here.
+            summary.created.as_deref().and_then(|created| created.get(..10)).unwrap_or("unknown").to_owned(),
+            human::size(summary.size),
+        ]);
+    }
+    table
+}
+
+fn document(image: &Named, summary: &Summary) -> Value {
+    json!({
+        "name": image.name,
+        "digest": image.descriptor.digest.to_string(),
+        "media_type": image.descriptor.media_type,
+        "platforms": summary.platforms,
+        "created": summary.created,
+        "bytes": summary.size,
+        "pulled": image.pulled,
+    })
+}

@@ -1,0 +1,37 @@
+//! `prune`: frees what kept images no longer need.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::command::{App, Run};
+use crate::error::{Error, Kind, Result};
+use crate::report::Report;
+use crate::ui::human;
+
+/// delete kept images that have no name any more, and say how much space that freed. Containers and the cache stay.
+#[derive(FromArgs, ArgsInfo)]
+pub struct Prune {
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+}
+
+impl Run for Prune {
+    const NAME: &'static str = "prune";
+    const SUGGESTED: bool = false;
+
+    fn run(self, app: &App) -> Result<u8> {
+        let library = app.store.library();
+        for image in library.images()?.iter().filter(|image| image.name.is_none()) {
+            library.forget(&image.descriptor.digest)?;
+            app.ui.info(&format!("Deleted {}", image.descriptor.digest));
+        }
+        match library.collect()? {
+            Some(freed) => app.ui.info(&format!("Freed {}", human::size(freed))),
+            None => {
+                return Err(Error::new(Kind::Busy, "images are being added just now")
+                    .hint("wait until that has finished, then try again"));
+            }
+        }
+        Ok(0)
+    }
+}

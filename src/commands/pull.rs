@@ -1,0 +1,65 @@
+//! `pull`: gets images from registries and keeps them.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::command::{App, Run};
+use crate::error::{Attempt, Result, WRONG_USAGE};
+use crate::image::{self, Keeping, Pull};
+use crate::net::Settings;
+use crate::oci::{Platform, Reference};
+use crate::report::Report;
+
+/// download images and keep them, without making containers. 'install' then makes a container of one without a
+/// network.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "chroot-distro pull alpine:3.21",
+    example = "chroot-distro pull --architecture arm64 ghcr.io/foo/bar",
+    note = "'chroot-distro images' shows what is kept, 'chroot-distro rmi' deletes it. 'clear-cache' does not."
+)]
+pub struct PullImages {
+    /// CPU to download for, or a platform such as linux/arm/v7; this machine's by default
+    #[argh(option, short = 'a')]
+    architecture: Option<String>,
+
+    /// do not check TLS certificates, and speak plain HTTP where a registry does
+    #[argh(switch)]
+    allow_insecure: bool,
+
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the image
+    #[argh(positional)]
+    image: String,
+
+    /// further ones
+    #[argh(positional, arg_name = "IMAGE")]
+    more: Vec<String>,
+}
+
+impl Run for PullImages {
+    const NAME: &'static str = "pull";
+    const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[("--platform", "--architecture")];
+
+    fn run(self, app: &App) -> Result<u8> {
+        let platform = match &self.architecture {
+            Some(text) => Platform::parse(text).map_err(|error| error.exits(WRONG_USAGE))?,
+            None => Platform::host(),
+        };
+        let parse = |text: &String| Reference::parse(text).map_err(|error| error.exits(WRONG_USAGE));
+        let images = [&self.image].into_iter().chain(&self.more).map(parse).collect::<Result<Vec<_>>>()?;
+        let settings = Settings::of(&app.host, self.allow_insecure);
+        app.all(&images, &mut |reference| {
+            app.ui.info(&format!("Pulling {reference}"));
+            let pull = Pull::new(&app.store, reference, &platform, settings.clone(), &app.host, &app.ui);
+            let kept = Keeping::new(&app.store, &app.ui)?;
+            let digest = image::pull(&pull, &kept, settings.workers, &app.ui)
+                .attempt(|| format!("pull '{reference}'"))?;
+            app.ui.info(&format!("Pulled {reference}: {digest}"));
+            Ok(())
+        })?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,69 @@
+//! `rmi`: deletes kept images.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::command::{App, Run};
+use crate::error::{Error, Kind, Result};
+use crate::image::{find, remove, shown};
+use crate::report::Report;
+use crate::ui::human;
+
+/// delete kept images: a name is taken away, and with an image's last name the image and what nothing else needs.
+/// Containers stay.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(example = "chroot-distro rmi alpine:3.21", example = "chroot-distro rmi 3c1bd9f5a2d8")]
+pub struct RemoveImages {
+    /// print errors only
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the image, by a name, its digest or the beginning of that
+    #[argh(positional)]
+    image: String,
+
+    /// further ones
+    #[argh(positional, arg_name = "IMAGE")]
+    more: Vec<String>,
+}
+
+impl Run for RemoveImages {
+    const NAME: &'static str = "rmi";
+    const SUGGESTED: bool = false;
+
+    fn run(self, app: &App) -> Result<u8> {
+        let images: Vec<String> = [self.image].into_iter().chain(self.more).collect();
+        app.all(&images, &mut |text| remove_one(app, text))?;
+        Ok(0)
+    }
+}
+
+fn remove_one(app: &App, text: &str) -> Result<()> {
+    let library = app.store.library();
+    let found = find(&library, text)?;
+    let [image] = &found[..] else {
+        let names: Vec<String> = found.iter().filter_map(shown).collect();
+        return Err(Error::new(Kind::Busy, format!("'{text}' has several names: {}", names.join(", ")))
+            .hint("take them away one by one"));
+    };
+    tell_containers(app, image.name.as_deref());
+    match remove(&library, image, &app.ui)? {
+        Some(freed) => app.ui.info(&format!("Freed {}", human::size(freed))),
+        None => {
+            app.ui.warn("nothing is freed while images are being added; 'chroot-distro prune' does it later")
+        }
+    }
+    Ok(())
+}
+
+/// Their `reset` asks the registry for it from now on.
+fn tell_containers(app: &App, name: Option<&str>) {
+    let made_of = |container: &crate::store::Container| {
+        let provenance = container.provenance().ok().flatten()?;
+        let reference = crate::oci::Reference::parse(provenance.image_ref()?).ok()?;
+        (Some(reference.full().as_str()) == name).then(|| container.name().to_string())
+    };
+    let names: Vec<String> = app.store.containers().unwrap_or_default().iter().filter_map(made_of).collect();
+    if !names.is_empty() {
+        app.ui.info(&format!("Containers made of it stay: {}", names.join(", ")));
+    }
+}

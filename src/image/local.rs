@@ -1,0 +1,156 @@
+//! The images that are kept here: found by what a user calls them, and read.
+
+use std::collections::BTreeSet;
+
+use super::description::Image;
+use super::layout::choose;
+use super::origin::{Origin, send_file};
+use crate::error::{Error, Result};
+use crate::net::Sink;
+use crate::oci::{Descriptor, Digest, Document, ImageConfig, Offered, Platform, Reference};
+use crate::report::{Report, Silent, Task};
+use crate::store::{Library, Named};
+use crate::suggest::nearest;
+
+/// The shortest beginning of a digest that names an image, in hexadecimal digits.
+const SHORT: usize = 4;
+
+/// The kept images as an origin of blobs.
+pub struct Local<'a>(pub &'a Library);
+
+impl Origin for Local<'_> {
+    fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
+        send_file(self.0.open(&blob.digest)?, sink, task)
+    }
+}
+
+/// What `text` names: a name, a digest, or the beginning of one. A digest may have several names: all of them come.
+/// `NotFound` suggests the nearest.
+pub fn find(library: &Library, text: &str) -> Result<Vec<Named>> {
+    let images = library.images()?;
+    let full = Reference::parse(text).map(|reference| reference.full());
+    let by_name: Vec<Named> = images
+        .iter()
+        .filter(|image| full.is_ok() && image.name == full.as_ref().ok().cloned())
+        .cloned()
+        .collect();
+    if !by_name.is_empty() {
+        return Ok(by_name);
+    }
+    let hex = text.strip_prefix("sha256:").or(text.strip_prefix("sha512:")).unwrap_or(text);
+    let is_short = hex.len() >= SHORT && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let by_digest: Vec<Named> = images
+        .iter()
+        .filter(|image| is_short && image.descriptor.digest.hex().starts_with(hex))
+        .cloned()
+        .collect();
+    let digests: BTreeSet<&str> = by_digest.iter().map(|image| image.descriptor.digest.hex()).collect();
+    match digests.len() {
+        1 => Ok(by_digest),
+        0 => Err(missing(text, &images, full)),
+        _ => Err(Error::usage(format!("several images begin with '{text}'")).hint("give more digits")),
+    }
+}
+
+fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
+    if let Err(error) = parsed {
+        return error;
+    }
+    let names: Vec<String> = images.iter().filter_map(shown).collect();
+    let error = Error::not_found(format!("there is no image '{text}' here"));
+    match nearest(text, names.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean '{near}'?")),
+        None => error.hint(format!(
+            "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
+        )),
+    }
+}
+
+/// The name as a user would write it.
+pub fn shown(image: &Named) -> Option<String> {
+    let name = image.name.as_ref()?;
+    Some(Reference::parse(name).map_or_else(|_| name.clone(), |reference| reference.to_string()))
+}
+
+/// The image for `platform` of what is kept under this entry.
+pub fn open(library: &Library, named: &Named, platform: &Platform) -> Result<Image> {
+    let read = |descriptor: &Descriptor| {
+        library.document(descriptor)?.ok_or_else(|| {
+            Error::not_found(format!("the part of the image for {platform} is not here"))
+                .hint("pull it: chroot-distro pull --architecture ARCH IMAGE")
+        })
+    };
+    let name = shown(named).unwrap_or_else(|| named.descriptor.digest.to_string());
+    choose(&read(&named.descriptor)?, &read, platform, &name, &Silent)
+}
+
+/// What is told of a kept image.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// The platforms that are here, as the documents say.
+    pub platforms: Vec<String>,
+    /// When the first of them was made: RFC 3339.
+    pub created: Option<String>,
+    /// Bytes of its layers, configs and documents, each blob once.
+    pub size: u64,
+}
+
+impl Summary {
+    /// Reads the documents of an image. What is damaged or missing is left out.
+    pub fn of(library: &Library, named: &Named) -> Summary {
+        let mut summary = Summary::default();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut waiting = vec![(named.descriptor.clone(), None)];
+        while let Some((descriptor, platform)) = waiting.pop() {
+            let Ok(Some(bytes)) = library.document(&descriptor) else { continue };
+            summary.count(&mut seen, &descriptor.digest, descriptor.size);
+            match Document::parse(&bytes, Some(&descriptor.media_type)) {
+                Ok(Document::Index(entries)) => waiting
+                    .extend(entries.into_iter().rev().map(|entry| (entry.descriptor, Some(entry.platform)))),
+                Ok(Document::Manifest(manifest)) => {
+                    let config = library.document(&manifest.config).ok().flatten().unwrap_or_default();
+                    let config = ImageConfig::parse(&config).ok();
+                    let own = config.as_ref().map(ImageConfig::platform);
+                    summary.platforms.extend(platform.or(own).as_ref().and_then(named_platform));
+                    let created = config.as_ref().and_then(|config| config.json["created"].as_str());
+                    summary.created = summary.created.take().or(created.map(str::to_owned));
+                    for blob in manifest.layers.iter().chain([&manifest.config]) {
+                        summary.count(&mut seen, &blob.digest, blob.size);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        summary
+    }
+
+    fn count(&mut self, seen: &mut BTreeSet<String>, digest: &Digest, size: u64) {
+        if seen.insert(digest.to_string()) {
+            self.size += size;
+        }
+    }
+}
+
+fn named_platform(offered: &Offered) -> Option<String> {
+    match offered {
+        Offered::Runs(platform) => Some(platform.to_string()),
+        // BuildKit's attestations.
+        Offered::Foreign(name) if name == "unknown/unknown" => None,
+        Offered::Foreign(name) => Some(name.clone()),
+        Offered::Unnamed => None,
+    }
+}
+
+/// Takes names away, or the one entry of an image without any, and frees what nothing else needs; bytes freed, none when
+/// somebody is adding images just now.
+pub fn remove(library: &Library, image: &Named, report: &dyn Report) -> Result<Option<u64>> {
+    if let Some(name) = &image.name {
+        library.untag(name)?;
+        report.info(&format!("Untagged {}", shown(image).unwrap_or_default()));
+    }
+    let left = library.images()?;
+    if !left.iter().any(|other| other.name.is_some() && other.descriptor.digest == image.descriptor.digest) {
+        library.forget(&image.descriptor.digest)?;
+    }
+    library.collect()
+}

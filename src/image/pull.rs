@@ -1,0 +1,93 @@
+//! From a registry into the images that are kept here.
+
+use super::copy::{copy, copy_blob};
+use super::description::Image;
+use super::destination::Destination;
+use super::resolve::{Pull, Served};
+use crate::error::{Attempt, Error, Result};
+use crate::net::Sink;
+use crate::oci::{Descriptor, Digest, ImageConfig, media_type};
+use crate::report::{Report, Silent};
+use crate::store::{Fetch, Holding, Library, Store};
+
+/// The kept images as a destination of blobs. What the cache has already is not copied, where both are on one filesystem.
+pub struct Keeping<'a> {
+    store: &'a Store,
+    library: Library,
+    holding: Holding,
+    report: &'a dyn Report,
+}
+
+impl<'a> Keeping<'a> {
+    /// Waits while images are deleted; nobody deletes any while this lives.
+    pub fn new(store: &'a Store, report: &'a dyn Report) -> Result<Keeping<'a>> {
+        let library = store.library();
+        let holding = library.hold(report)?;
+        Ok(Keeping { store, library, holding, report })
+    }
+
+    /// Adds a document whose digest is known to be right.
+    fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        self.library.put(&self.holding, digest, bytes)
+    }
+
+    /// Gives `name` to what is all here now. `pulled`: a registry has it under this name.
+    pub fn tag(&self, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
+        self.library.tag(&self.holding, name, pulled, descriptor)
+    }
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        self.library.document(descriptor)?.ok_or_else(|| Error::not_found("it is gone again"))
+    }
+}
+
+impl Destination for Keeping<'_> {
+    fn has(&self, blob: &Descriptor) -> Result<bool> {
+        Ok(self.library.has(&blob.digest, blob.size)
+            || self.store.share_with_library(&self.holding, &blob.digest, blob.size)?)
+    }
+
+    fn receive(&self, blob: &Descriptor, send: &mut dyn FnMut(&mut dyn Sink) -> Result<()>) -> Result<()> {
+        let mut partial = match self.library.receive(&self.holding, &blob.digest, blob.size, self.report)? {
+            Fetch::Have(_) => return Ok(()),
+            Fetch::Missing(partial) => *partial,
+        };
+        if partial.len() < blob.size {
+            send(&mut partial)?;
+        }
+        crate::sys::point::reach("images.blob");
+        partial.commit().map(drop)
+    }
+}
+
+/// Gets what `pull` names from its registry and keeps it under that name: the documents byte for byte, and the blobs for
+/// one platform. What the name led to before stays. The digest that the name has in its registry.
+pub fn pull(pull: &Pull<'_>, to: &Keeping<'_>, workers: usize, report: &dyn Report) -> Result<Digest> {
+    let (served, manifest) = pull.documents()?;
+    copy_blob(&manifest.config, pull, to, &Silent).attempt(|| "the image config")?;
+    let config = ImageConfig::parse(&to.document(&manifest.config)?)?;
+    let image = Image::new(pull.reference().to_string(), manifest, config, pull.platform())?;
+    copy(&image, pull, to, workers, report)?;
+    let mut named = None;
+    // The lowest first: a document is never here before what it names.
+    for document in served.iter().rev() {
+        to.put(&document.digest, &document.bytes)?;
+        named = Some(descriptor(document));
+    }
+    let named = named.ok_or_else(|| Error::network("the registry sent no manifest"))?;
+    to.tag(&pull.reference().full(), true, &named)?;
+    Ok(named.digest)
+}
+
+fn descriptor(document: &Served) -> Descriptor {
+    let json: serde_json::Value = serde_json::from_slice(&document.bytes).unwrap_or_default();
+    let own = json["mediaType"].as_str().or(document.kind.as_deref());
+    let guess = if json["manifests"].is_array() { media_type::OCI_INDEX } else { media_type::OCI_MANIFEST };
+    Descriptor {
+        media_type: own.unwrap_or(guess).to_owned(),
+        size: document.bytes.len() as u64,
+        digest: document.digest.clone(),
+        urls: Vec::new(),
+        data: None,
+    }
+}

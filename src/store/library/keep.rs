@@ -1,0 +1,191 @@
+//! The images on disk: `images/{oci-layout,index.json,blobs/<algorithm>/<hex>}`.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::syncfs;
+
+use super::index::{Index, Named};
+use super::reach::reachable;
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::oci::{Algorithm, Descriptor, Digest};
+use crate::report::Report;
+use crate::store::blobs::{self, Fetch};
+use crate::store::files::{make_dir, names, read, remove, write};
+use crate::store::layout::PARTIAL;
+use crate::store::lock::Lock;
+
+/// Bytes; a manifest or an index is at most 4 MiB where registries limit it at all.
+const DOCUMENT_MAX: u64 = 16 << 20;
+
+/// What marks a directory as a layout (image-layout.md).
+const MARK: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The images.
+#[derive(Debug)]
+pub struct Library {
+    root: PathBuf,
+    /// Shared by whoever adds blobs, held alone by whoever frees some.
+    blobs_lock: PathBuf,
+    /// Held while the index is read and written again.
+    index_lock: PathBuf,
+}
+
+/// Held while blobs are added, until a name leads to them: nothing is freed meanwhile.
+#[derive(Debug)]
+pub struct Holding {
+    _lock: Lock,
+}
+
+impl Library {
+    pub(crate) fn new(root: PathBuf, blobs_lock: PathBuf, index_lock: PathBuf) -> Library {
+        Library { root, blobs_lock, index_lock }
+    }
+
+    /// Every image with each of its names, in the order in which they came.
+    pub fn images(&self) -> Result<Vec<Named>> {
+        self.index()?.entries()
+    }
+
+    /// What has this name, `registry/repository:tag`.
+    pub fn named(&self, name: &str) -> Result<Option<Named>> {
+        Ok(self.images()?.into_iter().find(|image| image.name.as_deref() == Some(name)))
+    }
+
+    /// Whether a blob is here, by its size alone: readers verify.
+    pub fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)
+    }
+
+    /// A blob for reading; its contents are not verified. `NotFound` when it is not here.
+    pub fn open(&self, digest: &Digest) -> Result<File> {
+        File::open(self.blob(digest)).attempt(|| format!("open blob {digest} of the images"))
+    }
+
+    /// A whole small blob, verified; none when it is not here.
+    pub fn document(&self, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
+        let digest = &descriptor.digest;
+        let mut bytes = Vec::new();
+        match self.open(digest) {
+            Err(error) if error.kind() == Kind::NotFound => return Ok(None),
+            file => file?
+                .take(DOCUMENT_MAX + 1)
+                .read_to_end(&mut bytes)
+                .attempt(|| format!("read blob {digest}"))?,
+        };
+        if bytes.len() as u64 > DOCUMENT_MAX || Digest::with(digest.algorithm(), &bytes) != *digest {
+            return Err(Error::invalid(format!("blob {digest} of the images is damaged"))
+                .hint("pull or load the image again"));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Before blobs are added. Waits while some are freed.
+    pub fn hold(&self, report: &dyn Report) -> Result<Holding> {
+        let long = || report.info("Waiting for another command that deletes images");
+        Lock::wait_shared(&self.blobs_lock, &long).map(|_lock| Holding { _lock })
+    }
+
+    /// A blob, or the right to add it.
+    pub fn receive(&self, _: &Holding, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
+        let target = self.blob(digest);
+        let mut partial = target.clone().into_os_string();
+        partial.push(PARTIAL);
+        blobs::fetch(target, partial.into(), digest, size, report)
+    }
+
+    /// Takes a blob that has another name on disk already, without copying it; whether that was possible.
+    pub(crate) fn adopt(&self, _: &Holding, from: &Path, digest: &Digest) -> Result<bool> {
+        let target = self.blob(digest);
+        make_dir(target.parent().unwrap_or(&self.root))?;
+        Ok(target.exists() || fs::hard_link(from, &target).is_ok())
+    }
+
+    /// Adds a document. One that is here already is written again only when it is damaged.
+    pub fn put(&self, _: &Holding, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        let target = self.blob(digest);
+        if fs::read(&target).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
+        make_dir(target.parent().unwrap_or(&self.root))?;
+        write(&target, bytes, 0o644)
+    }
+
+    /// Gives `name` to an image whose blobs are all here; on disk when this returns.
+    pub fn tag(&self, _: &Holding, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
+        let attempt = || format!("write the images to '{}'", self.root.display());
+        make_dir(&self.root)?;
+        // After a power cut no name leads to what is not there.
+        File::open(&self.root).and_then(|root| Ok(syncfs(root)?)).attempt(attempt)?;
+        crate::sys::point::reach("images.synced");
+        self.change(|index| index.set(name, pulled, descriptor))
+    }
+
+    /// Takes `name` away; its image stays, perhaps without a name.
+    pub fn untag(&self, name: &str) -> Result<()> {
+        self.change(|index| index.unset(name))
+    }
+
+    /// Forgets an image without a name.
+    pub fn forget(&self, digest: &Digest) -> Result<()> {
+        self.change(|index| index.forget(digest))
+    }
+
+    /// Frees the blobs that no image needs; bytes of disk freed. None, and nothing is done, while somebody adds some.
+    pub fn collect(&self) -> Result<Option<u64>> {
+        let Some(_lock) = Lock::alone_now(&self.blobs_lock)? else { return Ok(None) };
+        let needed = reachable(&self.index()?, &|descriptor| self.document(descriptor))?;
+        let mut freed = 0;
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let directory = self.root.join("blobs").join(algorithm.name());
+            for name in names(&directory)? {
+                let digest = Digest::parse(&format!("{}:{name}", algorithm.name()));
+                if digest.is_ok_and(|digest| needed.contains(&digest)) {
+                    continue;
+                }
+                crate::sys::point::reach("images.free");
+                let path = directory.join(&name);
+                freed += path.symlink_metadata().map_or(0, |found| disk(&found));
+                remove(&path)?;
+            }
+        }
+        Ok(Some(freed))
+    }
+
+    fn index(&self) -> Result<Index> {
+        let path = self.root.join("index.json");
+        let bytes = read(&path, DOCUMENT_MAX)?;
+        Index::parse(bytes.as_deref()).attempt(|| format!("read '{}'", path.display()))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Index)) -> Result<()> {
+        let _lock = Lock::wait(&self.index_lock, &|| ())?;
+        let mut index = self.index()?;
+        change(&mut index);
+        let mark = self.root.join("oci-layout");
+        if !mark.exists() {
+            make_dir(&self.root)?;
+            write(&mark, MARK, 0o644)?;
+        }
+        write(&self.root.join("index.json"), &index.to_bytes(), 0o644)
+    }
+
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+
+    /// Where the layout is.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// What deleting a name frees: nothing, while the file has others.
+fn disk(found: &fs::Metadata) -> u64 {
+    if found.nlink() > 1 { 0 } else { found.blocks() * 512 }
+}
+
+#[cfg(test)]
+mod tests;

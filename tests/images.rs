@@ -1,0 +1,174 @@
+//! The images that are kept: pull, images, tag, rmi and prune, and installing from them without a network.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::registry::{hello, small};
+use crate::support::digest;
+use crate::support::image::{host_architecture, push_index};
+use crate::support::prelude::*;
+
+fn listed(s: &Sandbox) -> Vec<Value> {
+    let document: Value = serde_json::from_str(&s.cd(["images", "--json"]).run().ok().out()).unwrap();
+    document.as_array().unwrap().clone()
+}
+
+fn names(s: &Sandbox) -> Vec<String> {
+    let name = |image: &Value| image["name"].as_str().unwrap_or("<none>").to_owned();
+    listed(s).iter().map(name).collect()
+}
+
+fn blobs(s: &Sandbox) -> Vec<PathBuf> {
+    let found = fs::read_dir(s.data().join("images/blobs/sha256"));
+    found.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Each blob is what its name says, and nothing half-made is beside them.
+fn assert_images(s: &Sandbox) {
+    for blob in blobs(s) {
+        let name = blob.file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(digest(&fs::read(&blob).unwrap()), format!("sha256:{name}"));
+    }
+    s.assert_store();
+}
+
+#[test]
+fn what_is_pulled_is_kept_byte_for_byte_and_installed_without_a_network() {
+    need!(Root, Tool("docker-registry"));
+    on_both_kernels(|s| {
+        let registry = Registry::start();
+        let image = small("one").with("Cmd", json!(["/bin/sh"]));
+        let pushed = image.push(&registry, "team/tiny:1");
+        let name = registry.reference("team/tiny:1");
+        let ran = s.cd(["pull", &name]).run().ok().prints("");
+        assert!(ran.err().contains(&pushed), "{ran:?}");
+        assert_eq!(s.names(), Vec::<String>::new(), "a pull makes no container");
+        assert_eq!(names(s), [&*name]);
+        let told = &listed(s)[0];
+        assert_eq!((&told["digest"], &told["pulled"]), (&json!(pushed), &json!(true)));
+        assert_eq!(told["platforms"], json!([format!("linux/{}", host_architecture())]));
+        let hex = pushed.strip_prefix("sha256:").unwrap();
+        let kept = fs::read(s.data().join("images/blobs/sha256").join(hex)).unwrap();
+        assert_eq!(kept, image.manifest_bytes());
+        assert_images(s);
+        // Data, not cache.
+        s.cd(["clear-cache"]).run().ok();
+        drop(registry);
+        let ran = s.cd(["install", &name]).run().ok();
+        assert!(ran.err().contains("kept here"), "{ran:?}");
+        assert_eq!(hello(s, "tiny"), "one");
+        s.cd(["pull", &name]).run().fails(&["tiny"]);
+        assert_eq!(names(s), [&*name]);
+        s.cd(["images", "-q"]).run().ok().prints(&format!("{pushed}\n"));
+        let table = s.cd(["images", "--digests", &name]).run().ok().out();
+        assert!(table.contains(&pushed) && table.starts_with("IMAGE"), "{table}");
+        s.cd(["images", "other"]).run().ok().prints("");
+    });
+}
+
+#[test]
+fn names_move_and_what_nothing_needs_is_freed() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let name = registry.reference("tiny:1");
+        let first = small("one").push(&registry, "tiny:1");
+        s.cd(["pull", &name]).run().ok();
+        s.cd(["tag", &name, "mine"]).run().ok();
+        s.cd(["tag", &first[7..19], "mine:2"]).run().ok();
+        let second = small("two").push(&registry, "tiny:1");
+        s.cd(["pull", &name]).run().ok();
+        assert_eq!(names(s), ["docker.io/library/mine:latest", "docker.io/library/mine:2", &name]);
+        assert_eq!(blobs(s).len(), 6);
+        s.cd(["rmi", &first]).run().fails(&["several names", "mine:2"]);
+        s.cd(["rmi", "mine", "mine:2"]).run().ok();
+        assert_eq!(names(s), [&*name]);
+        assert_eq!(blobs(s).len(), 3);
+        // A name that moves on leaves its image without one, until it is pruned.
+        let third = small("three").push(&registry, "tiny:1");
+        s.cd(["pull", &name]).run().ok();
+        assert_eq!(names(s), ["<none>".to_owned(), name.clone()]);
+        assert_eq!(listed(s)[0]["digest"], second);
+        s.cd(["tag", &second, "kept"]).run().ok();
+        s.cd(["prune"]).run().ok();
+        assert_eq!(names(s).len(), 2);
+        s.cd(["rmi", "kept"]).run().ok();
+        small("four").push(&registry, "tiny:1");
+        s.cd(["pull", &name]).run().ok();
+        let ran = s.cd(["prune"]).run().ok();
+        assert!(ran.err().contains(&third) && ran.err().contains("Freed"), "{ran:?}");
+        assert_eq!((names(s), blobs(s).len()), (vec![name.clone()], 3));
+        s.cd(["rmi", &name]).run().ok();
+        assert_eq!((names(s).len(), blobs(s).len()), (0, 0));
+        s.cd(["images"]).run().ok().prints("");
+        assert_images(s);
+    });
+}
+
+#[test]
+fn an_index_keeps_its_digest_and_one_platform_s_blobs() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let images = ["amd64", "arm64", "riscv64"].map(|cpu| small(cpu).for_cpu(cpu, None));
+        let index = push_index(&registry, "many:1", &images);
+        let name = registry.reference("many:1");
+        s.cd(["pull", "-a", "arm64", &name]).run().ok();
+        let told = &listed(s)[0];
+        assert_eq!((&told["digest"], &told["platforms"]), (&json!(index), &json!(["linux/arm64"])));
+        s.cd(["pull", "--platform", "linux/riscv64", &name]).run().ok();
+        assert_eq!(listed(s)[0]["platforms"], json!(["linux/arm64", "linux/riscv64"]));
+        s.cd(["pull", "-a", "arm", &name]).run().fails(&["linux/arm", "linux/arm64"]);
+        assert_eq!(names(s), [&*name]);
+        drop(registry);
+        s.cd(["install", "-n", "c", "-a", "riscv64", &name]).run().ok();
+        assert_eq!(hello(s, "c"), "riscv64");
+        s.cd(["install", "-n", "d", "-a", "x86_64", &name]).run().fails(&["not here"]);
+        assert_images(s);
+    });
+}
+
+#[test]
+fn an_image_of_one_s_own_name_is_not_asked_of_a_registry() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("theirs").push(&registry, "tiny:1");
+        small("mine").push(&registry, "mine:1");
+        let (name, mine) = (registry.reference("tiny:1"), registry.reference("mine:1"));
+        s.cd(["pull", &mine]).run().ok();
+        s.cd(["tag", &mine, &name]).run().ok();
+        s.cd(["install", "-n", "c", &name]).run().ok();
+        assert_eq!(hello(s, "c"), "mine");
+        let ran = s.cd(["rmi", &name]).run().ok();
+        assert!(ran.err().contains("stay: c"), "{ran:?}");
+        s.cd(["install", "-n", "d", &name]).run().ok();
+        assert_eq!(hello(s, "d"), "theirs");
+    });
+}
+
+#[test]
+fn mistakes_are_told() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("one").push(&registry, "tiny:1");
+        let name = registry.reference("tiny:1");
+        s.cd(["pull", &name, &registry.reference("absent:1")]).run().fails(&["absent", "1 of 2 failed"]);
+        assert_eq!(names(s), [&*name]);
+        s.cd(["rmi", &registry.reference("tinny:1")]).run().fails(&["did you mean", "tiny:1"]);
+        s.cd(["rmi", "absent"]).run().fails(&["no image 'absent'", "pull absent"]);
+        s.cd(["tag", &name, "x@sha256:00"]).run().code(2);
+        s.cd(["tag", &name, &format!("x@{}", digest(b""))]).run().code(2).says(&["digest"]);
+        s.cd(["tag", "absent", "x"]).run().fails(&["absent"]);
+        s.cd(["pull", "Not An Image"]).run().code(2);
+        s.cd(["pull"]).run().code(2);
+        // What is damaged is fetched again.
+        let layer = blobs(s).into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+        fs::write(&layer, "damaged").unwrap();
+        s.cd(["pull", &name]).run().ok();
+        assert_images(s);
+    });
+}
