@@ -11,6 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{RawDir, SeekFrom};
+use rustix::io::Errno;
 
 use super::descent::Descent;
 use super::dir::{BUFFER, Dir};
@@ -183,6 +184,8 @@ impl<V: Visit> Walk<'_, V> {
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
+                // It was removed after it was opened (getdents(2)), so there is nothing in it.
+                Err(Errno::NOENT) => break,
                 Err(errno) => {
                     self.visitor.failed(Doing::List, &self.path, errno.into())?;
                     break;

@@ -132,3 +132,34 @@ fn goes_up_to_no_other_parent() {
     assert_eq!(error.to_string(), "the tree was moved meanwhile");
     assert_eq!(moving.1.lines.last().unwrap(), "Climb d/d: Other");
 }
+
+/// A directory is removed after it was opened.
+#[test]
+fn a_directory_that_vanishes_is_empty() {
+    struct Remove<'a>(&'a TempDir, Log);
+    impl Visit for Remove<'_> {
+        type Error = io::Error;
+        fn enter(&mut self, at: &Visited<'_>, opened: &Dir) -> io::Result<Next> {
+            if at.leaf == "b" {
+                fs::remove_dir_all(self.0.path().join("b")).unwrap();
+            }
+            self.1.enter(at, opened)
+        }
+        fn other(&mut self, at: &Visited<'_>) -> io::Result<()> {
+            self.1.other(at)
+        }
+        fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> io::Result<()> {
+            self.1.failed(doing, path, error)
+        }
+    }
+    let root = TempDir::new();
+    fs::create_dir(root.path().join("a")).unwrap();
+    fs::create_dir_all(root.path().join("b/c")).unwrap();
+    for order in [Order::Sorted, Order::Any] {
+        let _ = fs::create_dir_all(root.path().join("b/c"));
+        let mut remove = Remove(&root, Log::default());
+        below(root.open().into(), order, &mut remove).unwrap();
+        remove.1.lines.sort();
+        assert_eq!(remove.1.lines, ["a/", "b/"], "{order:?}");
+    }
+}
