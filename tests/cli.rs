@@ -19,6 +19,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("unmount", &["umount", "um"]),
     ("kill", &["k", "stop"]),
     ("rename", &[]),
+    ("clone", &[]),
     ("reset", &[]),
     ("remove", &["rm"]),
     ("copy", &["cp"]),

@@ -132,3 +132,26 @@ fn a_rename_leaves_one_of_the_two_names() {
         assert_no_litter(s, "rename");
     });
 }
+
+#[test]
+fn a_clone_is_there_as_a_whole_or_not_at_all() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        for moment in ["staged.made", "clone.entry:0", "clone.entry:700", "staged.filled", "staged.synced"] {
+            killed(s, moment, &["clone", "-q", "c", "twin"]);
+            assert_eq!((s.names(), count(s, "c")), (vec!["c".to_owned()], 1500), "{moment}");
+            s.cd(["clone", "-q", "c", "twin"]).run().ok();
+            assert_eq!(count(s, "twin"), 1500, "{moment}");
+            assert_no_litter(s, moment);
+            s.cd(["remove", "-q", "twin"]).run().ok();
+        }
+        killed(s, "staged.settled", &["clone", "-q", "c", "twin"]);
+        let names: BTreeSet<String> = s.names().into_iter().collect();
+        assert_eq!(names, BTreeSet::from(["c".to_owned(), "twin".to_owned()]));
+        assert_eq!((count(s, "c"), count(s, "twin")), (1500, 1500));
+        s.cd(["clone", "-q", "twin", "third"]).run().ok();
+        assert_no_litter(s, "staged.settled");
+    });
+}

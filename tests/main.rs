@@ -38,6 +38,7 @@
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `search` | Docker Hub's search |
+//! | `clone` | a container's twin: the same files, of one that runs too, and nothing half-made |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `guides` | README and guides: what they say is so, and reads well on a terminal |
 //! | `elsewhere` | words and options of docker, podman and others, and what is answered |
@@ -64,6 +65,7 @@ mod support;
 mod applets;
 mod archive;
 mod cli;
+mod clone;
 mod completions;
 mod container;
 mod copy;

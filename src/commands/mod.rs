@@ -7,6 +7,7 @@ pub mod applets;
 pub mod autostart;
 pub mod choose;
 pub mod clear_cache;
+pub mod clone;
 mod command;
 pub mod complete;
 pub mod completions;

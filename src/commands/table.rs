@@ -3,8 +3,8 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, clear_cache, complete, completions, copy, diff, help, images, info, install, kill,
-    list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, rmi, run, search, selftest,
+    applets, autostart, clear_cache, clone, complete, completions, copy, diff, help, images, info, install,
+    kill, list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, rmi, run, search, selftest,
     session, setup, tag, unmount,
 };
 
@@ -20,6 +20,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<unmount::Unmount>(),
     Command::of::<kill::Kill>(),
     Command::of::<rename::Rename>(),
+    Command::of::<clone::Clone>(),
     Command::of::<reset::Reset>(),
     Command::of::<remove::Remove>(),
     Command::of::<copy::Copy>(),

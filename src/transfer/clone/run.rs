@@ -1,0 +1,49 @@
+//! From the source's lock to the commit.
+
+use std::io::Read;
+
+use super::sender::send;
+use super::space;
+use crate::error::{Attempt, Result};
+use crate::layer::{RootfsTarget, Target};
+use crate::report::Report;
+use crate::store::{Container, Name, Staged, Store};
+
+/// Makes the container `name` of the files, the image and the index of `source`, which may be running. `Exists`: the
+/// name is taken. When it fails, nothing of it stays.
+pub fn run(store: &Store, source: &Container, name: &Name, report: &dyn Report) -> Result<Container> {
+    let make = || {
+        source.refuse_taken(name)?;
+        let _lock = source.lock_shared("clone")?;
+        let staged = store.stage(name, "clone")?;
+        let size = source.size()?;
+        space::check(store, source, size)?;
+        let provenance = source.provenance()?;
+        put_index(source, &staged)?;
+        fill(source, &staged, size, report)?;
+        staged.commit(provenance.as_ref())
+    };
+    make().attempt(|| format!("clone '{}' to '{name}'", source.name()))
+}
+
+/// The tree as `source` was installed, so that `diff` tells the same of both.
+fn put_index(source: &Container, staged: &Staged) -> Result<()> {
+    let Some(mut file) = source.index()? else { return Ok(()) };
+    let mut index = Vec::new();
+    file.read_to_end(&mut index).attempt(|| format!("read the index of '{}'", source.name()))?;
+    staged.put_index(&index)
+}
+
+fn fill(source: &Container, staged: &Staged, size: u64, report: &dyn Report) -> Result<()> {
+    let root = source.rootfs()?.dir("").attempt(|| "open its root")?;
+    let task = report.task("cloning", Some(size));
+    let mut target = RootfsTarget::new(staged.rootfs(), report);
+    target.begin()?;
+    let told = send(root, &mut target, &*task)?;
+    target.end()?;
+    target.finish()?;
+    task.state("done");
+    drop(task);
+    told.tell(report);
+    Ok(())
+}
