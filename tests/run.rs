@@ -111,9 +111,101 @@ fn user_directory_and_environment_are_the_images_unless_asked_for() {
             .prints("1000:1001 / /home/user user image\n");
         s.cd(["login", "c", "--", "id", "-u"]).run().ok().prints("0\n");
         s.cd(["remove", "-q", "c"]).run().ok();
-        make(s, &[("Cmd", json!(["pwd"])), ("WorkingDir", json!("/absent"))]);
-        s.cd(["run", "c"]).run().ok().prints("/\n");
-        assert!(!s.rootfs("c").join("absent").exists());
+    });
+}
+
+#[test]
+fn a_working_directory_that_the_image_lacks_is_made() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        for (name, working_dir, place) in [
+            ("absent", "/srv/app/deep", "/srv/app/deep"),
+            ("relative", "srv", "/srv"),
+            ("dots", "/../srv/./x/../y/", "/srv/y"),
+            ("volatile", "/tmp/made", "/tmp/made"),
+        ] {
+            make(s, &[("WorkingDir", json!(working_dir)), ("User", json!("user"))]);
+            for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+                let shown = ["/bin/sh", "-c", "pwd; stat -c %a:%u:%g ."];
+                let ran = run(s, mode, &shown).run().ok();
+                ran.prints(&format!("{place}\n755:0:0\n"));
+            }
+            // A session that joins another one has it made too.
+            if name == "absent" {
+                let log = s.data().join("logs/c.log");
+                fs::remove_dir_all(s.rootfs("c").join("srv")).unwrap();
+                let wait = "echo began; until test -e /home/user/stop; do sleep 0.05; done";
+                run(s, &["-d", "-w", "/"], &["/bin/sh", "-c", wait]).run().ok();
+                holds(&log, "began\n");
+                run(s, &[], &["pwd"]).run().ok().prints("/srv/app/deep\n");
+                fs::write(s.rootfs("c").join("home/user/stop"), "").unwrap();
+                assert!(s.settles(), "left {:?}", s.processes());
+            }
+            s.cd(["remove", "-q", "c"]).run().ok();
+            let _ = fs::remove_dir(s.path("made"));
+        }
+    });
+}
+
+#[test]
+fn a_working_directory_that_cannot_be_one_is_an_error() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        for place in ["/etc/passwd", "/etc/passwd/x"] {
+            make(s, &[("Cmd", json!(["pwd"])), ("WorkingDir", json!(place))]);
+            for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+                s.cd([&["run"], mode, &["c"]].concat())
+                    .run()
+                    .code(125)
+                    .says(&[place, "--work-dir"])
+                    .prints("");
+                s.cd([&["run"], mode, &["-w", "/bin", "c"]].concat()).run().ok().prints("/bin\n");
+                // To log in is another matter.
+                s.cd([&["login"], mode, &["c", "--", "pwd"]].concat()).run().ok();
+            }
+            s.cd(["remove", "-q", "c"]).run().ok();
+        }
+        // Images with root's directory and another user run, as they do elsewhere.
+        make(s, &[("Cmd", json!(["pwd"])), ("WorkingDir", json!("/root")), ("User", json!("user"))]);
+        fs::set_permissions(s.rootfs("c").join("root"), fs::Permissions::from_mode(0o700)).unwrap();
+        for mode in [&[][..], &["--isolated"]] {
+            s.cd([&["run"], mode, &["c"]].concat()).run().ok().prints("/root\n");
+            s.cd([&["run"], mode, &["-w", "/root", "c"]].concat()).run().code(125).says(&["/root"]);
+        }
+    });
+}
+
+#[test]
+fn a_user_may_lack_either_half() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        for (user, id) in [
+            (json!("1000:"), "1000:1001:1001 50\n"),
+            (json!("user:"), "1000:1001:1001 50\n"),
+            (json!(":50"), "0:50:50\n"),
+            (json!(":staff"), "0:50:50\n"),
+            (json!(1000), "1000:1001:1001 50\n"),
+            (json!("4321"), "4321:0:0\n"),
+        ] {
+            let script = "echo $(id -u):$(id -g):$(id -G)";
+            make(s, &[("Cmd", json!(["/bin/sh", "-c", script])), ("User", user.clone())]);
+            for mode in [&[][..], &["--isolated"], &["--minimal"]] {
+                s.cd([&["run"], mode, &["c"]].concat()).run().ok().prints(id);
+                if let Some(user) = user.as_str() {
+                    login(s, &[mode, &["-u", user]].concat(), script).run().ok().prints(id);
+                }
+            }
+            s.cd(["remove", "-q", "c"]).run().ok();
+        }
+        make(s, &[("Cmd", json!(["id"])), ("User", json!({"uid": 0}))]);
+        s.cd(["run", "c"]).run().code(125).says(&["User"]).prints("");
+        for user in [":", "", "user:absent", ":absent"] {
+            let ran = login(s, &["-u", user], "id").run();
+            assert!(
+                ran.code.is_some_and(|code| code == if user.len() < 2 { 2 } else { 125 }),
+                "{user}: {ran:?}"
+            );
+        }
     });
 }
 

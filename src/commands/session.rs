@@ -60,7 +60,8 @@ fn prepare<C: Start>(line: &Line) -> Result<Action> {
 /// The options of every command that starts a session.
 #[derive(FromArgs, ArgsInfo)]
 pub(super) struct Options {
-    /// who to be: NAME, UID, NAME:GROUP or UID:GID (default: root, the image's user for run, or CD_USER)
+    /// user to log in as: NAME, UID, NAME:GROUP, UID:GID or :GROUP; a UID that has no account gets group 0 (default:
+    /// root, the image's user for run, or CD_USER)
     #[argh(option, short = 'u', arg_name = "USER")]
     pub(super) user: Option<String>,
 

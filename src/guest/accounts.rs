@@ -31,8 +31,9 @@ pub struct User {
     pub shell: Option<PathBuf>,
 }
 
-/// Finds `spec`: `user`, `user:group`, each a name or a number. Names win over numbers. A number needs no
-/// entry: its group is 0 then, its home `/`. A missing file is an empty one.
+/// Finds `spec`: `user`, `user:group`, each a name or a number; `user:` is the user, `:group` root with that group, as docker
+/// has them. Names win over numbers. A number needs no entry: its group is 0 then, its home `/`. A missing file is an
+/// empty one.
 pub fn lookup(rootfs: &Rootfs, spec: &str) -> Result<User> {
     find(&read(rootfs, "/etc/passwd")?, &read(rootfs, "/etc/group")?, spec)
 }
@@ -53,18 +54,25 @@ fn read(rootfs: &Rootfs, path: &str) -> Result<Vec<u8>> {
 /// [`lookup`] in the contents of the two files.
 pub fn find(passwd: &[u8], group: &[u8], spec: &str) -> Result<User> {
     let (user, group_spec) = match spec.split_once(':') {
-        Some((user, group)) => (user, Some(group)),
+        Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
         None => (spec, None),
     };
-    if user.is_empty() {
-        return Err(Error::usage(format!("no user is named in '{spec}'")));
-    }
-    let mut found = find_user(passwd, user)?;
+    let mut found = match (user, group_spec) {
+        ("", None) => return Err(Error::usage(format!("no user is named in '{spec}'"))),
+        ("", Some(_)) => root(passwd)?,
+        _ => find_user(passwd, user)?,
+    };
     match group_spec {
         Some(name) => found.gid = find_group(group, name)?,
         None => found.groups = memberships(group, &found),
     }
     Ok(found)
+}
+
+/// Root, whom a guest without accounts has too.
+fn root(passwd: &[u8]) -> Result<User> {
+    let root = find_user(passwd, "0")?;
+    Ok(if root.name == "0" { User { name: "root".into(), ..root } } else { root })
 }
 
 fn find_user(passwd: &[u8], user: &str) -> Result<User> {
@@ -197,6 +205,11 @@ mod tests {
         let user = get("me:audio");
         assert_eq!((user.uid, user.gid, user.groups), (1000, 63, vec![]));
         assert_eq!(get("5000:6000"), User { gid: 6000, ..get("5000") });
+        assert_eq!((get("me:"), get("1000:")), (get("me"), get("me")));
+        let wheel = get(":wheel");
+        assert_eq!((wheel.uid, wheel.gid, wheel.groups, wheel.name), (0, 10, vec![], "root".into()));
+        let nobody = find(b"", b"", ":7").unwrap();
+        assert_eq!((nobody.uid, nobody.gid, nobody.name), (0, 7, "root".into()));
         assert_eq!((get("me:34").gid, get("12").uid), (77, 40), "names win over numbers");
     }
 
@@ -216,8 +229,9 @@ mod tests {
             ("4294967295", Kind::NotFound, "no user '4294967295'"),
             ("+1", Kind::NotFound, "no user '+1'"),
             ("me:none", Kind::NotFound, "no group 'none'"),
-            ("me:", Kind::NotFound, "no group ''"),
-            (":wheel", Kind::Usage, "':wheel'"),
+            (":none", Kind::NotFound, "no group 'none'"),
+            (":", Kind::Usage, "':'"),
+            ("", Kind::Usage, "''"),
         ] {
             let error = find(PASSWD, GROUP, spec).unwrap_err();
             assert_eq!(error.kind(), kind, "{spec}");

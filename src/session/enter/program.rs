@@ -6,13 +6,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
+use rustix::fs::{CWD, Mode as FileMode, OFlags, openat};
+use rustix::io::Errno;
 use rustix::process::{Gid, Signal, Uid, chdir, set_parent_process_death_signal};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use super::streams::Streams;
 use crate::error::{Attempt, Error, Result};
 use crate::report::Report;
-use crate::session::plan::decide::{Identity, Plan};
+use crate::rootfs::Rootfs;
+use crate::session::plan::decide::{Absent, Identity, Plan};
 use crate::sys::process::{Disposition, be_narrow, close_all_but, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
@@ -46,6 +49,7 @@ fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<I
     if let Some(confinement) = &plan.confinement {
         confinement.apply()?;
     }
+    let is_there = enter_as_root(plan)?;
     assume(&plan.identity)?;
     if stood_for {
         // Changing the user would have cleared it.
@@ -55,7 +59,9 @@ fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<I
     if plan.no_new_privs {
         set_no_new_privs(true).attempt(|| "forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;
     }
-    go_to_working_dir(plan, report)?;
+    if !is_there {
+        go_to_working_dir(plan, report)?;
+    }
     // Rust's runtime ignores it; the guest's pipelines count on it.
     on_signal(Signal::PIPE, Disposition::Default).attempt(|| "restore SIGPIPE")?;
     let argv = plan.argv.iter().map(|word| c_string(word)).collect::<Result<Vec<_>>>()?;
@@ -98,18 +104,40 @@ fn assume(identity: &Identity) -> Result<()> {
     set_thread_res_uid(uid, uid, uid).attempt(|| format!("become user {}", identity.uid))
 }
 
+/// The image's own directory, made if it is not there, as runc makes it: in the root of the guest, by its root. Whether the
+/// process is there. What root may not enter, as on some network filesystems, its user perhaps may.
+fn enter_as_root(plan: &Plan) -> Result<bool> {
+    let directory = &plan.working_dir;
+    if plan.working_dir_absent != Absent::Make {
+        return Ok(false);
+    }
+    if chdir(directory) == Err(Errno::NOENT) {
+        let attempt =
+            || format!("make the image's working directory '{}' in the container", directory.display());
+        let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty());
+        Rootfs::new(root.attempt(attempt)?)
+            .create_dir_all(directory, 0o755)
+            .attempt(attempt)
+            .map_err(|error| error.hint(OTHER_DIRECTORY))?;
+    }
+    Ok(chdir(directory).is_ok())
+}
+
+/// What to try where the image's directory will not do.
+const OTHER_DIRECTORY: &str = "name another directory with '--work-dir'";
+
 /// As the user: what they may not enter they do not get into.
 fn go_to_working_dir(plan: &Plan, report: &dyn Report) -> Result<()> {
     let directory = &plan.working_dir;
-    match chdir(directory) {
-        Ok(()) => Ok(()),
-        Err(error) if plan.working_dir_required => {
-            let attempt = || format!("change to '{}' in the container", directory.display());
-            Err(error)
-                .attempt(attempt)
-                .map_err(|error| error.hint("name a directory that is there and that the user may enter"))
+    let attempt = || format!("change to '{}' in the container", directory.display());
+    let refused = |error: Errno, hint: &str| Err(error).attempt(attempt).map_err(|error| error.hint(hint));
+    match (chdir(directory), plan.working_dir_absent) {
+        (Ok(()), _) => Ok(()),
+        (Err(error), Absent::Refuse) => {
+            refused(error, "name a directory that is there and that the user may enter")
         }
-        Err(error) => {
+        (Err(error), Absent::Make) => refused(error, OTHER_DIRECTORY),
+        (Err(error), Absent::Replace) => {
             report.detail(&format!("cannot change to '{}': {error}", directory.display()));
             chdir(c"/").attempt(|| "change to '/' in the container")
         }

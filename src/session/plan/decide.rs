@@ -29,6 +29,17 @@ pub struct Identity {
     pub groups: Vec<u32>,
 }
 
+/// What is done where the working directory is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// `/` serves: it was nobody's wish.
+    Replace,
+    /// It is an error: the user asked for it.
+    Refuse,
+    /// It is made, root's and open to all: the image asks for it (`WorkingDir`, as docker has it).
+    Make,
+}
+
 /// Everything that makes a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -54,10 +65,10 @@ pub struct Plan {
     pub identity: Identity,
     /// All variables that the program gets.
     pub environment: Environment,
-    /// Where it begins. When it is not `required` and not there, `/` serves.
+    /// Where it begins.
     pub working_dir: PathBuf,
-    /// Whether the user asked for it: then it must be there.
-    pub working_dir_required: bool,
+    /// What is done where that is not there.
+    pub working_dir_absent: Absent,
     /// The program and its arguments; never empty.
     pub argv: Vec<OsString>,
     /// Neither it nor what it starts gains privileges.
@@ -127,7 +138,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         identity: identity(facts),
         environment,
         working_dir: working_dir(request, facts),
-        working_dir_required: request.work_dir.is_some(),
+        working_dir_absent: absent(request),
         argv: argv(request, facts)?,
         no_new_privs: request.no_new_privs,
         narrow: facts.machine.narrow,
@@ -153,6 +164,14 @@ fn working_dir(request: &Request, facts: &Facts) -> PathBuf {
         SessionKind::Run => facts.entry.as_ref().map_or("/".into(), |entry| entry.working_dir.clone()),
     };
     request.work_dir.clone().unwrap_or_else(own)
+}
+
+fn absent(request: &Request) -> Absent {
+    match (&request.work_dir, request.kind) {
+        (Some(_), _) => Absent::Refuse,
+        (None, SessionKind::Login) => Absent::Replace,
+        (None, SessionKind::Run) => Absent::Make,
+    }
 }
 
 /// The image's program; or the command as it stands, or the user's shell as a login shell.
@@ -315,7 +334,7 @@ mod tests {
     fn a_place_that_was_asked_for_is_required() {
         let request = Request { work_dir: Some("/w".into()), ..command(Mode::Default) };
         let plan = plan(&request, &Facts::default()).unwrap();
-        assert!(plan.working_dir_required);
+        assert_eq!(plan.working_dir_absent, Absent::Refuse);
         assert_eq!(plan.working_dir, Path::new("/w"));
     }
 }

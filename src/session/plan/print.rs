@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::decide::Plan;
+use super::decide::{Absent, Plan};
 
 /// The words, one a line, quoted for a shell.
 pub fn command_line(plan: &Plan, root: &Path) -> String {
@@ -17,9 +17,13 @@ pub fn command_line(plan: &Plan, root: &Path) -> String {
     words.push(format!("--groups={}", groups.join(",")));
     words.push(quote(root.as_os_str()));
     let home = quote(plan.working_dir.as_os_str());
-    let fallback = if plan.working_dir_required { "exit" } else { "cd /" };
+    let (make, fallback) = match plan.working_dir_absent {
+        Absent::Replace => (String::new(), "cd /"),
+        Absent::Refuse => (String::new(), "exit"),
+        Absent::Make => (format!("mkdir -p {home}; "), "exit"),
+    };
     words.extend(["/bin/sh".to_owned(), "-c".to_owned()]);
-    words.push(quote(format!("cd {home} || {fallback}; exec \"$@\"").as_ref()));
+    words.push(quote(format!("{make}cd {home} || {fallback}; exec \"$@\"").as_ref()));
     words.push("sh".to_owned());
     words.extend(plan.argv.iter().map(|word| quote(word)));
     words.join(" \\\n  ")
