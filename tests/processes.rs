@@ -88,6 +88,11 @@ const PIVOTED: &str = "busybox unshare -m sh -c 'mkdir -p /p; busybox mount -t t
     cp /bin/busybox /p/bin; cd /p; busybox pivot_root . old; exec busybox chroot . /bin/busybox sh -c \
     \"/bin/busybox umount -l /old; exec /bin/busybox sleep TOKEN\"' > /dev/null 2>&1 < /dev/null &\n";
 
+/// The same with the session's own mount namespace: nobody has the container's root any more.
+const MOVED: &str = "mkdir -p /m; busybox mount -t tmpfs x /m; mkdir /m/bin /m/old /m/dev; : > /m/dev/null; cp /bin/busybox /m/bin; cd /m; \
+    busybox pivot_root . old; exec busybox chroot . /bin/busybox sh -c '/bin/busybox umount -l /old; \
+    /bin/busybox sleep TOKEN >&- 2>&- & exec /bin/busybox sleep TOKEN'\n";
+
 fn rows(s: &Sandbox) -> Vec<Value> {
     serde_json::from_slice(&s.cd(["ps", "--json"]).run().ok().stdout).unwrap()
 }
@@ -97,20 +102,25 @@ fn start(s: &Sandbox, options: &[&str], kinds: &[&str], more: impl Fn(Cd) -> Cd)
     let token = token();
     let script = kinds.concat().replace("TOKEN", &token) + "exec sleep 1000";
     let session = more(login(s, options, &script)).spawn();
-    for _ in 0..6000 {
-        if settled(&token).len() == kinds.len() {
-            return (session, token);
-        }
+    settles(&token, kinds.len());
+    (session, token)
+}
+
+/// Waits until so many are where they are to stay.
+#[track_caller]
+fn settles(token: &str, count: usize) {
+    let there = || {
         std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{options:?}: only these are there: {:?}", having(&token));
+        settled(token).len() == count
+    };
+    assert!((0..3000).any(|_| there()), "only these are there: {:?}", having(token));
 }
 
 /// `unseen`: how many of the four nobody can know of when their session is gone.
-fn changed_roots(s: &Sandbox, unseen: usize) {
+fn changed_roots(s: &Sandbox, unseen: usize, commands: &[&str]) {
     let kinds = [CHROOT, NESTED, TMPFS, PIVOTED];
     for mode in [&[][..], &["--minimal"]] {
-        for command in ["kill", "unmount", "remove"] {
+        for &command in commands {
             // While the session is there all are its own; it is ended with them.
             let (session, token) = start(s, mode, &kinds, |cd| cd);
             assert_eq!(rows(s).len(), 1, "{mode:?}: {:#?}", rows(s));
@@ -135,9 +145,7 @@ fn changed_roots(s: &Sandbox, unseen: usize) {
             for (pid, _) in left {
                 kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
             }
-            while !having(&token).is_empty() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            settles(&token, 0);
             if command == "remove" {
                 make(s);
             }
@@ -163,6 +171,25 @@ fn isolated_roots(s: &Sandbox) {
     }
 }
 
+/// By its namespace alone, where the kernel has a number for that which is never given again.
+fn moved_namespace(s: &Sandbox) {
+    for command in ["kill", "unmount"] {
+        let token = token();
+        let session = login(s, &[], &MOVED.replace("TOKEN", &token)).spawn();
+        settles(&token, 2);
+        session.signal(Signal::KILL);
+        session.wait();
+        for _ in 0..2 {
+            assert_eq!(rows(s).len(), 1, "{:#?}", rows(s));
+        }
+        s.cd([command, "c"]).run().ok();
+        assert_eq!(having(&token), [], "{command}");
+        assert_eq!(rows(s).len(), 0, "{:#?}", rows(s));
+        let records = fs::read_dir(s.data().join("sessions")).unwrap().flatten();
+        assert_eq!(records.filter(|entry| entry.path().extension() == Some("session".as_ref())).count(), 0);
+    }
+}
+
 /// A program that forks a child and ends, again and again, and hears of nothing; beside it many that only wait.
 fn fork_chain(s: &Sandbox, rounds: usize, mode: &[&str]) {
     for round in 0..rounds {
@@ -184,14 +211,24 @@ fn fork_chain(s: &Sandbox, rounds: usize, mode: &[&str]) {
 
 fn everything(name: Option<&str>, unseen: usize) {
     with_cgroups(name, Kernel::Running, |s| {
-        changed_roots(s, unseen);
+        changed_roots(s, unseen, &["kill", "unmount", "remove"]);
         fork_chain(s, 30, &[]);
         fork_chain(s, 3, &["--isolated"]);
+        if name.is_some() || has_lasting_numbers() {
+            moved_namespace(s);
+        }
     });
     with_cgroups(name, Kernel::Old, |s| {
-        changed_roots(s, unseen);
+        changed_roots(s, unseen, &["kill"]);
         fork_chain(s, 3, &[]);
     });
+}
+
+/// NS_GET_MNTNS_ID: Linux 6.11.
+fn has_lasting_numbers() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(11))
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | `positions` | who is inside, by cgroup, root, mount namespace and descent |
 //! | `climb` | the directories above a process's root |
 //! | `usage` | both together |
+//! | `lasting` | mount namespaces that outlast their session |
 //! | `hunt` | who is to end, found again and again |
 //! | `ending` | asked first, then killed |
 //! | `sweep` | killed, whoever forks meanwhile |
@@ -20,6 +21,7 @@
 mod climb;
 mod ending;
 mod hunt;
+mod lasting;
 mod mounts;
 mod positions;
 mod processes;

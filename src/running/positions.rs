@@ -4,7 +4,7 @@
 //!
 //! - it is in a cgroup of the container's (a session enters one; no change of root leads out of it),
 //! - its root is the container's, or below that: seen by climbing,
-//! - it is in the mount namespace of a live session, or in one whose uppermost directory is the container's root, or
+//! - it is in the mount namespace of a session, or in one whose uppermost directory is the container's root, or
 //! - it comes from such a process.
 //!
 //! Without a cgroup one escapes notice: who has gone to a root of its own by pivot_root(2), when neither its parent
@@ -18,6 +18,7 @@ use std::{fs, io};
 use rustix::process::Signal;
 
 use super::climb::{self, Id};
+use super::lasting;
 use super::processes::{GENERATIONS, Process, mount_namespace, parent, signal_if};
 use crate::cgroup::{self, Group, Mark};
 use crate::error::{Attempt, Result};
@@ -31,6 +32,8 @@ pub(super) struct Evidence {
     pub(super) mark: Mark,
     /// The process of each live session and the mount namespace that it began in.
     pub(super) sessions: Vec<(u32, u64)>,
+    /// Mount namespaces of sessions that have ended.
+    pub(super) lasting: Vec<u64>,
 }
 
 /// How often a look begins anew for those who came meanwhile, and how often one that is to catch them.
@@ -91,8 +94,7 @@ struct Position {
 
 impl Host {
     fn here() -> Host {
-        let namespaces = [mount_namespace(std::process::id()), mount_namespace(1)];
-        Host { namespaces, root: root("self").ok() }
+        Host { namespaces: lasting::hosts(), root: root("self").ok() }
     }
 }
 
@@ -168,7 +170,7 @@ impl Snapshot {
         cgroup::groups(mark, self.positions.iter().map(|position| position.cgroup.as_slice()))
     }
 
-    /// The mount namespaces that are the container's: those of its live sessions, and those that have no directory above
+    /// The mount namespaces that are the container's: those of its sessions, and those that have no directory above
     /// its root. (A namespace of the host's that somebody has only changed root in has.)
     ///
     /// A session's counts only while its process still is in it: its number may pass to another one. That of the host
@@ -178,7 +180,8 @@ impl Snapshot {
             self.positions.iter().any(|position| position.pid == pid && position.namespace == Some(namespace))
         };
         let began = evidence.sessions.iter().filter(|(pid, began)| is_in(*pid, *began));
-        let mut all: Vec<u64> = began.map(|(_, began)| *began).collect();
+        let mut all: Vec<u64> =
+            began.map(|(_, began)| *began).chain(evidence.lasting.iter().copied()).collect();
         for position in self.positions.iter().filter(|position| position.is_below(evidence.root, &self.host))
         {
             let known = position.namespace.is_none_or(|namespace| all.contains(&namespace));
@@ -208,7 +211,9 @@ impl Snapshot {
 pub(super) fn signal_on_sight(evidence: &Evidence, signal: Signal) -> Result<()> {
     let host = Host::here();
     each(CHASE, &mut |pid| {
-        let is_it = || Position::of(pid).is_some_and(|position| position.is_inside(evidence, &[], &host));
+        let is_it = || {
+            Position::of(pid).is_some_and(|position| position.is_inside(evidence, &evidence.lasting, &host))
+        };
         if is_it() { signal_if(pid, &is_it, signal) } else { Ok(()) }
     })
 }
@@ -239,7 +244,7 @@ mod tests {
 
     fn evidence(root: Id, sessions: &[(u32, u64)]) -> Evidence {
         let nobody = Mark::of(&Rootfs::new(TempDir::new().open())).unwrap();
-        Evidence { root, mark: nobody, sessions: sessions.to_vec() }
+        Evidence { root, mark: nobody, sessions: sessions.to_vec(), lasting: Vec::new() }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use serde_json::{Value, json};
 
+use super::lasting::Lasting;
 use super::processes::{self, Process};
 use crate::error::{Error, Result};
 use crate::store::{Name, Records};
@@ -106,11 +107,13 @@ fn beside(record: &str) -> String {
 /// Names and values.
 pub type Variables = Vec<(OsString, OsString)>;
 
-/// Records `session`, whose process runs, and the variables that it was given.
+/// Records `session`, whose process runs, and the variables that it was given. `lasting`: the record is to outlive it while
+/// somebody is in this mount namespace.
 pub(super) fn register(
     records: &Records,
     session: &Session,
     variables: &[(OsString, OsString)],
+    lasting: Option<Lasting>,
 ) -> Result<Registration> {
     let process = Process::of(session.pid)
         .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
@@ -126,6 +129,7 @@ pub(super) fn register(
         "minimal": session.minimal,
         "detached": session.detached,
         "mount_namespace": session.mount_namespace,
+        "lasting": lasting.map(Lasting::to_json),
         "first_process": session.first_process,
         "start_ticks": process.started,
         "boot_id": boot_id(),
@@ -189,7 +193,7 @@ pub(super) fn live(records: &Records) -> Result<Vec<Session>> {
             match here.judge(session.as_ref(), &record) {
                 Verdict::Live => live.extend(session),
                 Verdict::Stale if geteuid().is_root() => remove(records, &name),
-                Verdict::Stale | Verdict::Elsewhere => {}
+                Verdict::Stale | Verdict::Lasting(_) | Verdict::Elsewhere => {}
             }
         } else if name.ends_with(PYTHONS) && held(records, &name) {
             live.extend(session);
@@ -199,10 +203,27 @@ pub(super) fn live(records: &Records) -> Result<Vec<Session>> {
     Ok(live)
 }
 
+/// The mount namespaces of sessions of `container` that have ended, as far as somebody still is in them.
+pub(super) fn lasting(records: &Records, container: &Name) -> Result<Vec<u64>> {
+    let here = Here { boot_id: boot_id(), pid_namespace: pid_namespace() };
+    let namespace = |name: String| {
+        let record: Value = serde_json::from_slice(&records.read(&name).ok()??).ok()?;
+        let session = parse(&record).filter(|session| session.container == *container)?;
+        match here.judge(Some(&session), &record) {
+            Verdict::Lasting(namespace) => Some(namespace),
+            _ => None,
+        }
+    };
+    let names = records.names()?.into_iter().filter(|name| name.ends_with(OURS));
+    Ok(names.filter_map(namespace).collect())
+}
+
 /// What a record says to us.
 enum Verdict {
     Live,
     Stale,
+    /// Its process is gone, and somebody is in its mount namespace.
+    Lasting(u64),
     /// Its numbers are those of a PID namespace that is not ours.
     Elsewhere,
 }
@@ -225,7 +246,11 @@ impl Here {
             Some(process) => record["start_ticks"].as_u64() == Some(process.started),
             None => processes::may_be_hidden(session.pid),
         };
-        if runs { Verdict::Live } else { Verdict::Stale }
+        if runs {
+            return Verdict::Live;
+        }
+        let lasting = Lasting::parse(&record["lasting"]).and_then(Lasting::inhabited);
+        lasting.map_or(Verdict::Stale, Verdict::Lasting)
     }
 }
 
@@ -297,7 +322,7 @@ mod tests {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let registration = register(&records, &session(child.id()), &[]).unwrap();
+        let registration = register(&records, &session(child.id()), &[], None).unwrap();
         assert_eq!(live(&records).unwrap(), [session(child.id())]);
         let path = temp.path().join(&registration.1);
         let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -310,8 +335,8 @@ mod tests {
         fs::write(&path, record.to_string()).unwrap();
         assert!(live(&records).unwrap().is_empty());
         assert!(!path.exists());
-        assert!(register(&records, &session(child.id()), &[]).is_err());
-        let registration = register(&records, &session(std::process::id()), &[]).unwrap();
+        assert!(register(&records, &session(child.id()), &[], None).is_err());
+        let registration = register(&records, &session(std::process::id()), &[], None).unwrap();
         drop(registration);
         assert!(records.names().unwrap().is_empty());
     }
@@ -324,7 +349,7 @@ mod tests {
         let records = Records::at(temp.path());
         let session = session(std::process::id());
         let given = [("A", "1"), ("B", "x=\ny"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
-        let registration = register(&records, &session, &given).unwrap();
+        let registration = register(&records, &session, &given, None).unwrap();
         let path = temp.path().join(beside(&registration.1));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(live(&records).unwrap().len(), 1);
@@ -337,7 +362,7 @@ mod tests {
     fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
-        let registration = register(&records, &session(std::process::id()), &[]).unwrap();
+        let registration = register(&records, &session(std::process::id()), &[], None).unwrap();
         let path = temp.path().join(&registration.1);
         let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value, stays) in [

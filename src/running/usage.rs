@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use super::ending::{self, Silence};
 use super::hunt::{Doomed, Hunt};
+use super::lasting::Lasting;
 use super::positions::{self, Evidence, Snapshot};
 use super::processes::{Process, Program};
 use super::records::{self, Registration, Session, Variables};
@@ -87,7 +88,11 @@ impl Container {
         variables: &[(OsString, OsString)],
     ) -> Result<Registration> {
         self.touch()?;
-        records::register(&self.records(), session, variables)
+        let in_group = positions::is_in_cgroup(session.pid, &self.mark()?);
+        // Who joins is not there yet: the first session has recorded it.
+        let is_there = |lasting: &Lasting| Some(lasting.inode) == session.mount_namespace;
+        let lasting = if in_group { None } else { Lasting::of(session.pid).filter(is_there) };
+        records::register(&self.records(), session, variables, lasting)
     }
 
     /// The variables that its live sessions were given; those of later ones win.
@@ -125,7 +130,8 @@ impl Container {
                 pids.zip(session.mount_namespace.into_iter().cycle())
             })
             .collect();
-        Ok(Evidence { root: self.root_id()?, mark: self.mark()?, sessions })
+        let lasting = records::lasting(&self.records(), self.name())?;
+        Ok(Evidence { root: self.root_id()?, mark: self.mark()?, sessions, lasting })
     }
 
     /// Who uses it; `live` are the sessions of all containers, read after the snapshot was taken: so a process of a new
