@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -285,6 +285,44 @@ fn a_container_that_somebody_froze_can_be_entered_and_ended() {
         session.wait();
         assert_eq!(having(&token), []);
     });
+}
+
+/// Reported of runc (2105, 2298) and of login managers that move who changes user (systemd 22874).
+#[test]
+fn a_guest_may_do_to_its_cgroup_what_it_likes() {
+    need!(Root, Tool("busybox"), Cgroup("cgroup2"), Cgroup("freezer"));
+    for (cgroups, file, frozen) in [("freezer", "freezer.state", "FROZEN"), ("cgroup2", "cgroup.freeze", "1")]
+    {
+        with_cgroups(Some(cgroups), Kernel::Running, |s| {
+            let (session, token) = start(s, &[], &[CHROOT, NESTED, TMPFS], |cd| cd);
+            let [stopped, moved, _] = settled(&token)[..] else { panic!("three") };
+            // Cgroups of its own, one of them stopped; and one that somebody has taken out.
+            let own = cgroups_of(s).remove(0);
+            fs::create_dir_all(own.join("a/b")).unwrap();
+            fs::write(own.join("a/b/cgroup.procs"), stopped.to_string()).unwrap();
+            fs::write(own.join("a/b").join(file), frozen).unwrap();
+            fs::write("/sys/fs/cgroup/cgroup.procs", moved.to_string()).unwrap();
+            if cgroups == "cgroup2" {
+                refuse_inner_processes(&own);
+            }
+            login(s, &[], "grep -c chroot-distro- /proc/self/cgroup").run().ok().prints("1\n");
+            assert_eq!(rows(s).len(), 1, "{:#?}", rows(s));
+            s.cd(["kill", "c"]).run().ok();
+            session.wait();
+            assert_eq!(having(&token), []);
+        });
+    }
+}
+
+/// Enables a controller below, if there is one: then no process may be in the cgroup itself.
+fn refuse_inner_processes(group: &Path) {
+    let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap();
+    let Some(controller) = controllers.split_whitespace().next() else { return };
+    fs::create_dir(group.join("leaf")).unwrap();
+    for pid in fs::read_to_string(group.join("cgroup.procs")).unwrap().lines() {
+        fs::write(group.join("leaf/cgroup.procs"), pid).unwrap();
+    }
+    fs::write(group.join("cgroup.subtree_control"), format!("+{controller}")).unwrap();
 }
 
 #[test]

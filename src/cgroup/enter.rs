@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, mkdirat, unlinkat};
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ pub fn enter(mark: &Mark, base: Base) -> bool {
     })
 }
 
-fn enter_below(hierarchy: &Hierarchy, place: &std::path::Path, mark: &Mark) -> rustix::io::Result<()> {
+fn enter_below(hierarchy: &Hierarchy, place: &Path, mark: &Mark) -> rustix::io::Result<()> {
     let parent = hierarchy.open(place)?;
     sweep_below(&parent);
     let mut entered = Err(Errno::NOENT);
@@ -68,12 +68,30 @@ fn make_and_enter(hierarchy: &Hierarchy, parent: &OwnedFd, mark: &Mark) -> rusti
     let group = Group::new(child(parent, mark.as_str())?, hierarchy.version);
     // Whoever stopped it may have been killed before it was let go on.
     group.thaw();
+    match attach(&group, hierarchy.version) {
+        // The guest has set limits below: then nobody may be in the cgroup itself (version 2, "no internal processes").
+        Err(Errno::BUSY) => attach(&leaf(parent, mark, hierarchy.version)?, hierarchy.version),
+        attached => attached,
+    }
+}
+
+fn attach(group: &Group, version: Version) -> rustix::io::Result<()> {
     // 0 is who writes it (cgroups(7)). `tasks` takes the calling thread alone: for that the kernel (since Linux 5.16) waits
     // for nobody, and for a whole process some ten milliseconds.
-    if hierarchy.version != Version::Two && is_single_threaded() && group.write(c"tasks", b"0").is_ok() {
+    if version != Version::Two && is_single_threaded() && group.write("tasks", b"0").is_ok() {
         return Ok(());
     }
-    group.write(c"cgroup.procs", b"0")
+    group.write("cgroup.procs", b"0")
+}
+
+/// A cgroup below the container's.
+fn leaf(parent: &OwnedFd, mark: &Mark, version: Version) -> rustix::io::Result<Group> {
+    let path = Path::new(mark.as_str()).join("session");
+    match mkdirat(parent, &path, Mode::from_raw_mode(0o755)) {
+        Err(Errno::EXIST) => {}
+        made => made?,
+    }
+    Ok(Group::new(child(parent, &path)?, version))
 }
 
 fn is_single_threaded() -> bool {

@@ -1,6 +1,6 @@
 //! One cgroup, and all below it: who is in it, and how they are stopped and ended together.
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -123,16 +123,19 @@ impl Group {
         }
     }
 
-    /// Lets them go on.
+    /// Lets them go on, also those that somebody has stopped in a cgroup below.
     pub fn thaw(&self) {
-        let _ = match self.version {
-            Version::Two => self.write(c"cgroup.freeze", b"0"),
-            Version::One { freezer: true } => self.write(c"freezer.state", b"THAWED"),
-            Version::One { freezer: false } => Ok(()),
+        let (file, word) = match self.version {
+            Version::Two => ("cgroup.freeze", "0"),
+            Version::One { freezer: true } => ("freezer.state", "THAWED"),
+            Version::One { freezer: false } => return,
         };
+        for group in [PathBuf::new()].into_iter().chain(below(&self.directory)) {
+            let _ = self.write(group.join(file), word.as_bytes());
+        }
     }
 
-    pub(super) fn write(&self, file: &CStr, text: &[u8]) -> rustix::io::Result<()> {
+    pub(super) fn write(&self, file: impl Arg, text: &[u8]) -> rustix::io::Result<()> {
         let file = openat(&self.directory, file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
         rustix::io::write(file, text).map(drop)
     }
