@@ -2,6 +2,8 @@
 
 use std::{fs, thread};
 
+use rustix::process::{Resource, getrlimit};
+
 /// Part of the memory that is free which compression may take: other programs want some too.
 const SHARE: u64 = 4;
 /// More threads than a single reader of files can feed.
@@ -21,13 +23,14 @@ fn fitting(processors: usize, memory: u64, each: usize) -> usize {
 }
 
 /// The bytes of memory that this process may hope for: what is free on the host, but not more than its control group
-/// is allowed. What cannot be read limits nothing.
+/// and its own limits (`ulimit -v`, `ulimit -d`) allow. What cannot be read limits nothing.
 fn memory() -> u64 {
+    let own = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current.unwrap_or(u64::MAX));
     let read = |path: &str| fs::read_to_string(path).ok();
     let free = read("/proc/meminfo").and_then(|text| free(&text)).unwrap_or(u64::MAX);
     let groups = read("/proc/self/cgroup").unwrap_or_default();
     let limits = limit_files(&groups);
-    limits.filter_map(|path| read(&path)?.trim().parse().ok()).fold(free, u64::min)
+    limits.filter_map(|path| read(&path)?.trim().parse().ok()).chain(own).fold(free, u64::min)
 }
 
 /// What can be had without swapping, in bytes: MemAvailable, or on kernels before 3.14, which do not say it, what is

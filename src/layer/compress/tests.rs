@@ -20,7 +20,7 @@ const FORMATS: [(Compression, Option<u32>); 4] = [
 ];
 
 /// The block of each of [`FORMATS`].
-const BLOCKS: [usize; 4] = [0, 512 << 10, 99_950, 768 << 10];
+const BLOCKS: [usize; 4] = [0, 512 << 10, 99_950, 1 << 20];
 
 /// Bytes that compress, but not to nothing; what repeats is often in another block.
 fn sample(length: usize) -> Vec<u8> {

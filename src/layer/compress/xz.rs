@@ -13,8 +13,9 @@ use super::xz_container::{block_header, index_and_footer, padding, stream_header
 /// more bytes in 0.86 of the time.
 const DEFAULT_PRESET: u32 = 6;
 const DEFAULT_DEPTH: i32 = 16;
-/// A block is three dictionaries long (xz(1), --block-size). It begins with an empty dictionary, which costs about 1 %.
-const DICTIONARIES: u32 = 3;
+/// A block is four dictionaries long, where xz(1) has three (--block-size): it begins with an empty one, and source code,
+/// whose parts are much alike, grows by that. With this and the depth above, 150 MB of it are 1.7 % larger than by `xz -6`.
+const DICTIONARIES: u32 = 4;
 /// How much is compressed between two looks at whether anybody wants it.
 const PIECE: usize = 1 << 20;
 
