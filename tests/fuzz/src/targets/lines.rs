@@ -10,6 +10,7 @@ use chroot_distro::commands::choose::find;
 use chroot_distro::commands::global::GLOBAL;
 use chroot_distro::error::Kind;
 use chroot_distro::session::Bind;
+use chroot_distro::transfer::Endpoint;
 
 use super::Target;
 
@@ -43,6 +44,7 @@ pub const LINES: Target = Target {
         "login",
         "run",
         "install",
+        "cp",
         "list",
         "ps",
         "kill",
@@ -75,6 +77,7 @@ fn run(input: &[u8]) {
     for (word, bytes) in words.iter().zip(input.split(|&byte| byte == b'\n')) {
         assert_eq!(os_string(word).as_bytes(), bytes);
         let _ = Bind::parse(OsStr::from_bytes(bytes));
+        let _ = Endpoint::parse(OsStr::from_bytes(bytes)).typed().as_os_str().len();
     }
     let [name, arguments @ ..] = &words[..] else { return };
     let Ok(command) = find(COMMANDS, name) else { return };

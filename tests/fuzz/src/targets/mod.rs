@@ -33,6 +33,7 @@ pub static TARGETS: &[Target] = &[
     network::URLS,
     texts::ACCOUNTS,
     texts::MOUNTINFO,
+    texts::ZONES,
     lines::LINES,
 ];
 

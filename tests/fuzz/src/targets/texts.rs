@@ -1,6 +1,7 @@
 //! Files of the guest's and the kernel's.
 
 use chroot_distro::guest::accounts;
+use chroot_distro::host::tzif;
 
 use super::Target;
 
@@ -54,6 +55,28 @@ pub const MOUNTINFO: Target = Target {
     run: |input| {
         for mount in mountinfo::parse(input) {
             assert!(mount.mount_point.as_os_str().len() <= input.len());
+        }
+    },
+};
+
+pub const ZONES: Target = Target {
+    name: "zones",
+    seeds: || {
+        let file = b"TZif2\0\0\0\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+        let mut all = b"tzdata2026a\0\0\0\0\x18\0\0\0\x4c\0\0\0\0Europe/Berlin".to_vec();
+        all.resize(0x18 + 40, 0);
+        all.extend([0, 0, 0, 0, 0, 0, 0, file.len() as u8, 0, 0, 0, 0]);
+        all.extend(file);
+        vec![all, file.to_vec()]
+    },
+    words: &["TZif", "2", "\n", "tzdata", "Europe/Berlin", "\u{0}\u{0}\u{0}\u{18}"],
+    longest: 1 << 10,
+    run: |input| {
+        for file in [Some(input), tzif::in_android_file(input, "Europe/Berlin")].into_iter().flatten() {
+            if let Some(rule) = tzif::rule(file) {
+                // It becomes a variable of the guest's.
+                assert!(!rule.contains(['\0', '\n', ' ']), "{rule:?}");
+            }
         }
     },
 };
