@@ -162,3 +162,68 @@ fn the_self_test_passes_and_leaves_nothing() {
         assert_eq!(s.names(), Vec::<String>::new());
     });
 }
+
+#[test]
+fn search_domains_options_and_scoped_servers_come_along() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        fs::write(s.path("resolv"), "").unwrap();
+        rustix::mount::mount_bind("/tmp/resolv", "/etc/resolv.conf").unwrap();
+        let seen = |options: &[&str]| {
+            let text =
+                s.cd([&["login"], options, &["c", "--", "cat", "/etc/resolv.conf"]].concat()).run().ok();
+            text.out().split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap()
+        };
+        for (host, guest) in [
+            ("nameserver 192.0.2.5\nsearch a.example b\n", "nameserver 192.0.2.5\nsearch a.example b\n"),
+            ("domain a.example\nnameserver 192.0.2.5\n", "nameserver 192.0.2.5\ndomain a.example\n"),
+            ("domain c\nsearch a b\nnameserver ::1\n", "nameserver ::1\nsearch a b\n"),
+            (
+                "options ndots:2 rotate\nnameserver 192.0.2.5 # c\noptions edns0\n",
+                "nameserver 192.0.2.5\noptions ndots:2 rotate edns0\n",
+            ),
+            ("nameserver fe80::1%lo\nnameserver ::1\n", "nameserver fe80::1%lo\nnameserver ::1\n"),
+            ("nameserver fe80::1%3\n", "nameserver fe80::1%3\n"),
+            ("search a\n", "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
+        ] {
+            fs::write(s.path("resolv"), host).unwrap();
+            for mode in MODES {
+                assert_eq!(seen(mode), guest, "{mode:?} {host:?}");
+            }
+        }
+        // In a network of its own the host's links are not there.
+        fs::write(s.path("resolv"), "nameserver fe80::1%lo\nnameserver 192.0.2.5\noptions rotate\n").unwrap();
+        assert_eq!(seen(&["--network", "none"]), "nameserver 192.0.2.5\noptions rotate\n");
+        assert_eq!(seen(&[]), "nameserver fe80::1%lo\nnameserver 192.0.2.5\noptions rotate\n");
+        // A new container has them too, before anybody logs in.
+        s.cd(["install", "-q", "-n", "new", "/tmp/layout"]).run().ok();
+        let text = fs::read_to_string(s.rootfs("new").join("etc/resolv.conf")).unwrap();
+        assert!(text.ends_with("nameserver fe80::1%lo\nnameserver 192.0.2.5\noptions rotate\n"), "{text}");
+        rustix::mount::unmount("/etc/resolv.conf", rustix::mount::UnmountFlags::empty()).unwrap();
+    });
+}
+
+#[test]
+fn what_stands_in_the_place_of_resolv_conf_is_named() {
+    need!(Root, Tool("busybox"), Tool("mkfifo"));
+    on_both_kernels(|s| {
+        let directory = tar([Entry::dir("etc/resolv.conf"), Entry::file("etc/resolv.conf/x", "")]);
+        let layers = [(crate::support::image::userland(), Encoding::Gzip), (directory, Encoding::Gzip)];
+        Image::new(&layers).write_layout(&s.path("layout"), "latest");
+        let ran = s.cd(["install", "-n", "c", "/tmp/layout"]).run().ok();
+        ran.says(&["warning", "'/etc/resolv.conf'", "directory"]);
+        let warned = ["warning", "'/etc/resolv.conf'", "hint"];
+        for mode in MODES {
+            login(s, mode, "echo in").run().ok().says(&warned[..2]).says(&["directory"]).prints("in\n");
+        }
+        let place = s.rootfs("c").join("etc/resolv.conf");
+        fs::remove_dir_all(&place).unwrap();
+        tool("mkfifo", [&place]);
+        login(s, &[], "echo in").run().ok().says(&warned[..2]).prints("in\n");
+        // One that is gone is made, as the guide says.
+        fs::remove_file(&place).unwrap();
+        assert_eq!(login(s, &[], "echo in").run().ok().prints("in\n").err(), "");
+        assert!(fs::read_to_string(&place).unwrap().contains("nameserver"));
+    });
+}

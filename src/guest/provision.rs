@@ -4,7 +4,6 @@
 //! without `/etc` is left alone.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
@@ -12,8 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use super::android;
 use super::tolerate::tolerate;
 use super::written::{HOSTS, MINIMAL_HOSTS, NAME_IS_OURS, OURS, RESOLV_CONF, without_name};
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
+use crate::host::resolv_conf::NameServer;
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
 
@@ -28,7 +28,7 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
     if root.metadata("/etc", Follow::Yes).map(|etc| etc.file_type).ok() != Some(FileType::Directory) {
         return Ok(());
     }
-    tolerate(root.write(RESOLV_CONF, resolv_conf(host).as_bytes(), 0o644), RESOLV_CONF, report)?;
+    tolerate(root.write(RESOLV_CONF, resolv_conf(host, true).as_bytes(), 0o644), RESOLV_CONF, report)?;
     let hosts = root.read(HOSTS, LIMIT).unwrap_or_default();
     if hosts.trim_ascii().is_empty() {
         tolerate(root.write(HOSTS, MINIMAL_HOSTS, 0o644), HOSTS, report)?;
@@ -39,20 +39,25 @@ pub fn provision(root: &Rootfs, host: &Host, report: &dyn Report) -> Result<()> 
     Ok(())
 }
 
-/// Brings `/etc/resolv.conf` up to date, unless the user, or anyone but us, has written it. A link that leads nowhere,
-/// as to what systemd would make in `/run`, is replaced.
-pub fn refresh(root: &Rootfs, host: &Host) -> Result<()> {
-    let is_link =
-        || root.metadata(RESOLV_CONF, Follow::No).is_ok_and(|found| found.file_type == FileType::Symlink);
+/// Brings `/etc/resolv.conf` up to date, unless the user, or anyone but us, has written it. One that is missing is made, and a
+/// link that leads nowhere, as to what systemd would make in `/run`, is replaced. `scoped`: with the servers that are on a
+/// link of the host's network, for a session that has that. Something else in its place, a directory, is an error.
+pub fn refresh(root: &Rootfs, host: &Host, scoped: bool) -> Result<()> {
     let found = match root.read(RESOLV_CONF, LIMIT) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_link() => OURS.into(),
-        Err(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match root.dir("/etc") {
+            Ok(_) => OURS.into(),
+            Err(_) => return Ok(()),
+        },
+        Err(error) => {
+            return Err(Error::io(format!("read the container's '{RESOLV_CONF}'"), error)
+                .hint("names of machines are not found inside: remove what stands there, and log in again"));
+        }
         Ok(found) => found,
     };
     if !found.starts_with(OURS.as_bytes()) {
         return Ok(());
     }
-    let wanted = resolv_conf(host);
+    let wanted = resolv_conf(host, scoped);
     if found == wanted.as_bytes() {
         return Ok(());
     }
@@ -91,15 +96,12 @@ fn with_name(text: &[u8], name: &[u8]) -> Vec<u8> {
     kept
 }
 
-fn resolv_conf(host: &Host) -> String {
-    let mut servers = host.name_servers();
-    if servers.is_empty() {
-        servers.extend(PUBLIC);
+fn resolv_conf(host: &Host, scoped: bool) -> String {
+    let mut conf = host.resolv_conf();
+    if conf.servers.iter().all(|server| server.zone.is_some() && !scoped) {
+        conf.servers.extend(PUBLIC.map(NameServer::from));
     }
-    servers.iter().fold(OURS.to_owned(), |mut text, server| {
-        let _ = writeln!(text, "nameserver {server}");
-        text
-    })
+    format!("{OURS}{}", conf.text(scoped))
 }
 
 #[cfg(test)]
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_public_servers_are_the_last_resort() {
-        assert_eq!(resolv_conf(&linux()), format!("{OURS}nameserver 8.8.8.8\nnameserver 8.8.4.4\n"));
+        assert_eq!(resolv_conf(&linux(), true), format!("{OURS}nameserver 8.8.8.8\nnameserver 8.8.4.4\n"));
     }
 
     #[test]
@@ -154,6 +156,10 @@ mod tests {
         fs::create_dir(odd.path().join("etc/resolv.conf")).unwrap();
         provision(&Rootfs::new(odd.open()), &linux(), &Silent).unwrap();
         assert!(odd.path().join("etc/resolv.conf").is_dir());
+        let error = refresh(&Rootfs::new(odd.open()), &linux(), true).unwrap_err().to_string();
+        assert!(error.contains("'/etc/resolv.conf'") && error.contains("directory"), "{error}");
+        refresh(&Rootfs::new(bare.open()), &linux(), true).unwrap();
+        assert_eq!(fs::read_dir(bare.path()).unwrap().count(), 0);
         assert!(read(&odd, "hosts").contains("127.0.0.1"));
     }
 
@@ -161,14 +167,15 @@ mod tests {
     fn only_our_own_file_is_refreshed() {
         for (before, after) in [("nameserver 1.1.1.1\n", false), (OURS, true)] {
             let tree = tree(&[("resolv.conf", before)]);
-            refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
+            refresh(&Rootfs::new(tree.open()), &linux(), true).unwrap();
             assert_eq!(read(&tree, "resolv.conf").contains("8.8.8.8"), after);
         }
         let tree = tree(&[]);
-        refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
-        assert!(!tree.path().join("etc/resolv.conf").exists());
+        refresh(&Rootfs::new(tree.open()), &linux(), true).unwrap();
+        assert!(read(&tree, "resolv.conf").contains("8.8.8.8"));
+        fs::remove_file(tree.path().join("etc/resolv.conf")).unwrap();
         symlink("../run/systemd/resolve/stub-resolv.conf", tree.path().join("etc/resolv.conf")).unwrap();
-        refresh(&Rootfs::new(tree.open()), &linux()).unwrap();
+        refresh(&Rootfs::new(tree.open()), &linux(), true).unwrap();
         assert!(read(&tree, "resolv.conf").contains("8.8.8.8"));
     }
 

@@ -12,6 +12,7 @@ pub mod executable;
 pub mod files;
 pub mod probe;
 pub mod program;
+pub mod resolv_conf;
 mod resolvers;
 mod snapshot;
 mod switch;

@@ -1,10 +1,12 @@
-//! resolv.conf(5): name servers, `search` and `domain`, and the options `ndots`, `timeout` and `attempts`.
-//! Anything else in it is ignored, as the man page has it.
+//! What our own resolver takes from a resolv.conf(5): name servers with the index of their interface, `search` and `domain`,
+//! and the options `ndots`, `timeout` and `attempts`.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::host::resolv_conf::{self, NameServer};
 
 /// Where no file names a server: an Android phone without Termux, a container's bare root.
 const PUBLIC: [IpAddr; 3] = [
@@ -38,23 +40,16 @@ impl ResolvConf {
     }
 
     fn parse(text: &str) -> ResolvConf {
+        let file = resolv_conf::ResolvConf::parse(text);
+        let domains = file.search.map(|search| search.domains).unwrap_or_default();
         let mut conf = ResolvConf {
-            servers: Vec::new(),
+            servers: file.servers.iter().filter_map(socket).collect(),
             timeout: Duration::from_secs(5),
             attempts: 2,
-            search: Vec::new(),
+            search: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
             ndots: 1,
         };
-        for line in text.lines() {
-            let line = line.split(['#', ';']).next().unwrap_or_default();
-            let mut words = line.split_whitespace();
-            match words.next() {
-                Some("nameserver") => conf.servers.extend(words.next().and_then(server)),
-                Some("search" | "domain") => conf.search = words.map(str::to_ascii_lowercase).collect(),
-                Some("options") => words.for_each(|option| conf.option(option)),
-                _ => {}
-            }
-        }
+        file.options.iter().for_each(|option| conf.option(option));
         conf
     }
 
@@ -85,21 +80,20 @@ impl ResolvConf {
     }
 }
 
-/// An address, perhaps with the interface of a link-local one (`fe80::1%wlan0`, RFC 4007).
-fn server(text: &str) -> Option<SocketAddr> {
-    match text.split_once('%') {
-        None => Some(SocketAddr::new(text.parse().ok()?, 0)),
-        Some((address, zone)) => {
+/// Where a server listens: a link-local one by the number of its interface. An interface that is not there: nowhere.
+fn socket(server: &NameServer) -> Option<SocketAddr> {
+    match (server.address, &server.zone) {
+        (IpAddr::V6(address), Some(zone)) => {
             let index = match zone.parse() {
                 Ok(index) => index,
-                Err(_) if zone.contains('/') => return None,
                 Err(_) => {
                     let path = format!("/sys/class/net/{zone}/ifindex");
                     fs::read_to_string(path).ok()?.trim().parse().ok()?
                 }
             };
-            Some(SocketAddrV6::new(address.parse().ok()?, 0, 0, index).into())
+            Some(SocketAddrV6::new(address, 0, 0, index).into())
         }
+        (address, _) => Some(SocketAddr::new(address, 0)),
     }
 }
 

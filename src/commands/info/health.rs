@@ -136,8 +136,8 @@ fn clock() -> Found {
 
 /// How many, not which.
 fn name_servers(host: &Host) -> Found {
-    let servers = host.name_servers();
-    let local = servers.iter().filter(|server| server.is_loopback()).count();
+    let servers = host.resolv_conf().servers;
+    let local = servers.iter().filter(|server| server.address.is_loopback()).count();
     match servers.len() {
         0 => (State::Note, "none is configured: public ones are asked".to_owned()),
         all => (State::Ok, format!("{all}, of them {local} on this machine")),

@@ -353,7 +353,7 @@ impl Entering<'_> {
     /// Brings what the guest reads of the host up to date, before its first session.
     fn prepare_guest(&self, plan: &Plan) {
         for refreshed in [
-            provision::refresh(&self.rootfs, self.draft.host),
+            provision::refresh(&self.rootfs, self.draft.host, !plan.namespaces.net),
             provision::hostname(&self.rootfs, plan.hostname.as_deref()),
             self.refresh_profile(),
         ] {
