@@ -30,6 +30,7 @@
 //! | `termux` | sessions on a phone, a made-up one |
 //! | `foreign` | guests for another CPU |
 //! | `terminal` | sessions on a terminal: keys, sizes, hang-ups, settings that are given back, nothing lost |
+//! | `backup` | backup, restore and export, there and back |
 //! | `run` | what an image says is to run; sessions in the background |
 //! | `regression` | what tools of this kind did to their users, named by what broke |
 //! | `lifecycle` | ps, kill, unmount, logs; fifty sessions at once |
@@ -64,6 +65,7 @@ mod support;
 
 mod applets;
 mod archive;
+mod backup;
 mod cli;
 mod clone;
 mod completions;

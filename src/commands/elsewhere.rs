@@ -7,10 +7,8 @@
 const COMMANDS: &[(&str, &str)] = &[
     ("attach", "to enter a running container, type 'chroot-distro login NAME'"),
     ("build", "building images is not part of this version yet"),
-    ("backup", "backups are not part of this version yet"),
     ("commit", "making images is not part of this version yet"),
     ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
-    ("export", "exporting is not part of this version yet"),
     ("image", "type 'chroot-distro images', 'pull', 'tag', 'rmi' or 'prune'"),
     ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),
     ("inspect", "'chroot-distro list -v' shows what is known of each container"),
@@ -18,7 +16,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("network", "a session has the host's network, or none with '--network none'"),
     ("push", "publishing images is not part of this version yet"),
     ("restart", "type 'chroot-distro kill NAME', then 'chroot-distro run --detach NAME'"),
-    ("restore", "backups are not part of this version yet"),
     ("save", "saving images is not part of this version yet"),
     (
         "start",

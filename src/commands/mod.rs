@@ -5,6 +5,7 @@
 
 pub mod applets;
 pub mod autostart;
+pub mod backup;
 pub mod choose;
 pub mod clear_cache;
 pub mod clone;
@@ -32,6 +33,7 @@ pub mod pull;
 pub mod remove;
 pub mod rename;
 pub mod reset;
+pub mod restore;
 pub mod rmi;
 pub mod run;
 pub mod search;

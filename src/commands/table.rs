@@ -3,9 +3,9 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, clear_cache, clone, complete, completions, copy, diff, help, images, info, install,
-    kill, list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, rmi, run, search, selftest,
-    session, setup, tag, unmount,
+    applets, autostart, backup, clear_cache, clone, complete, completions, copy, diff, help, images, info,
+    install, kill, list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, restore, rmi, run,
+    search, selftest, session, setup, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -25,6 +25,9 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<remove::Remove>(),
     Command::of::<copy::Copy>(),
     Command::of::<diff::Diff>(),
+    Command::of::<backup::Backup>(),
+    Command::of::<restore::Restore>(),
+    Command::of::<backup::Export>(),
     Command::of::<search::Search>(),
     Command::of::<pull::PullImages>(),
     Command::of::<images::Images>(),

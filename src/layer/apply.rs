@@ -4,7 +4,8 @@ use std::io::{BufRead, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 
-use super::entry::EntryKind;
+use super::content::Content;
+use super::entry::{Entry, EntryKind};
 use super::flow::flow;
 use super::name::Name;
 use super::read::Reader;
@@ -39,33 +40,82 @@ pub struct Applied {
 /// Inflating runs on a thread beside the writing. `layer` may block (a download being followed); an
 /// [`Error`] inside its `io::Error` comes out as it is.
 pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options) -> Result<Applied> {
+    let prefix = match &options.prefix {
+        Some(prefix) => Name::parse(prefix.as_os_str().as_bytes())?,
+        None => Name::default(),
+    };
+    let place = &mut Placed { prefix, strip: options.strip };
+    thread_beside(layer, |input| apply_tar(input, target, place, options.whiteouts))
+}
+
+/// Applies an archive that holds more than a tree: `sort` says which entries belong to it. As [`apply`] otherwise; `.wh.`
+/// names are ordinary.
+pub fn apply_sorted(
+    archive: impl Read + Send,
+    target: &mut dyn Target,
+    sort: &mut dyn Sort,
+) -> Result<Applied> {
+    thread_beside(archive, |input| apply_tar(input, target, sort, false))
+}
+
+/// Says which entries of an archive belong to a tree.
+pub trait Sort {
+    /// The name in the tree of what the archive has as `name`; none when it does not belong to it.
+    fn place(&self, name: &Name) -> Option<Name>;
+
+    /// Takes an entry that does not belong to the tree.
+    fn other(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
+        let _ = (entry, content);
+        Ok(())
+    }
+}
+
+/// What [`Options`] say.
+struct Placed {
+    prefix: Name,
+    strip: usize,
+}
+
+impl Sort for Placed {
+    fn place(&self, name: &Name) -> Option<Name> {
+        name.under(&self.prefix).and_then(|name| name.strip(self.strip))
+    }
+}
+
+fn thread_beside(
+    layer: impl Read + Send,
+    apply: impl FnOnce(&mut dyn BufRead) -> Result<u64>,
+) -> Result<Applied> {
     thread::scope(|scope| {
         let (producer, mut consumer) = flow();
         thread::Builder::new()
             .name("inflate".into())
             .spawn_scoped(scope, move || producer.run(layer))
             .map_err(|error| Error::io("start a thread", error))?;
-        let entries = apply_tar(&mut consumer, target, options)?;
+        let entries = apply(&mut consumer)?;
         let (diff_id, bytes) = consumer.finish();
         Ok(Applied { diff_id, bytes, entries })
     })
 }
 
 /// Applies uncompressed tar; returns how many entries counted. Reads the stream to its end.
-fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) -> Result<u64> {
-    let prefix = match &options.prefix {
-        Some(prefix) => Name::parse(prefix.as_os_str().as_bytes())?,
-        None => Name::default(),
-    };
-    let place = |name: &Name| name.under(&prefix).and_then(|name| name.strip(options.strip));
+fn apply_tar(
+    input: impl BufRead,
+    target: &mut dyn Target,
+    sort: &mut dyn Sort,
+    whiteouts: bool,
+) -> Result<u64> {
     let mut reader = Reader::new(input);
     let mut applied = 0;
     target.begin()?;
     while let Some(mut entry) = reader.next()? {
-        let Some(name) = place(&entry.name) else { continue };
+        let Some(name) = sort.place(&entry.name) else {
+            sort.other(&entry, &mut reader.content())?;
+            continue;
+        };
         let original = std::mem::replace(&mut entry.name, name);
         if let EntryKind::HardLink(to) = &mut entry.kind {
-            *to = place(to).ok_or_else(|| {
+            *to = sort.place(to).ok_or_else(|| {
                 Error::invalid(format!("entry '{original}': is a hard link to '{to}', which is not unpacked"))
             })?;
         }
@@ -76,7 +126,7 @@ fn apply_tar(input: impl BufRead, target: &mut dyn Target, options: &Options) ->
                 "entry '{original}' stands for the root, but is no directory"
             )));
         }
-        let meaning = if options.whiteouts { meaning(&entry.name) } else { Ok(Meaning::Ordinary) };
+        let meaning = if whiteouts { meaning(&entry.name) } else { Ok(Meaning::Ordinary) };
         match meaning.attempt(|| format!("entry '{original}'"))? {
             Meaning::Ordinary => target.put(&entry, &mut reader.content())?,
             Meaning::Whiteout(name) => target.hide(&name)?,

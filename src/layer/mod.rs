@@ -27,7 +27,7 @@ mod tests;
 mod unpack;
 mod whiteout;
 
-pub use apply::{Applied, Options, apply};
+pub use apply::{Applied, Options, Sort, apply, apply_sorted};
 pub use compress::{Compression, Compressor};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;

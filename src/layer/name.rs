@@ -109,7 +109,7 @@ impl Name {
     }
 
     /// Relative to `prefix`; none when it is not under it.
-    pub(super) fn under(&self, prefix: &Name) -> Option<Name> {
+    pub fn under(&self, prefix: &Name) -> Option<Name> {
         if prefix.is_root() {
             return Some(self.clone());
         }

@@ -2,10 +2,11 @@
 //! its other names as hard links.
 //!
 //! Stays on the directory's own mount: of what is mounted below, only the place is sent. Sockets are left out; tar
-//! has no type for them, and they are dead without their makers.
+//! has no type for them, and they are dead without their makers. What vanishes meanwhile is left out too.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -69,28 +70,31 @@ impl Visit for Sender<'_> {
             self.put(&entry)?;
             return Ok(Next::Over);
         }
-        entry.xattrs = xattrs(at, &entry.name)?;
+        let Some(xattrs) = unless_gone(xattrs(at, &entry.name))? else { return Ok(Next::Over) };
+        entry.xattrs = xattrs;
         self.put(&entry)?;
         Ok(Next::Into)
     }
 
     fn other(&mut self, at: &Visited<'_>) -> Result<()> {
-        let name = self.name(&at.path())?;
         let metadata = at.metadata;
-        let Some(kind) = kind(at, &name)?.filter(|_| metadata.dev == self.device) else { return Ok(()) };
-        if let Some(first) = self.sent(&name, metadata) {
-            return self.put(&entry(name, metadata, EntryKind::HardLink(first)));
+        if metadata.dev != self.device {
+            return Ok(());
         }
-        let mut entry = entry(name, metadata, kind);
-        entry.xattrs = xattrs(at, &entry.name)?;
-        if metadata.file_type != FileType::Regular {
-            return self.put(&entry);
+        let Some(Some((found, file))) = unless_gone(read(at, self.name(&at.path())?))? else { return Ok(()) };
+        if let Some(first) = self.sent(&found.name, metadata) {
+            return self.put(&entry(found.name, metadata, EntryKind::HardLink(first)));
         }
-        let file = at.dir.open(at.leaf).attempt(|| format!("open '{}'", entry.name))?;
-        self.target.put(&entry, &mut FileContent::new(file, metadata.size))
+        match file {
+            Some(file) => self.target.put(&found, &mut FileContent::new(file, metadata.size)),
+            None => self.put(&found),
+        }
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
+        if error.kind() == io::ErrorKind::NotFound && doing != Doing::Climb {
+            return Ok(());
+        }
         let name = self.name(path)?;
         let attempt = match doing {
             Doing::List => "list",
@@ -100,6 +104,26 @@ impl Visit for Sender<'_> {
         };
         Err(Error::io(format!("{attempt} '{name}'"), error))
     }
+}
+
+/// What was deleted while the tree was read is as if it had never been there.
+fn unless_gone<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(error) if error.errno() == Some(libc::ENOENT) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// What stands there, and of a regular file its contents; none for a socket.
+fn read(at: &Visited<'_>, name: Name) -> Result<Option<(Entry, Option<File>)>> {
+    let Some(kind) = kind(at, &name)? else { return Ok(None) };
+    let mut entry = entry(name, at.metadata, kind);
+    entry.xattrs = xattrs(at, &entry.name)?;
+    let file = match at.metadata.file_type {
+        FileType::Regular => Some(at.dir.open(at.leaf).attempt(|| format!("open '{}'", entry.name))?),
+        _ => None,
+    };
+    Ok(Some((entry, file)))
 }
 
 /// What an entry says of it; none for a socket.

@@ -1,5 +1,6 @@
 //! Files in and out of containers, and between them.
 
+pub mod backup;
 pub mod clone;
 pub mod copy;
 pub mod diff;

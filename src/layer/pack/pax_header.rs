@@ -19,16 +19,19 @@ impl PaxHeader {
         self.0.push((key.into(), value.into()));
     }
 
-    /// Fills a text field, with what fits at least.
-    pub(super) fn text(&mut self, key: &str, field: &mut [u8], text: &[u8]) {
-        if text.len() > field.len() {
-            if std::str::from_utf8(text).is_err() && !self.0.iter().any(|(key, _)| key == b"hdrcharset") {
-                self.push("hdrcharset", *b"BINARY");
-            }
-            self.push(key, text);
-        }
+    /// Fills a text field, with what fits at least. What does not fit becomes a record, or is given back when it is no
+    /// UTF-8: then no reader would understand the record without a warning.
+    pub(super) fn text<'t>(&mut self, key: &str, field: &mut [u8], text: &'t [u8]) -> Option<&'t [u8]> {
         let fits = text.len().min(field.len());
         field[..fits].copy_from_slice(&text[..fits]);
+        if fits == text.len() {
+            return None;
+        }
+        if str::from_utf8(text).is_err() {
+            return Some(text);
+        }
+        self.push(key, text);
+        None
     }
 
     pub(super) fn number(&mut self, key: &str, value: u64, max: u64) -> u64 {

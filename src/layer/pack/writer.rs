@@ -1,5 +1,6 @@
 //! A tar archive as a [`Target`]: the same bytes for the same entries, no names of owners, no times of ours, PAX
-//! records (sorted) only for what a ustar header cannot hold. Holes are written as zeros.
+//! records (sorted) only for what a ustar header cannot hold. Long names that are no UTF-8 stand as GNU tar writes them:
+//! of PAX's own way, `hdrcharset`, GNU tar warns. Holes are written as zeros.
 //!
 //! Refuses what tar cannot carry: attributes with `=` in their names, devices beyond 21-bit numbers.
 
@@ -59,7 +60,11 @@ impl<W: Write> Writer<W> {
 
     fn write(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let mut pax = PaxHeader::default();
-        let header = header(entry, &mut pax)?;
+        let mut long = Vec::new();
+        let header = header(entry, &mut pax, &mut long)?;
+        for (kind, text) in long {
+            self.long_name(kind, &text)?;
+        }
         if !pax.is_empty() {
             self.extended(&pax.encode())?;
         }
@@ -71,9 +76,19 @@ impl<W: Write> Writer<W> {
     }
 
     fn extended(&mut self, body: &[u8]) -> Result<()> {
+        self.beside(b"././@PaxHeader", EntryType::XHeader, body)
+    }
+
+    /// A name of the next entry, with a NUL at its end, as GNU tar does it ("Basic Tar Format" in its manual).
+    fn long_name(&mut self, kind: EntryType, text: &[u8]) -> Result<()> {
+        self.beside(b"././@LongLink", kind, &[text, &[0]].concat())
+    }
+
+    /// What is told of the next entry.
+    fn beside(&mut self, name: &[u8], kind: EntryType, body: &[u8]) -> Result<()> {
         let mut header = Header::new_ustar();
-        header.as_old_mut().name[..14].copy_from_slice(b"././@PaxHeader");
-        header.set_entry_type(EntryType::XHeader);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_entry_type(kind);
         header.set_mode(0o644);
         header.set_uid(0);
         header.set_gid(0);
@@ -134,7 +149,8 @@ impl<W: Write> Target for Writer<W> {
     }
 }
 
-fn header(entry: &Entry, pax: &mut PaxHeader) -> Result<Header> {
+/// `long` gets the names that neither the header nor a record can hold.
+fn header(entry: &Entry, pax: &mut PaxHeader, long: &mut Vec<(EntryType, Vec<u8>)>) -> Result<Header> {
     let mut header = Header::new_ustar();
     let mut name = if entry.name.is_root() { b".".to_vec() } else { entry.name.as_bytes().to_vec() };
     let (kind, size, link) = match &entry.kind {
@@ -151,8 +167,10 @@ fn header(entry: &Entry, pax: &mut PaxHeader) -> Result<Header> {
     }
     header.set_entry_type(kind);
     header.set_mode(entry.mode);
-    pax.text("path", &mut header.as_old_mut().name, &name);
-    pax.text("linkpath", &mut header.as_old_mut().linkname, link.unwrap_or_default());
+    let rest = pax.text("linkpath", &mut header.as_old_mut().linkname, link.unwrap_or_default());
+    long.extend(rest.map(|rest| (EntryType::GNULongLink, rest.to_vec())));
+    let rest = pax.text("path", &mut header.as_old_mut().name, &name);
+    long.extend(rest.map(|rest| (EntryType::GNULongName, rest.to_vec())));
     header.set_size(pax.number("size", size, MAX_11_DIGITS));
     header.set_uid(pax.number("uid", entry.uid.into(), MAX_7_DIGITS));
     header.set_gid(pax.number("gid", entry.gid.into(), MAX_7_DIGITS));

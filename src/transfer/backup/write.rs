@@ -1,0 +1,89 @@
+//! From a container to an archive.
+
+use std::io::{BufWriter, Read};
+
+use super::careful::Careful;
+use super::output::Output;
+use crate::error::{Attempt, Error, Result};
+use crate::layer::pack::Writer;
+use crate::layer::{BytesContent, Compression, Compressor, Entry, EntryKind, Target, send};
+use crate::report::{Report, Silent};
+use crate::store::Container;
+
+/// Bytes written at once.
+const BUFFER: usize = 256 << 10;
+
+/// How an archive is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How it is compressed.
+    pub compression: Compression,
+    /// How hard; the format's usual level when not given.
+    pub level: Option<u32>,
+    /// As the Python tool 2.1.4 writes backups: owned by root, without devices, pipes and the state as installed.
+    pub portable: bool,
+}
+
+/// Archives the whole container; how many files were cut short while they were read.
+pub fn backup(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
+    let name = container.name();
+    write(container, options, output, report, &mut |target| {
+        if let Some(provenance) = container.provenance()? {
+            document(target, &format!("{name}/manifest.json"), format!("{provenance}\n").as_bytes())?;
+        }
+        if !options.portable
+            && let Some(mut index) = container.index()?
+        {
+            let mut bytes = Vec::new();
+            index.read_to_end(&mut bytes).attempt(|| "read the container's index")?;
+            document(target, &format!("{name}/.index"), &bytes)?;
+        }
+        let root = container.rootfs()?.dir("").attempt(|| "open the container's root")?;
+        send(root, format!("{name}/rootfs"), target)
+    })
+    .attempt(|| format!("back '{name}' up"))
+}
+
+/// Archives the root filesystem alone.
+pub fn export(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
+    write(container, options, output, report, &mut |target| {
+        send(container.rootfs()?.dir("").attempt(|| "open the container's root")?, "", target)
+    })
+    .attempt(|| format!("export '{}'", container.name()))
+}
+
+fn write(
+    container: &Container,
+    options: Options,
+    output: Output,
+    report: &dyn Report,
+    send: &mut dyn FnMut(&mut dyn Target) -> Result<()>,
+) -> Result<u64> {
+    let _lock = container.lock_shared("backup")?;
+    // Whoever reads the output may ask for a passphrase on the same terminal.
+    let task = match &output {
+        Output::Stdout(_) => report_nothing(),
+        Output::File(_) => report.task("archiving", container.size().ok()),
+    };
+    let compressor = Compressor::new(output, options.compression, options.level)?;
+    let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor));
+    let mut careful = Careful::new(&mut writer, options.portable, report, &*task);
+    send(&mut careful)?;
+    let cut = careful.cut;
+    let attempt = || "write the archive";
+    let buffer = writer.finish()?;
+    let compressor = buffer.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?;
+    compressor.finish().attempt(attempt)?.finish()?;
+    task.state("done");
+    Ok(cut)
+}
+
+fn report_nothing() -> Box<dyn crate::report::Task> {
+    Silent.task("", None)
+}
+
+/// A file of ours beside the tree.
+fn document(target: &mut dyn Target, name: &str, bytes: &[u8]) -> Result<()> {
+    let entry = Entry::new(name, EntryKind::File { size: bytes.len() as u64 })?;
+    target.put(&entry, &mut BytesContent::new(bytes))
+}

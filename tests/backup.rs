@@ -1,0 +1,231 @@
+//! `backup`, `restore` and `export`: nothing is lost on the way there and back, whoever reads or wrote the archive.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
+use serde_json::json;
+
+use crate::support::prelude::*;
+
+/// A container `c` with one of everything that a tree can hold, but for sockets.
+fn everything(s: &Sandbox) {
+    make_of(s, "c", &Image::busybox().with("Cmd", json!(["/bin/true"])));
+    let root = s.rootfs("c");
+    let at = |name: &str| root.join(name);
+    fs::write(at("plain"), "contents").unwrap();
+    fs::hard_link(at("plain"), at("linked")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", at("dangling")).unwrap();
+    std::os::unix::fs::lchown(at("dangling"), Some(7), Some(8)).unwrap();
+    fs::write(at("setuid"), "x").unwrap();
+    std::os::unix::fs::chown(at("setuid"), Some(1000), Some(70_000)).unwrap();
+    fs::set_permissions(at("setuid"), fs::Permissions::from_mode(0o4751)).unwrap();
+    mknodat(CWD, at("fifo"), FileType::Fifo, Mode::from_raw_mode(0o640), 0).unwrap();
+    mknodat(
+        CWD,
+        at("null"),
+        FileType::CharacterDevice,
+        Mode::from_raw_mode(0o666),
+        rustix::fs::makedev(1, 3),
+    )
+    .unwrap();
+    rustix::fs::setxattr(at("plain"), "user.note", b"\0\xff=", XattrFlags::empty()).unwrap();
+    let sparse = fs::File::create(at("sparse")).unwrap();
+    sparse.set_len(1 << 20).unwrap();
+    let long = "n".repeat(255);
+    fs::create_dir_all(at(&long).join(&long)).unwrap();
+    fs::write(at(&long).join(&long).join("deep"), "deep").unwrap();
+    let strange = std::os::unix::ffi::OsStringExt::from_vec([&b"\xff".repeat(200)[..], b" \n"].concat());
+    let strange: std::ffi::OsString = strange;
+    fs::write(root.join(strange), "bytes").unwrap();
+    fs::write(at(".wh.ordinary"), "name").unwrap();
+    fs::create_dir(at("closed")).unwrap();
+    fs::set_permissions(at("closed"), fs::Permissions::from_mode(0o1700)).unwrap();
+}
+
+/// Every file with its type, mode, owner, links, time and contents.
+fn listing(root: &Path) -> Vec<String> {
+    let script = "cd \"$1\" && find . -printf '%p %y %m %U:%G %n %T@ %l\\n' | sort && \
+find . -type f -exec sha256sum {} + | sort";
+    let listed = tool("sh", ["-c", script, "sh", root.to_str().unwrap()]);
+    String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_restored_is_what_was_saved() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        everything(s);
+        let before = listing(&s.rootfs("c"));
+        for (file, options) in [
+            ("a.tar", &[][..]),
+            ("a.tgz", &[]),
+            ("a.tar.bz2", &[]),
+            ("a.tar.xz", &["--level", "1"]),
+            ("b", &["-c", "gzip"]),
+        ] {
+            let path = format!("/tmp/home/{file}");
+            s.cd([&["backup", "-o", &path, "c"], options].concat()).run().ok().prints("");
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+            let ran = s.cd(["restore", "--verify", &path]).run().ok();
+            assert!(ran.err().contains("whole"), "{ran:?}");
+            s.cd(["restore", "-n", "d", &path]).run().ok();
+            assert!(listing(&s.rootfs("d")) == before, "{file}");
+            let mut note = [0; 9];
+            let found = rustix::fs::getxattr(s.rootfs("d").join("plain"), "user.note", &mut note).unwrap();
+            assert_eq!(&note[..found], b"\0\xff=");
+            let manifest =
+                |name: &str| fs::read(s.data().join("containers").join(name).join("manifest.json")).unwrap();
+            assert_eq!(manifest("d"), manifest("c"));
+            s.cd(["run", "d"]).run().ok();
+            s.cd(["remove", "-q", "d"]).run().ok();
+        }
+        // What has changed since the image was installed is known after a restore, too.
+        let changes = s.cd(["diff", "c"]).run().ok().out();
+        s.cd(["restore", "-n", "d", "/tmp/home/a.tgz"]).run().ok();
+        assert_eq!(s.cd(["diff", "d"]).run().ok().out(), changes);
+        s.assert_store();
+    });
+}
+
+#[test]
+fn through_a_pipe_and_as_others_read_and_write_it() {
+    need!(Root, Tool("busybox"), Tool("python3"));
+    sandbox(|s| {
+        everything(s);
+        let archive = s.cd(["backup", "c"]).run().ok();
+        assert_eq!(archive.err(), "");
+        fs::write("/tmp/home/a.tar", &archive.stdout).unwrap();
+        s.cd(["restore", "--name", "d"]).stdin(archive.stdout.clone()).run().ok();
+        assert!(listing(&s.rootfs("d")) == listing(&s.rootfs("c")));
+        // GNU tar and Python's tarfile have nothing to complain of.
+        let script =
+            "mkdir /tmp/home/t && tar --xattrs --xattrs-include='*' -xf /tmp/home/a.tar -C /tmp/home/t 2>&1";
+        let ran = s.world("/bin/sh").args(["-c", script]).run().ok();
+        assert_eq!(ran.out(), "");
+        assert!(listing(Path::new("/tmp/home/t/c/rootfs")) == listing(&s.rootfs("c")));
+        let script = "import tarfile\nwith tarfile.open('/tmp/home/a.tar') as t:\n print(len(t.getnames()), t.getmember('c/rootfs/linked').size)";
+        let ran = s.world("/usr/bin/python3").args(["-W", "error", "-c", script]).run().ok();
+        assert!(ran.out().ends_with(" 8\n"), "{ran:?}");
+        // As GNU tar packs it, with or without the directory's own entry.
+        for members in ["c", "c/manifest.json c/rootfs"] {
+            let script = format!("cd /tmp/home/t && tar -cJf ../b.tar.xz --xattrs {members}");
+            s.world("/bin/sh").args(["-c", &script]).run().ok();
+            s.cd(["remove", "-q", "d"]).run().ok();
+            s.cd(["restore", "-n", "d", "/tmp/home/b.tar.xz"]).run().ok();
+            assert!(listing(&s.rootfs("d")) == listing(&s.rootfs("c")), "{members}");
+        }
+        let names = s.cd(["restore", "--list", "/tmp/home/a.tar"]).run().ok().out();
+        assert!(names.contains("c/rootfs/plain\n"), "{names}");
+    });
+}
+
+#[test]
+fn an_export_is_the_root_alone_and_a_portable_backup_has_no_owners() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        everything(s);
+        s.cd(["export", "-o", "/tmp/home/root.tar.gz", "c"]).run().ok();
+        s.cd(["restore", "-n", "d", "/tmp/home/root.tar.gz"]).run().fails(&["no backup", "install"]);
+        s.cd(["install", "-n", "d", "/tmp/home/root.tar.gz"]).run().ok();
+        let of_file = |name: &str, file: &str| fs::symlink_metadata(s.rootfs(name).join(file)).unwrap();
+        assert_eq!(of_file("d", "setuid").uid(), 1000);
+        assert!(!s.data().join("containers/d/manifest.json").exists());
+        s.cd(["backup", "--portable", "-o", "/tmp/home/p.tar", "c"]).run().ok();
+        s.cd(["restore", "-n", "e", "/tmp/home/p.tar"]).run().ok();
+        assert_eq!((of_file("e", "setuid").uid(), of_file("e", "setuid").gid()), (0, 0));
+        assert!(!s.rootfs("e").join("fifo").exists() && !s.rootfs("e").join("null").exists());
+    });
+}
+
+#[test]
+fn nothing_is_replaced_and_nothing_half_made_stays() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let here = || fs::read_dir("/tmp/home").unwrap().count();
+        fs::write("/tmp/home/taken.tar", "mine").unwrap();
+        s.cd(["backup", "-o", "/tmp/home/taken.tar", "c"]).run().fails(&["already exists"]);
+        assert_eq!(fs::read("/tmp/home/taken.tar").unwrap(), b"mine");
+        s.cd(["backup", "-o", "/tmp/home/no/a.tar", "c"]).run().fails(&["No such file"]);
+        s.cd(["backup", "-o", "/tmp/home/a.tar", "absent"]).run().fails(&["absent"]);
+        s.cd(["backup", "-c", "rar", "c"]).run().code(2).says(&["rar"]);
+        s.cd(["backup", "--level", "99", "-c", "xz", "-o", "/tmp/home/a", "c"]).run().code(2);
+        assert_eq!(here(), 1);
+        s.cd(["backup", "-q", "-o", "/tmp/home/a.tar.gz", "c"]).run().ok();
+        s.cd(["restore", "/tmp/home/a.tar.gz"]).run().fails(&["already exists", "--name"]);
+        // Cut short, garbage, empty, of nothing.
+        let whole = fs::read("/tmp/home/a.tar.gz").unwrap();
+        for (bytes, word) in [
+            (&whole[..whole.len() / 2], ""),
+            (&whole[..whole.len() - 9], ""),
+            (b"garbage that is no archive", ""),
+            (b"", "empty"),
+        ] {
+            fs::write("/tmp/home/bad", bytes).unwrap();
+            s.cd(["restore", "-n", "d", "/tmp/home/bad"]).run().fails(&[word]);
+            s.cd(["restore", "--verify", "/tmp/home/bad"]).run().fails(&[word]);
+            assert_eq!(s.names(), ["c"]);
+            s.assert_store();
+        }
+        for hostile in ["c/../../../canary/x", "../x", "d/rootfs/x"] {
+            let mut entries = vec![Entry::dir("c/rootfs"), Entry::file("c/rootfs/a", "x")];
+            entries.push(Entry::file(hostile, "evil"));
+            fs::write("/tmp/home/bad", tar(entries)).unwrap();
+            s.cd(["restore", "-n", "d", "/tmp/home/bad"]).run().fails(&[]);
+            assert_eq!(s.names(), ["c"]);
+        }
+        s.assert_canaries();
+        s.assert_store();
+    });
+}
+
+#[test]
+fn a_terminal_gets_no_archive() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let mut terminal = s.on_terminal(["backup", "c"]);
+        terminal.expect("--output");
+        assert_eq!(terminal.ends(), 2);
+        let mut terminal = s.on_terminal(["restore"]);
+        terminal.expect("restore FILE");
+        assert_eq!(terminal.ends(), 2);
+    });
+}
+
+#[test]
+fn files_that_change_meanwhile_are_told_and_the_archive_is_whole() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let root = s.rootfs("c");
+        fs::create_dir(root.join("churn")).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut turn = 0_u64;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    turn += 1;
+                    let file = root.join("churn").join(format!("{}", turn % 50));
+                    match turn % 3 {
+                        0 => drop(fs::remove_file(&file)),
+                        1 => drop(fs::write(&file, vec![1; 300_000])),
+                        _ => drop(
+                            fs::File::options().write(true).open(&file).and_then(|file| file.set_len(10)),
+                        ),
+                    }
+                }
+            });
+            for _ in 0..20 {
+                let ran = s.cd(["backup", "-c", "none", "c"]).run();
+                let cut = ran.err().contains("became shorter");
+                assert_eq!(ran.code, Some(i32::from(cut)), "{ran:?}");
+                let ran = s.cd(["restore", "--verify"]).stdin(ran.stdout).run();
+                assert!(ran.code == Some(0), "{ran:?}");
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    });
+}
