@@ -114,22 +114,70 @@ fn a_reset_leaves_the_old_one_or_the_new_one() {
     });
 }
 
+/// What goes with a container's name: its log, the Python tool's state, its line in the list of those to start.
+fn belongings(s: &Sandbox, name: &str) {
+    for directory in ["logs", "data"] {
+        fs::create_dir_all(s.data().join(directory).join(if directory == "data" { name } else { "" }))
+            .unwrap();
+    }
+    fs::write(s.data().join(format!("logs/{name}.log")), "printed").unwrap();
+    fs::write(s.data().join(format!("logs/{name}.log.1")), "before").unwrap();
+    fs::write(s.data().join(format!("data/{name}/state")), "x").unwrap();
+    fs::write(s.data().join("autostart"), format!("a\n{name}\nz\n")).unwrap();
+}
+
+#[track_caller]
+fn assert_belongings(s: &Sandbox, name: &str, moment: &str) {
+    let read = |path: String| fs::read_to_string(s.data().join(path)).unwrap_or_default();
+    let of =
+        [format!("logs/{name}.log"), format!("logs/{name}.log.1"), format!("data/{name}/state")].map(read);
+    assert_eq!(of, ["printed", "before", "x"], "{moment}");
+    assert_eq!(read("autostart".to_owned()), format!("a\n{name}\nz\n"), "{moment}");
+    for directory in ["logs", "data", "locks", "containers/new", "containers/old"] {
+        let names = fs::read_dir(s.data().join(directory)).into_iter().flatten().flatten();
+        let names: Vec<String> =
+            names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let other = if name == "old" { "new" } else { "old" };
+        // Who was killed before anything happened leaves the lock of the free name.
+        let free = |left: &str| moment == "rename.ready" && left == "new.lock";
+        let left = names.iter().any(|left| (left.starts_with(other) && !free(left)) || left == ".renamed");
+        assert!(!left, "{moment}: {directory} has {names:?}");
+    }
+}
+
 #[test]
-fn a_rename_leaves_one_of_the_two_names() {
+fn a_rename_leaves_one_of_the_two_names_and_what_belongs_to_it_follows() {
     need!(Root);
     on_both_kernels(|s| {
         layout(s);
         install(s, "old");
+        belongings(s, "old");
         killed(s, "rename.ready", &["rename", "old", "new"]);
         assert_eq!((s.names(), count(s, "old")), (vec!["old".to_owned()], 1500));
-        for moment in ["rename.settled", "rename.stated", "rename.logged"] {
+        assert_belongings(s, "old", "rename.ready");
+        for moment in ["rename.settled", "rename.stated", "rename.logged", "rename.followed"] {
+            // What is finished by the next command, whichever it is.
+            for next in [&["list", "-q"][..], &["logs", "new"], &["autostart", "list"]] {
+                belongings(s, "old");
+                killed(s, moment, &["rename", "old", "new"]);
+                s.cd(next).run().ok();
+                assert_belongings(s, "new", moment);
+                let names: BTreeSet<String> = s.names().into_iter().collect();
+                assert_eq!((names, count(s, "new")), (BTreeSet::from(["new".to_owned()]), 1500), "{moment}");
+                s.cd(["rename", "-q", "new", "old"]).run().ok();
+                assert_belongings(s, "old", moment);
+            }
+            // A new container of the old name begins with nothing of it.
             killed(s, moment, &["rename", "old", "new"]);
-            let names: BTreeSet<String> = s.names().into_iter().collect();
-            assert_eq!((names, count(s, "new")), (BTreeSet::from(["new".to_owned()]), 1500), "{moment}");
+            install(s, "old");
+            s.cd(["logs", "old"]).run().fails(&["no log"]);
+            s.cd(["logs", "new"]).run().ok().prints("printed");
+            s.cd(["remove", "-q", "old"]).run().ok();
             s.cd(["rename", "-q", "new", "old"]).run().ok();
         }
         install(s, "other");
         assert_no_litter(s, "rename");
+        fs::remove_file(s.data().join("autostart")).unwrap();
     });
 }
 

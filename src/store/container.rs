@@ -192,27 +192,6 @@ impl Container {
         Ok((old_lock()?, new))
     }
 
-    /// Gives it, which nobody uses, the free name `new`; both locks are held, from [`Container::lock_with`].
-    pub fn move_to(&self, new: &Name, _locks: &(Lock, Lock)) -> Result<Container> {
-        let scratch = Scratch::new(&self.layout.staging(), new)?;
-        crate::sys::point::reach("rename.ready");
-        let renamed = settle(&self.layout, new, &self.path, &scratch)?;
-        crate::sys::point::reach("rename.settled");
-        // From here on it has its new name; the rest is what belongs to it.
-        let state = self.layout.session_state(&self.name);
-        if state.exists() {
-            let new_state = self.layout.session_state(new);
-            scratch::delete(&new_state, &mut |_| ())?;
-            fs::rename(&state, &new_state).attempt(|| format!("rename '{}'", state.display()))?;
-        }
-        crate::sys::point::reach("rename.stated");
-        logs::rename(&self.layout.logs(), &self.name, new)?;
-        crate::sys::point::reach("rename.logged");
-        autostart::follow(&self.layout, &self.name, Some(new))?;
-        self.remove_locks()?;
-        Ok(renamed)
-    }
-
     /// While they are held. Nobody sets a session up now; whoever waits for the container finds that its lock has no
     /// name any more.
     fn remove_locks(&self) -> Result<()> {

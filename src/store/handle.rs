@@ -12,7 +12,7 @@ use super::name::Name;
 use super::place::{self, Place};
 use super::records::Records;
 use super::staged::{Replacement, Staged};
-use super::{autostart, cache, files, replace, scratch};
+use super::{autostart, cache, files, renamed, replace, scratch};
 use crate::error::{Error, Result};
 use crate::host::Paths;
 use crate::oci::{Arch, Digest, Reference};
@@ -40,12 +40,16 @@ impl Store {
             names.iter().for_each(|name| drop(replace::recover(&self.layout, name)));
             names = list()?;
         }
-        Ok(names.iter().filter_map(|name| Container::find(&self.layout, &Name::parse(name).ok()?)).collect())
+        let find = |name: &String| Container::find(&self.layout, &Name::parse(name).ok()?);
+        let containers: Vec<Container> = names.iter().filter_map(find).collect();
+        containers.iter().for_each(renamed::recover);
+        Ok(containers)
     }
 
     /// One container; `NotFound` suggests the nearest name.
     pub fn container(&self, name: &Name) -> Result<Container> {
         if let Some(container) = Container::find(&self.layout, name) {
+            renamed::recover(&container);
             return Ok(container);
         }
         let there = self.containers()?;
@@ -88,6 +92,7 @@ impl Store {
 
     /// The containers to start with the machine, in order. They need not be there.
     pub fn autostart(&self) -> Result<Vec<Name>> {
+        renamed::recover_all(&self.layout)?;
         autostart::list(&self.layout)
     }
 

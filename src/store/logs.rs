@@ -96,9 +96,8 @@ fn begin(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Gives both to a container of another name, which has none.
+/// Gives both, as far as they are there, to a container of another name.
 pub(super) fn rename(directory: &Path, old: &Name, new: &Name) -> Result<()> {
-    remove(directory, new)?;
     for of in [path, previous] {
         let (from, to) = (of(directory, old), of(directory, new));
         match fs::rename(&from, &to) {

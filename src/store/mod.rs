@@ -21,6 +21,7 @@ mod logs;
 mod name;
 mod place;
 mod records;
+mod renamed;
 mod replace;
 mod scratch;
 mod staged;

@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::lock::{self, Lock};
 use super::name::Name;
 use super::scratch::{self, Scratch};
-use super::{files, logs, place, replace};
+use super::{files, logs, place, renamed, replace};
 use crate::error::{Attempt, Result};
 use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
@@ -37,6 +37,7 @@ impl Staged {
         free()?;
         // Before anything is made, the lock included.
         place::refuse_unfit(&layout.staging())?;
+        renamed::recover_all(layout)?;
         let lock = Lock::take(&layout.lock(name), lock::LockMode::Exclusive, command, Duration::ZERO)
             .attempt(|| format!("container '{name}'"))?;
         free()?;
