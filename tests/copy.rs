@@ -50,6 +50,7 @@ fn files_go_in_and_out_and_from_one_container_to_another() {
         copy(s, &["c:/in/f", "c:/in/g", "./again"]).run().fails(&["several sources"]);
         copy(s, &["f", "c:/none/x"]).run().fails(&["make the directory first"]);
         copy(s, &["f"]).run().code(2);
+        copy(s, &["", "c:/in"]).run().code(2);
         copy(s, &["f", "c:/in", "-qv"]).run().code(2);
     });
 }
@@ -205,6 +206,13 @@ fn links_never_lead_out_nor_through() {
         fs::create_dir(s.path("w/here")).unwrap();
         symlink("/tmp/canary/secret", s.path("w/here/secret")).unwrap();
         symlink("/tmp/canary/dir", s.path("w/here/dir")).unwrap();
+        // A device is no file to be replaced, and neither is a FIFO.
+        tool("mknod", ["/tmp/w/null", "c", "1", "3"]);
+        tool("mkfifo", ["/tmp/w/fifo"]);
+        for (source, destination) in [("new", "null"), ("new", "fifo"), ("c:/loop", "null")] {
+            copy(s, &["-a", source, destination]).run().fails(&["stays", "delete it first"]);
+        }
+        copy(s, &["-a", "fifo", "null"]).run().ok();
         copy(s, &["-r", "tree/.", "here"]).run().fails(&["no directory"]);
         assert!(s.path("w/here/secret").symlink_metadata().unwrap().is_file());
     });
@@ -225,7 +233,7 @@ fn moves_delete_what_was_copied_whole() {
         copy(s, &["-m", "d", "c:/in"]).run().fails(&["'-r'"]);
         // Onto a directory it cannot be renamed.
         fs::create_dir_all(inside("in/d/old")).unwrap();
-        copy(s, &["-mr", "d", "c:/in"]).run().ok();
+        copy(s, &["-ma", "d", "c:/in"]).run().ok();
         assert!(!s.path("w/d").exists() && inside("in/d/f").exists() && inside("in/d/old").exists());
         // To another filesystem, with all that it has.
         fs::create_dir(s.path("other")).unwrap();
@@ -447,11 +455,9 @@ fn what_is_copied_into_an_apps_directory_is_the_apps() {
 }
 
 /// Exchanges `path`, a directory, with a link to the canaries and back, until it is told to stop.
-fn swap(path: &Path, stop: &AtomicBool) {
-    let link = path.with_extension("link");
-    symlink("/tmp/canary", &link).unwrap();
+fn swap(path: &Path, link: &Path, stop: &AtomicBool) {
     for even in [false, true].into_iter().cycle() {
-        rustix::fs::renameat_with(CWD, path, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+        rustix::fs::renameat_with(CWD, path, CWD, link, RenameFlags::EXCHANGE).unwrap();
         if even && stop.load(Ordering::Relaxed) {
             return;
         }
@@ -470,9 +476,11 @@ fn directories_that_are_swapped_for_links_lead_nobody_astray() {
         let stop = AtomicBool::new(false);
         let (inside, outside) = (s.rootfs("c").join("in/d/sub"), s.path("w/d/sub"));
         fs::create_dir_all(&inside).unwrap();
+        let links = [s.path("link1"), s.path("link2")];
+        links.iter().for_each(|link| symlink("/tmp/canary", link).unwrap());
         std::thread::scope(|scope| {
-            scope.spawn(|| swap(&inside, &stop));
-            scope.spawn(|| swap(&outside, &stop));
+            scope.spawn(|| swap(&inside, &links[0], &stop));
+            scope.spawn(|| swap(&outside, &links[1], &stop));
             for _ in 0..60 {
                 // It may fail, or miss what is away just then.
                 let ran = copy(s, &["-aq", "d", "c:/in"]).run();

@@ -62,7 +62,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     // which may lead anywhere.
     ("*", "links", "a link in a destination is replaced"),
     // `cp` copies into a FIFO what a reader then gets. It waits for that reader.
-    ("*", "fifo", "a FIFO is replaced"),
+    ("*", "fifo", "a FIFO stays as it is"),
 ];
 
 fn make_dir(path: &Path) {

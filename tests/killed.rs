@@ -203,3 +203,45 @@ fn a_clone_is_there_as_a_whole_or_not_at_all() {
         assert_no_litter(s, "staged.settled");
     });
 }
+
+#[test]
+fn a_copied_file_is_old_or_new_and_the_next_copy_clears_away_the_rest() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        let at = s.path("w");
+        let old = || {
+            let _ = fs::remove_dir_all(&at);
+            fs::create_dir_all(at.join("new/d")).unwrap();
+            fs::create_dir_all(at.join("out/d")).unwrap();
+            for n in 0..20 {
+                fs::write(at.join(format!("new/d/f{n:02}")), "new").unwrap();
+                fs::write(at.join(format!("out/d/f{n:02}")), "old").unwrap();
+            }
+            for name in ["l1", "l2"] {
+                std::os::unix::fs::symlink("new", at.join("new/d").join(name)).unwrap();
+                std::os::unix::fs::symlink("old", at.join("out/d").join(name)).unwrap();
+            }
+        };
+        let names = |dir: &str| fs::read_dir(at.join(dir)).unwrap().count();
+        for moment in ["copy.filled:0", "copy.filled:7", "copy.made:0", "copy.made:1"] {
+            old();
+            killed(s, moment, &["copy", "-r", "/tmp/w/new/d", "/tmp/w/out"]);
+            for n in 0..20 {
+                let text = fs::read_to_string(at.join(format!("out/d/f{n:02}"))).unwrap();
+                assert!(matches!(&*text, "old" | "new"), "{moment}: {text}");
+            }
+            assert_eq!(names("out/d"), 23, "{moment}: a temporary file");
+            s.cd(["copy", "-r", "/tmp/w/new/d", "/tmp/w/out"]).run().ok();
+            assert_eq!(names("out/d"), 22, "{moment}");
+            assert_eq!(fs::read_to_string(at.join("out/d/f19")).unwrap(), "new");
+        }
+        // A move deletes only what has its copy.
+        old();
+        killed(s, "copy.copied", &["copy", "-mr", "/tmp/w/new/d", "/tmp/w/out"]);
+        assert_eq!((names("new/d"), names("out/d")), (22, 22));
+        s.cd(["copy", "-mr", "/tmp/w/new/d", "/tmp/w/out"]).run().ok();
+        assert_eq!((names("new"), names("out/d")), (0, 22));
+    });
+}

@@ -66,11 +66,11 @@ impl Run for Copy {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let mut paths: Vec<Endpoint> = [&self.source, &self.destination]
-            .into_iter()
-            .chain(&self.more)
-            .map(|path| Endpoint::parse(&os_string(path)))
-            .collect();
+        let words = || [&self.source, &self.destination].into_iter().chain(&self.more);
+        if words().any(String::is_empty) {
+            return Err(Error::usage("an empty word names no file"));
+        }
+        let mut paths: Vec<Endpoint> = words().map(|path| Endpoint::parse(&os_string(path))).collect();
         let destination = paths.pop().ok_or_else(|| Error::usage("no destination is named"))?;
         let request = Request {
             sources: paths,

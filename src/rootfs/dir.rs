@@ -97,12 +97,17 @@ impl Dir {
 
     /// A regular file for reading; everything else is refused unopened.
     pub fn open(&self, name: &OsStr) -> io::Result<File> {
+        self.open_found(name).map(|(file, _)| file)
+    }
+
+    /// The same, and what it is.
+    pub fn open_found(&self, name: &OsStr) -> io::Result<(File, Metadata)> {
         let name = leaf(name)?;
         let open = |flags| {
             let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::fs::openat(&self.fd, name, flags, Mode::empty())
         };
-        regular::open(&open(OFlags::PATH)?, open)
+        regular::open_found(&open(OFlags::PATH)?, open)
     }
 
     /// An `O_PATH` descriptor of what stands there, of any type.

@@ -14,6 +14,14 @@ use crate::sys::descriptor::through;
 /// Opens for reading what `found`, an `O_PATH` descriptor, holds. `again` finds it by name once more, with the
 /// flags given, for a host without /proc; then another inode in its place is `ESTALE`.
 pub fn open(found: &OwnedFd, again: impl FnOnce(OFlags) -> rustix::io::Result<OwnedFd>) -> io::Result<File> {
+    open_found(found, again).map(|(file, _)| file)
+}
+
+/// The same, and what it is.
+pub fn open_found(
+    found: &OwnedFd,
+    again: impl FnOnce(OFlags) -> rustix::io::Result<OwnedFd>,
+) -> io::Result<(File, Metadata)> {
     let metadata = Metadata::from(rustix::fs::fstat(found)?);
     match metadata.file_type {
         FileType::Regular => {}
@@ -29,8 +37,8 @@ pub fn open(found: &OwnedFd, again: impl FnOnce(OFlags) -> rustix::io::Result<Ow
             if (opened.dev, opened.inode) != (metadata.dev, metadata.inode) {
                 return Err(Errno::STALE.into());
             }
-            Ok(fd.into())
+            Ok((fd.into(), opened))
         }
-        opened => Ok(opened?.into()),
+        opened => Ok((opened?.into(), metadata)),
     }
 }

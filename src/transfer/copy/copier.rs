@@ -75,17 +75,16 @@ impl<'o, 'r> Copier<'o, 'r> {
         let (options, lost) = (self.options, &mut self.outcome.lost);
         let Metadata { file_type, mode, rdev, .. } = *from.metadata;
         if file_type == FileType::Regular {
-            let file = from.dir.open(from.leaf).attempt(|| "open it")?;
-            let found: Metadata = rustix::fs::fstat(&file).attempt(|| "stat it")?.into();
+            let (file, found) = from.dir.open_found(from.leaf).attempt(|| "open it")?;
             let attributes = Attributes::of_open(&file, &found, options)?;
-            return spot.file(&file, found.size, &attributes, lost);
+            return spot.file(&file, &found, &attributes, lost);
         }
         let attributes = Attributes::read(from.dir, from.leaf, from.metadata, options)?;
         if file_type == FileType::Symlink {
             let target: OsString = from.dir.read_link(from.leaf).attempt(|| "read the link")?;
-            return spot.special(&|dir, leaf| dir.symlink(leaf, &target), &attributes, lost);
+            return spot.unopened(false, &|dir, leaf| dir.symlink(leaf, &target), &attributes, lost);
         }
-        spot.special(&|dir, leaf| dir.mknod(leaf, file_type, mode & 0o700, rdev), &attributes, lost)
+        spot.unopened(true, &|dir, leaf| dir.mknod(leaf, file_type, mode & 0o700, rdev), &attributes, lost)
     }
 
     /// What the copy of a directory shall have: one that was there keeps what it has, unless all is to be as in the
@@ -110,7 +109,15 @@ impl<'o, 'r> Copier<'o, 'r> {
 
     /// Takes note of how what stands at `path` went.
     pub(super) fn note(&mut self, result: Result<()>, path: &Path) -> Result<()> {
-        let named = result.attempt(|| format!("copy '{}'", below(&self.names.0, path)));
+        let named = result.map_err(|error| {
+            let (from, to) = (below(&self.names.0, path), below(&self.names.1, path));
+            let error = error.context(format!("copy '{from}' to '{to}'"));
+            match error.errno() {
+                // vfat: 4 GiB.
+                Some(libc::EFBIG) => error.hint("the destination's filesystem takes no file of this size"),
+                _ => error,
+            }
+        });
         self.outcome.note(named)
     }
 

@@ -29,10 +29,8 @@ pub(super) struct Spot<'a> {
 pub(super) enum State {
     /// It may hold anything.
     Old,
-    /// It was made just now, and others may see it.
+    /// It was made just now.
     New,
-    /// It was made just now, and nobody sees it before all is done: files need no other name at first.
-    Private,
 }
 
 impl Spot<'_> {
@@ -40,29 +38,26 @@ impl Spot<'_> {
     pub(super) fn file(
         &self,
         from: &File,
-        size: u64,
+        source: &Metadata,
         attributes: &Attributes,
         lost: &mut Lost,
     ) -> Result<()> {
-        if self.state == State::Private {
-            let to = self.dir.create_file(self.leaf, attributes.mode & 0o777).attempt(|| "create it")?;
-            return fill(from, &to, size, attributes, lost);
-        }
-        self.refuse_directory()?;
-        let (name, to) = temporary(self.dir).attempt(|| "create it")?;
-        let filled = fill(from, &to, size, attributes, lost);
+        self.refuse(false)?;
+        let (name, to, found) = temporary(self.dir).attempt(|| "create it")?;
+        let filled = contents::copy(from, &to, source).and_then(|()| attributes.set(&to, &found, lost));
         point::reach("copy.filled");
         filled.and_then(|()| self.settle(&name)).inspect_err(|_| self.discard(&name))
     }
 
-    /// What `make` makes at once, and cannot be opened.
-    pub(super) fn special(
+    /// What `make` makes at once, and cannot be opened: a link, or what `is_special`.
+    pub(super) fn unopened(
         &self,
+        is_special: bool,
         make: &dyn Fn(&Dir, &OsStr) -> io::Result<()>,
         attributes: &Attributes,
         lost: &mut Lost,
     ) -> Result<()> {
-        self.refuse_directory()?;
+        self.refuse(is_special)?;
         let name = self.make(make).attempt(|| "create it")?;
         attributes
             .set_by_name(self.dir, name, lost)
@@ -103,18 +98,20 @@ impl Spot<'_> {
         Ok(name)
     }
 
-    /// Before anything is written: rename(2) would refuse it at the end.
-    fn refuse_directory(&self) -> Result<()> {
+    /// Before anything is written: rename(2) refuses a directory at the end, but takes the place of a device or FIFO,
+    /// which programs of the host may need. `special`: what comes is itself such.
+    fn refuse(&self, special: bool) -> Result<()> {
         if self.state != State::Old {
             return Ok(());
         }
-        match self.dir.metadata(self.leaf) {
-            Ok(found) if found.file_type == FileType::Directory => Err(Error::new(
-                Kind::Exists,
-                "a directory stands there, and only a directory can take its place",
-            )),
-            _ => Ok(()),
-        }
+        let Ok(found) = self.dir.metadata(self.leaf) else { return Ok(()) };
+        let why = match found.file_type {
+            FileType::Directory => "a directory stands there, and only a directory can take its place",
+            FileType::Regular | FileType::Symlink => return Ok(()),
+            _ if special => return Ok(()),
+            _ => "a device, FIFO or socket stands there, and stays",
+        };
+        Err(Error::new(Kind::Exists, why).hint("delete it first, or choose another destination"))
     }
 
     fn settle(&self, name: &OsStr) -> Result<()> {
@@ -127,14 +124,12 @@ impl Spot<'_> {
     }
 }
 
-fn fill(from: &File, to: &File, size: u64, attributes: &Attributes, lost: &mut Lost) -> Result<()> {
-    let found: Metadata = rustix::fs::fstat(to).attempt(|| "stat it")?.into();
-    contents::copy(from, to, size)?;
-    attributes.set(to, &found, lost)
+fn stat(file: &File) -> io::Result<Metadata> {
+    Ok(rustix::fs::fstat(file)?.into())
 }
 
-/// A new file that is locked, and its name. Removes what a killed process left under the name.
-fn temporary(dir: &Dir) -> io::Result<(OsString, File)> {
+/// A new file that is locked, its name, and what it is. Removes what a killed process left under the name.
+fn temporary(dir: &Dir) -> io::Result<(OsString, File, Metadata)> {
     let mut number = 0;
     loop {
         let name = match number {
@@ -148,19 +143,21 @@ fn temporary(dir: &Dir) -> io::Result<(OsString, File)> {
                 }
             }
             Err(error) => return Err(error),
-            // Somebody may have taken it for stale before it was locked.
-            Ok(file) if is_held(&file) => return Ok((name, file)),
-            Ok(_) => {}
+            Ok(file) => {
+                let held = is_held(&file);
+                let found = stat(&file)?;
+                if held && found.links > 0 {
+                    return Ok((name, file, found));
+                }
+            }
         }
     }
 }
 
-/// A filesystem without locks has no stale files that could be told from others.
+/// Locks a new file. False, or no name left: somebody took it for stale before that. A filesystem without locks has no stale files that
+/// could be told from others.
 fn is_held(file: &File) -> bool {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => rustix::fs::fstat(file).is_ok_and(|found| found.st_nlink > 0),
-        Err(error) => error != rustix::io::Errno::AGAIN,
-    }
+    flock(file, FlockOperation::NonBlockingLockExclusive) != Err(rustix::io::Errno::AGAIN)
 }
 
 /// Removes the file unless somebody holds it: whether it is gone.

@@ -41,6 +41,7 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
         Some(spec) => Owner::find(&to.rootfs, &spec)?,
         None => app::owner(host, &to),
     };
+    options.recursive |= options.archive;
     // What is moved shall be whole at the other end.
     options.archive |= options.remove;
     let into = destination::directory(&to).attempt(|| format!("copy to '{destination}'"))?;
@@ -77,7 +78,7 @@ impl Run<'_> {
         let options = copier.options;
         let found = source::find(&from, &spelling, options.follow)?;
         let is_tree = matches!(found, Source::Tree(..));
-        if is_tree && !(options.recursive || options.archive && !options.remove) {
+        if is_tree && !options.recursive {
             return Err(Error::invalid("it is a directory").hint("'-r' copies directories with all in them"));
         }
         let goal = destination::goal(self.to, self.into.as_ref(), &found, &spelling, &self.spelling)?;
@@ -145,7 +146,7 @@ fn copy(copier: &mut Copier<'_, '_>, source: &Source, goal: &Goal) -> Result<()>
             tree::copy(copier, duplicate(from)?, duplicate(to)?, State::Old)
         }
         (Source::Tree(from, _), Goal::At(dir, leaf)) => {
-            let (to, state) = tree::make_dir(dir, leaf, State::Old)?;
+            let (to, state) = tree::make_dir(dir, leaf)?;
             copier.tell(Path::new(""));
             tree::copy(copier, duplicate(from)?, to, state)
         }

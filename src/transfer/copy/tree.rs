@@ -68,8 +68,7 @@ impl Tree<'_, '_, '_> {
     }
 
     fn make_dir(&mut self, at: &Visited<'_>, opened: &Dir) -> Result<()> {
-        let parent = self.descent.data().state;
-        let (dir, state) = make_dir(self.descent.dir(), at.leaf, parent)?;
+        let (dir, state) = make_dir(self.descent.dir(), at.leaf)?;
         let attributes = self.copier.directory(opened, at.metadata, state)?;
         let identity = FileId::of(dir.as_fd()).attempt(|| "stat its copy")?;
         self.descent.enter(dir, identity, Level { state, attributes });
@@ -78,9 +77,8 @@ impl Tree<'_, '_, '_> {
 }
 
 /// The directory `leaf` in `dir`, made if it is missing, and what it is.
-pub(super) fn make_dir(dir: &Dir, leaf: &OsStr, parent: State) -> Result<(Dir, State)> {
+pub(super) fn make_dir(dir: &Dir, leaf: &OsStr) -> Result<(Dir, State)> {
     let state = match dir.create_dir(leaf, 0o700) {
-        Ok(()) if parent == State::Private => State::Private,
         Ok(()) => State::New,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => State::Old,
         Err(error) => return Err(Error::io("make it", error)),
