@@ -19,6 +19,8 @@ use rustix::mount::{
 };
 use rustix::process::{PidfdFlags, chdir, getpid, pidfd_open, pivot_root};
 
+use crate::cgroup::{self, Base, Mark};
+use crate::rootfs::Rootfs;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::{Fork, close_range, fork, probe_clone3, wait};
 
@@ -118,6 +120,10 @@ pub static FEATURES: &[Feature] = &[
     feature("IPC namespace", "--isolated shares System V IPC", |_| unshare(NamespaceTypes::NEWIPC)),
     feature("network namespace", "no --network none", |_| unshare(NamespaceTypes::NEWNET)),
     feature("cgroup namespace", "the host's cgroup names are seen", |_| unshare(NamespaceTypes::NEWCGROUP)),
+    feature("writable cgroup", "who left its root by pivot_root may go unseen", |scratch| {
+        let mark = Mark::of(&Rootfs::new(File::open(scratch)?.into()))?;
+        if cgroup::enter(&mark, Base::Own) { Ok(()) } else { Err(Errno::NODEV.into()) }
+    }),
     feature("user namespace", "not needed", |_| unshare(NamespaceTypes::NEWUSER)),
     feature("pivot_root", "MS_MOVE and chroot", |scratch| {
         private()?;
