@@ -78,17 +78,13 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
             let wishes = wishes(&line, &global).or_environment(&host)?;
             if !privilege::is_root() {
                 let names = command.variables(&line, &host).map_err(|error| command.failed(error))?;
-                return elevate(command, &host, &wishes, words, &names)
+                return elevate(command, &host, &wishes, words, &names, &Ui::new(verbosity(&line)))
                     .map_err(|error| command.failed(error));
             }
         }
         None => {}
     }
-    let ui = Ui::new(match () {
-        _ if line.has("--quiet") => Verbosity::Quiet,
-        _ if line.has("--verbose") => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    });
+    let ui = Ui::new(verbosity(&line));
     // After what elevation handed over has become our environment.
     let host = match caller {
         Some(variables) => Host::detect().called_with(variables),
@@ -98,6 +94,14 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
     let code = action(&app).map_err(|error| command.failed(error))?;
     app.ui.finish()?;
     Ok(code)
+}
+
+fn verbosity(line: &Line) -> Verbosity {
+    match () {
+        _ if line.has("--quiet") => Verbosity::Quiet,
+        _ if line.has("--verbose") => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
 }
 
 /// What the options before and behind the command say about elevation.
@@ -115,11 +119,12 @@ fn elevate(
     wishes: &Wishes,
     words: &[String],
     names: &[OsString],
+    ui: &Ui,
 ) -> Result<u8> {
     let name = command.syntax.name.into();
     let arguments: Vec<OsString> =
         [name].into_iter().chain(words.iter().map(|word| cli::os_string(word))).collect();
-    privilege::elevate(host, wishes, "--elevated", &arguments, names)
+    privilege::elevate(host, wishes, "--elevated", &arguments, names, ui)
 }
 
 /// The page of the program.

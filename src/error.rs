@@ -131,6 +131,13 @@ impl Error {
         self
     }
 
+    /// Says what to try, in place of what the cause said.
+    #[must_use]
+    pub fn hint_instead(mut self, hint: impl Into<String>) -> Error {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
     /// What a caller may want to tell apart.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -139,7 +139,7 @@ fn secrets_are_in_no_argument() {
 fn elevation_can_be_turned_off_and_can_fail() {
     need!(Root, Tool("setpriv"));
     sandbox(|s| {
-        user(s, &["clear-cache"]).run().fails(&["none of sudo, doas, pkexec and su", "hint:"]);
+        user(s, &["clear-cache"]).run().fails(&["there is no sudo, doas, pkexec or su", "hint:"]);
         fake(s, "sudo", "");
         user(s, &["--no-elevate", "clear-cache"]).run().fails(&["root is needed", "hint:"]);
         user(s, &["clear-cache", "--no-elevate"]).run().fails(&["root is needed"]);
@@ -149,9 +149,9 @@ fn elevation_can_be_turned_off_and_can_fail() {
         assert_eq!(asked(), "sudo\n");
         // One that says no, and one that runs us but gives nothing.
         fake(s, "sudo", "exit 3");
-        user(s, &["clear-cache"]).run().fails(&["'sudo' did not give root", "3"]);
+        user(s, &["clear-cache"]).run().fails(&["'sudo' failed", "3"]);
         fake(s, "sudo", "exec \"$@\"");
-        user(s, &["clear-cache"]).run().fails(&["not root either", "'sudo' did not give root"]);
+        user(s, &["clear-cache"]).run().fails(&["the elevated process is not root", "'sudo' failed"]);
     });
 }
 
@@ -174,5 +174,38 @@ fn termux_prefers_su_unless_told_otherwise() {
         termux(&["clear-cache", "--use-sudo"]).run().ok();
         termux(&["clear-cache"]).env("CHROOT_DISTRO_USE_SUDO", "1").run().ok();
         assert_eq!(asked(), "su\nsudo\nsudo\nsudo\n");
+    });
+}
+
+#[test]
+fn whose_password_is_asked_for_and_why_is_said() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        let told = "chroot-distro needs root: 'su' asks for root's password";
+        fake(s, "su", SU);
+        user(s, &["clear-cache"]).run().ok().says(&[told]);
+        let quiet = user(s, &["clear-cache", "-q"]).run().ok();
+        assert!(!quiet.err().contains(told), "{}", quiet.err());
+        // sudo's own question says it, so it is silent where none is asked. The user's own wording stays.
+        fake(s, "sudo", r#"echo "$SUDO_PROMPT" >>/tmp/asked"#);
+        let ran = user(s, &["clear-cache"]).run().ok();
+        assert!(!ran.err().contains("password"), "{}", ran.err());
+        assert_eq!(asked(), "[sudo] chroot-distro needs root. Password of %p: \nsudo\n");
+        fs::write("/tmp/asked", "").unwrap();
+        user(s, &["clear-cache"]).env("SUDO_PROMPT", "mine").run().ok();
+        assert_eq!(asked(), "mine\nsudo\n");
+    });
+}
+
+#[test]
+fn an_empty_list_says_what_to_type_with_the_tool_that_is_there() {
+    need!(Root, Tool("setpriv"));
+    sandbox(|s| {
+        s.cd(["list"]).run().ok().says(&["Install one: chroot-distro install alpine"]);
+        s.cd(["list"]).uid(USER).env("PATH", "/tmp/none").run().ok().says(&["run this as root"]);
+        for (tool, line) in [("su", "su -c 'chroot-distro list'"), ("doas", "doas chroot-distro list")] {
+            fake(s, tool, "");
+            user(s, &["list"]).run().ok().says(&[&format!("To see root's: {line}")]);
+        }
     });
 }

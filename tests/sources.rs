@@ -127,9 +127,61 @@ fn a_blob_that_the_registry_lost_is_told_as_that() {
                 }
             });
             let told = s.cd(["install", &proxy.reference("app:1")]).run();
-            let told = told.fails(&["has lost the blob", "pushed again"]);
+            let told = told.fails(&["has lost this part of the image", "push the image again"]);
             assert!(!told.err().contains("check the image's name"), "{}", told.err());
         }
         assert_eq!(s.names(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_failure_says_each_thing_once_and_what_to_try() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::of([Entry::file("hello", "x")]).push(&registry, "app:1");
+        let image = registry.reference("app:9");
+        let told =
+            s.cd(["install", &image]).run().fails(&[&format!("install 'app': no such image: {image}")]);
+        assert_eq!(
+            told.err().matches("127.0.0.1").count(),
+            2,
+            "once before, once in the error: {}",
+            told.err()
+        );
+        // A file of that name was meant; a directory only if it is a layout.
+        fs::create_dir(s.path("home/dir")).unwrap();
+        fs::write(s.path("home/app.tar"), "x").unwrap();
+        let closed = crate::support::registry::free_port();
+        let mirror = format!("*=http://127.0.0.1:{closed}");
+        for (typed, is_file) in [("app.tar", true), ("dir", false), ("none.tar", false)] {
+            let ran = s
+                .cd(["install", typed])
+                .env("CD_REGISTRY_MIRRORS", &mirror)
+                .env("CD_MAX_RETRIES", "0")
+                .env("https_proxy", format!("http://127.0.0.1:{closed}"))
+                .run()
+                .fails(&[]);
+            let hint = format!("there is a file '{typed}' here; to install it, type './{typed}'");
+            assert_eq!(ran.err().contains(&hint), is_file, "{}", ran.err());
+        }
+    });
+}
+
+#[test]
+fn a_name_that_is_none_leads_to_the_container_or_the_image() {
+    need!(Root);
+    sandbox(|s| {
+        s.cd(["login", "ubuntu"]).run().code(125).says(&["to install one: chroot-distro install ubuntu"]);
+        s.cd(["login", "Box"]).run().code(125).says(&["to install one: chroot-distro install alpine"]);
+        fs::write(s.path("tiny.tar"), rootfs("x")).unwrap();
+        s.cd(["install", "-q", "/tmp/tiny.tar"]).run().ok();
+        for image in ["tiny:1", "localhost:5000/me/tiny", "me/tiny@sha256:x"] {
+            let ran = s.cd(["login", image]).run().code(2).says(&["cannot name a container"]);
+            let knows = ran.err().contains("did you mean the container 'tiny'?");
+            assert_eq!(knows, !image.contains('@'), "{}", ran.err());
+        }
+        s.cd(["remove", "tiny:1"]).run().code(2).says(&["did you mean the container 'tiny'?"]);
+        assert_eq!(s.names(), ["tiny"]);
     });
 }

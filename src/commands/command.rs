@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use crate::cli::{self, Line, Syntax};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
+use crate::oci::Reference;
 use crate::store::{Container, Name, Store};
 use crate::ui::Ui;
 
@@ -25,13 +26,13 @@ pub struct App {
 impl App {
     /// The container that an argument names.
     pub(super) fn container(&self, argument: &str) -> Result<Container> {
-        self.store.container(&name(argument)?)
+        self.store.container(&existing(argument)?)
     }
 
     /// Does `act` for each name, also when one before failed. Of several failures each is told as it comes, and their
     /// number is the error. A word that can name nothing is refused before anything is done.
     pub(super) fn each(&self, names: &[&String], act: &mut dyn FnMut(&Name) -> Result<()>) -> Result<()> {
-        let names: Vec<Name> = names.iter().map(|text| name(text)).collect::<Result<_>>()?;
+        let names: Vec<Name> = names.iter().map(|text| existing(text)).collect::<Result<_>>()?;
         self.all(&names, act)
     }
 
@@ -52,6 +53,19 @@ impl App {
 /// A container's name as an argument has it. (Whatever is no UTF-8 is no name; the message shows it as other arguments.)
 pub(super) fn name(argument: &str) -> Result<Name> {
     Name::parse(&cli::os_string(argument).to_string_lossy())
+}
+
+/// The name of a container that is there. An image's name shows how its container is called.
+fn existing(argument: &str) -> Result<Name> {
+    name(argument).map_err(|error| {
+        let image = Reference::parse(&cli::os_string(argument).to_string_lossy()).ok();
+        match image.and_then(|image| Name::parse(image.short_name()).ok()) {
+            Some(name) => error.hint_instead(format!(
+                "that is an image; did you mean the container '{name}'? 'chroot-distro list' shows all containers"
+            )),
+            None => error,
+        }
+    })
 }
 
 /// A command: its argh struct implements this. (Its doc comment is the help's description, the first sentence of

@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run, name};
 use crate::cli::os_string;
-use crate::error::{Error, Result, WRONG_USAGE};
+use crate::error::{Error, Kind, Result, WRONG_USAGE};
 use crate::image::Source;
 use crate::install::{self, NewContainer};
 use crate::net::Settings;
@@ -71,11 +71,12 @@ impl Run for Install {
             let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
             app.ui.warn(&format!("{error}{hint}"));
         }
-        app.all(&wanted, &mut |(name, source)| {
+        app.all(&wanted, &mut |Wanted { typed, source, name }| {
             let settings = Settings::of(&app.host, self.allow_insecure);
             let (source, name) = (source.clone(), name.clone());
             let new = NewContainer { source, name, platform: platform.clone(), settings };
-            let container = install::install(&app.store, &new, &app.host, &app.ui)?;
+            let container = install::install(&app.store, &new, &app.host, &app.ui)
+                .map_err(|error| or_a_file(error, typed))?;
             tell_next(app, &container)
         })?;
         Ok(0)
@@ -84,11 +85,11 @@ impl Run for Install {
 
 impl Install {
     /// Each image and what its container will be called. Two of one name are refused before anything is done.
-    fn wanted(&self, app: &App) -> Result<Vec<(Name, Source)>> {
+    fn wanted(&self, app: &App) -> Result<Vec<Wanted<'_>>> {
         let home = app.host.var("HOME").map(Path::new);
-        let mut wanted: Vec<(Name, Source)> = Vec::new();
-        for image in [&self.image].into_iter().chain(&self.more) {
-            let source = Source::parse(&os_string(image), home)?;
+        let mut wanted: Vec<Wanted<'_>> = Vec::new();
+        for typed in [&self.image].into_iter().chain(&self.more) {
+            let source = Source::parse(&os_string(typed), home)?;
             let name = match &self.name {
                 Some(_) if !self.more.is_empty() => {
                     return Err(Error::usage("'--name' gives one name, but there are several images")
@@ -97,14 +98,34 @@ impl Install {
                 Some(argument) => name(argument)?,
                 None => source.default_name()?,
             };
-            if let Some((_, other)) = wanted.iter().find(|(other, _)| *other == name) {
+            if let Some(other) = wanted.iter().find(|other| other.name == name) {
+                let other = &other.source;
                 return Err(Error::usage(format!("'{other}' and '{source}' would both be called '{name}'"))
                     .hint("install one after the other, with '--name NAME'"));
             }
-            wanted.push((name, source));
+            wanted.push(Wanted { typed, source, name });
         }
         Ok(wanted)
     }
+}
+
+/// What was typed as an image may be a file, if no such image is found.
+fn or_a_file(error: Error, typed: &str) -> Error {
+    let file = os_string(typed);
+    let (path, kind) = (Path::new(&file), error.kind());
+    let is_source = path.is_file() || path.join("index.json").is_file();
+    match is_source && matches!(kind, Kind::NotFound | Kind::Denied | Kind::Network) {
+        true => error
+            .hint_instead(format!("there is a file '{0}' here; to install it, type './{0}'", path.display())),
+        false => error,
+    }
+}
+
+/// One of the images on the line.
+struct Wanted<'a> {
+    typed: &'a str,
+    source: Source,
+    name: Name,
 }
 
 /// What can be done with the new container.

@@ -51,10 +51,7 @@ impl Run for List {
         if self.json {
             app.ui.json(&rows.iter().map(Row::json).collect());
         } else if rows.is_empty() {
-            app.ui.info(match privilege::is_root() {
-                true => "No containers are installed. Install one: chroot-distro install alpine",
-                false => "No containers are here that you may see. Root's: sudo chroot-distro list",
-            });
+            app.ui.info(&nothing(app));
         } else if self.verbose {
             let pages: Vec<String> = rows.iter().map(Row::page).collect();
             app.ui.print(pages.join("\n\n"));
@@ -66,6 +63,16 @@ impl Run for List {
             app.ui.table(&table);
         }
         Ok(0)
+    }
+}
+
+/// What to type where there is nothing to see. Containers are root's, as a rule.
+fn nothing(app: &App) -> String {
+    let as_root = privilege::line_as_root(&app.host, "chroot-distro list");
+    match (privilege::is_root(), as_root) {
+        (true, _) => "No containers are installed. Install one: chroot-distro install alpine".to_owned(),
+        (false, Some(line)) => format!("You have no containers of your own. To see root's: {line}"),
+        (false, None) => "You have no containers of your own. To see root's, run this as root".to_owned(),
     }
 }
 

@@ -82,14 +82,14 @@ pub(super) fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) 
     for _ in 0..2 {
         copy_blob(blob, from, cache, &Silent)?;
         let mut bytes = Vec::new();
-        cache.open(blob)?.read_to_end(&mut bytes).attempt(|| format!("read blob {}", blob.digest))?;
+        cache.open(blob)?.read_to_end(&mut bytes).attempt(|| format!("read blob {}", blob.short()))?;
         if Digest::with(blob.digest.algorithm(), &bytes) == blob.digest {
             return Ok(bytes);
         }
         // A fetched blob is verified before it is kept, so it was damaged later: fetch it again.
         cache.discard(blob)?;
     }
-    Err(Error::invalid(format!("the cached blob {} is damaged", blob.digest)))
+    Err(Error::invalid(format!("the cached blob {} is damaged", blob.short())))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn image(contents: &Contents, archive: &str, platform: &Platform, report: &d
             let read =
                 |blob: &Descriptor| {
                     contents.documents.get(&blob_path(&blob.digest)).cloned().ok_or_else(|| {
-                        Error::invalid(format!("the archive lacks the document {}", blob.digest))
+                        Error::invalid(format!("the archive lacks the document {}", blob.short()))
                     })
                 };
             layout::choose(index, &read, platform, archive, report)
@@ -180,7 +180,7 @@ impl<'a> Wanted<'a> {
             }
         }
         match self.0.values().next() {
-            Some(layer) => Err(Error::invalid(format!("the archive lacks layer {}", layer.digest))),
+            Some(layer) => Err(Error::invalid(format!("the archive lacks layer {}", layer.short()))),
             None => Ok(()),
         }
     }

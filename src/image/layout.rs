@@ -57,7 +57,10 @@ fn read_verified(read: &ReadBlob<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
         None => read(blob)?,
     };
     if Digest::with(blob.digest.algorithm(), &bytes) != blob.digest {
-        return Err(Error::invalid(format!("the layout's blob {} is not what its digest says", blob.digest)));
+        return Err(Error::invalid(format!(
+            "the layout's blob {} is not what its digest says",
+            blob.short()
+        )));
     }
     Ok(bytes)
 }

@@ -133,9 +133,10 @@ impl Assembly<'_> {
                     if expected.algorithm() == Algorithm::Sha256 && *expected != applied.diff_id =>
                 {
                     return Err(Error::invalid(format!(
-                        "{}: its contents are not what the image config says: the diff_id is {} instead of {expected}",
+                        "{}: its contents are not what the image config says: the diff_id is {} instead of {}",
                         attempt(),
-                        applied.diff_id
+                        applied.diff_id.short(),
+                        expected.short()
                     )));
                 }
                 _ => (),

@@ -133,8 +133,8 @@ impl Asker<'_> {
                 return Ok(addresses);
             }
         }
-        Err(Error::network(format!("there is no host named '{name}'"))
-            .hint("check the name, and the network"))
+        Err(Error::network(format!("cannot find the host '{name}': DNS does not know it"))
+            .hint("check the name, and that the network works"))
     }
 
     fn follow(&self, mut name: String) -> Result<Found> {
@@ -170,7 +170,8 @@ impl Asker<'_> {
                 }
             }
         }
-        Err(Error::network(format!("cannot look up '{name}': {why}")).hint(hint))
+        Err(Error::network(format!("cannot find the host '{name}': no network, or no DNS ({why})"))
+            .hint(hint))
     }
 
     /// Asks one server for IPv4 and IPv6 addresses at once. If one of the two answers is lost, the other one counts.

@@ -77,7 +77,7 @@ impl ImageManifest {
         let mut sizes = HashMap::from([(&config.digest, config.size)]);
         for layer in &layers {
             if *sizes.entry(&layer.digest).or_insert(layer.size) != layer.size {
-                return Err(Error::invalid(format!("the manifest gives {} two sizes", layer.digest)));
+                return Err(Error::invalid(format!("the manifest gives {} two sizes", layer.short())));
             }
         }
         Ok(ImageManifest { json, config, layers })

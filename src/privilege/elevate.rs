@@ -13,6 +13,7 @@ use super::handover::{self, Handover};
 use super::tool;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
+use crate::report::Report;
 use crate::sys::process::{Disposition, on_signal};
 
 /// What the user said about elevation, on the command line or by the switches `CHROOT_DISTRO_NO_ELEVATE` and
@@ -44,19 +45,26 @@ pub fn tools(host: &Host) -> Vec<String> {
     tool::in_order(host, false).map(|tool| tool.name().to_owned()).collect()
 }
 
+/// What an ordinary user types to run `line` as root by the tool that is there.
+pub fn line_as_root(host: &Host, line: &str) -> Option<String> {
+    tool::in_order(host, false).next().map(|tool| tool.line(line))
+}
+
 /// Runs this program as root with `arguments`, and waits for it: its exit code.
 ///
 /// `option` is how the arguments tell the elevated process where its inheritance is: `{option}={ticket}`, first. `names`
-/// are variables of ours that it does not become, but shall know.
+/// are variables of ours that it does not become, but shall know. `report` hears whose password a tool will ask for, where
+/// the tool itself does not say that.
 pub fn elevate(
     host: &Host,
     wishes: &Wishes,
     option: &str,
     arguments: &[OsString],
     names: &[OsString],
+    report: &dyn Report,
 ) -> Result<u8> {
     if wishes.no_elevate {
-        return Err(denied("root is needed, and elevation is turned off")
+        return Err(denied("root is needed, but elevation is turned off")
             .hint("run it as root, or leave out '--no-elevate' and CHROOT_DISTRO_NO_ELEVATE"));
     }
     let handover = Handover::offer(host, names)?;
@@ -66,6 +74,9 @@ pub fn elevate(
         .collect();
     for tool in tool::in_order(host, wishes.use_sudo) {
         let mut command = tool.command(&executable(), &words);
+        if tool.asks_for_roots_password() {
+            report.info("chroot-distro needs root: 'su' asks for root's password");
+        }
         let Ok(mut child) = command.spawn() else { continue };
         // They are for the elevated process, which is in our process group; we only report how it ended.
         for signal in [Signal::INT, Signal::QUIT] {
@@ -75,10 +86,11 @@ pub fn elevate(
         if handover.was_taken() || status.success() {
             return Ok(exit_code(status));
         }
-        return Err(denied(format!("'{}' did not give root ({status})", tool.name()))
-            .hint("run this command in a root shell"));
+        return Err(
+            denied(format!("'{}' failed ({status})", tool.name())).hint("run this command in a root shell")
+        );
     }
-    Err(denied("root is needed, and none of sudo, doas, pkexec and su is there").hint("run it as root"))
+    Err(denied("root is needed, but there is no sudo, doas, pkexec or su").hint("run it as root"))
 }
 
 /// Takes over what the unprivileged process handed down; returns what it only shall know. The first thing that the elevated
@@ -86,9 +98,7 @@ pub fn elevate(
 pub fn inherit(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     if !is_root() {
         // Without this a tool that does not elevate would call us for ever.
-        return Err(
-            denied("the elevated process is not root either").hint("run this command in a root shell")
-        );
+        return Err(denied("the elevated process is not root").hint("run this command in a root shell"));
     }
     handover::take(ticket)
 }

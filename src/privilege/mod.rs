@@ -10,4 +10,4 @@ mod handover;
 pub mod rule;
 mod tool;
 
-pub use elevate::{Wishes, arguments, elevate, inherit, is_root, tools};
+pub use elevate::{Wishes, arguments, elevate, inherit, is_root, line_as_root, tools};

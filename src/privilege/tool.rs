@@ -15,6 +15,9 @@ const ANDROID_DIRS: [&str; 6] =
 /// What the dynamic linker and the runtime of an app leave in the environment would harm another program.
 const SCRUBBED: [&str; 3] = ["LD_PRELOAD", "LD_LIBRARY_PATH", "BOOTCLASSPATH"];
 
+/// The variable with sudo's question (sudo(8)); `%p` in it is whose password is asked for.
+const SUDO_PROMPT: &str = "SUDO_PROMPT";
+
 /// A tool that is there.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tool {
@@ -73,7 +76,23 @@ impl Tool {
                 command.arg(program).args(arguments);
             }
         }
+        if self.name() == "sudo" && std::env::var_os(SUDO_PROMPT).is_none() {
+            command.env(SUDO_PROMPT, "[sudo] chroot-distro needs root. Password of %p: ");
+        }
         command
+    }
+
+    /// Whether it asks without saying whose password it wants. A root manager on Android asks by itself, on the screen.
+    pub fn asks_for_roots_password(&self) -> bool {
+        self.name() == "su" && !self.android
+    }
+
+    /// What one types to run `line`, plain words, by it.
+    pub fn line(&self, line: &str) -> String {
+        match self.name() {
+            "su" => format!("su -c '{line}'"),
+            name => format!("{name} {line}"),
+        }
     }
 }
 

@@ -98,7 +98,6 @@ impl<'a> Client<'a> {
                 },
             )
         })
-        .attempt(|| format!("fetch '{reference}'"))
     }
 
     /// One blob of the reference's repository into `sink`, resuming, retrying, obeying Retry-After and the rate
@@ -135,7 +134,6 @@ impl<'a> Client<'a> {
             }
             fetched => fetched,
         }
-        .attempt(|| format!("fetch '{reference}'"))
     }
 
     /// A plain `http://` or `https://` URL into `sink`, in the same manner. `task` may not know the total. What an
@@ -149,7 +147,7 @@ impl<'a> Client<'a> {
     }
 
     fn foreign(&self, blob: &Descriptor, download: &mut Download, task: &dyn Task) -> Result<()> {
-        let mut last = Error::not_found(format!("{} has no usable address", blob.digest));
+        let mut last = Error::not_found(format!("{} has no usable address", blob.short()));
         for url in &blob.urls {
             match self.url(url, download, task) {
                 Ok(()) => return Ok(()),
@@ -221,7 +219,7 @@ impl<'a> Client<'a> {
         let request = self.manifest_request(endpoint, reference, Method::GET)?;
         let mut answer = self.send(endpoint, &pulling(reference), &request)?;
         if answer.response.status() != StatusCode::OK {
-            return Err(explain::status(answer, endpoint, What::Image));
+            return Err(explain::status(answer, endpoint, What::Image(reference)));
         }
         let content_type = text(&answer.response, header::CONTENT_TYPE.as_str());
         let content_type = content_type.and_then(|text| text.split(';').next().map(|t| t.trim().to_owned()));
@@ -232,7 +230,11 @@ impl<'a> Client<'a> {
             Some(promised) => {
                 let found = Digest::with(promised.algorithm(), &bytes);
                 if found != promised {
-                    let error = format!("'{endpoint}' sent a manifest that is {found} instead of {promised}");
+                    let error = format!(
+                        "'{endpoint}' sent another manifest than asked for: its digest is {} instead of {}",
+                        found.short(),
+                        promised.short()
+                    );
                     return Err(Failure::fatal(Error::invalid(error)));
                 }
                 found

@@ -10,13 +10,13 @@ use super::endpoint::{Answer, Endpoint};
 use crate::error::{Error, Kind};
 use crate::net::body;
 use crate::net::retry::{self, Failure, Retry, WAIT_MAX};
-use crate::oci::Digest;
+use crate::oci::{Digest, Reference};
 
 /// What a registry was asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum What<'a> {
     /// A manifest, by what the user named.
-    Image,
+    Image(&'a Reference),
     /// A blob that a manifest names.
     Blob(&'a Digest),
 }
@@ -24,7 +24,7 @@ pub enum What<'a> {
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            What::Image => f.write_str("image"),
+            What::Image(reference) => write!(f, "image '{reference}'"),
             What::Blob(digest) => write!(f, "blob {}", digest.short()),
         }
     }
@@ -41,7 +41,7 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failur
     match status {
         StatusCode::NOT_FOUND => Failure::fatal(absent(endpoint, what, &said)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Failure::fatal(refusal(endpoint, answer.refused, &said))
+            Failure::fatal(refusal(endpoint, what, answer.refused, &said))
         }
         status if retry::is_passing(status) => passing(endpoint, status, after, &said),
         status => {
@@ -52,24 +52,27 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failur
 
 fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
     match what {
-        What::Image => Error::not_found(format!("'{endpoint}' has no such image{said}"))
+        What::Image(reference) => Error::not_found(format!("no such image: {reference}{said}"))
             .hint("check the image's name and tag"),
         // The manifest names it, so only whoever keeps the registry can help.
-        What::Blob(_) => Error::not_found(format!("'{endpoint}' has lost the {what} of this image{said}"))
-            .hint("the image has to be pushed again; another tag of it may be whole"),
+        What::Blob(_) => {
+            Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
+                .hint("try another tag; or ask the publisher to push the image again")
+        }
     }
 }
 
-fn refusal(endpoint: &Endpoint, refused: Option<String>, said: &str) -> Error {
+fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &str) -> Error {
     match refused {
         Some(source) => {
             Error::new(Kind::Denied, format!("'{endpoint}' refuses the credentials from {source}{said}"))
                 .hint(format!("check user and password in {source}, and that they may pull this image"))
         }
-        None => {
-            Error::new(Kind::Denied, format!("it does not exist on '{endpoint}', or it is private{said}"))
-                .hint("check the name; for a private image set CD_DOCKER_AUTH=user:password")
-        }
+        None => Error::new(
+            Kind::Denied,
+            format!("the {what} does not exist on '{endpoint}', or it is private{said}"),
+        )
+        .hint("check the name; for a private image set CD_DOCKER_AUTH=user:password"),
     }
 }
 

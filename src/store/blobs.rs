@@ -154,7 +154,10 @@ impl Partial {
         if self.len != self.size {
             let (len, size) = (self.len, self.size);
             self.discard();
-            return Err(Error::invalid(format!("blob {} has {len} bytes instead of {size}", self.digest)));
+            return Err(Error::invalid(format!(
+                "blob {} has {len} bytes instead of {size}",
+                self.digest.short()
+            )));
         }
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new(self.digest.algorithm()));
         let found = hasher.finish();

@@ -59,7 +59,12 @@ impl Store {
         let error = Error::not_found(format!("there is no container '{name}'"));
         Err(match nearest(name.as_str(), there.iter().map(|container| container.name().as_str())) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
-            None if there.is_empty() => error.hint("install one: chroot-distro install alpine"),
+            None if there.is_empty() => {
+                let image = Reference::parse(name.as_str()).map_or("alpine", |_| name.as_str());
+                error.hint(format!(
+                    "no container is installed yet; to install one: chroot-distro install {image}"
+                ))
+            }
             None => error.hint("'chroot-distro list' shows what is installed"),
         })
     }
