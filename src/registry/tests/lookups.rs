@@ -133,7 +133,7 @@ fn search_domains_and_missing_names() {
     }));
     assert_eq!(look_up("", CONF, port, "reg").unwrap(), addresses(&["10.0.0.3"]));
     let error = look_up("", CONF, port, "nope.io").unwrap_err();
-    assert!(error.to_string().contains("no host named 'nope.io'"), "{error}");
+    assert!(error.to_string().contains("cannot find the host 'nope.io'"), "{error}");
 }
 
 #[test]
