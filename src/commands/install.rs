@@ -7,6 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run, name};
 use crate::cli::os_string;
 use crate::error::{Error, Kind, Result, WRONG_USAGE};
+use crate::guest::accounts::has_shell;
 use crate::image::Source;
 use crate::install::{self, NewContainer};
 use crate::net::Settings;
@@ -71,6 +72,7 @@ impl Run for Install {
             let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
             app.ui.warn(&format!("{error}{hint}"));
         }
+        let _told = app.ui.interruptible("Stopped. Run the same command again: what was downloaded is kept");
         app.all(&wanted, &mut |Wanted { typed, source, name }| {
             let settings = Settings::of(&app.host, self.allow_insecure);
             let (source, name) = (source.clone(), name.clone());
@@ -130,7 +132,9 @@ struct Wanted<'a> {
 
 /// What can be done with the new container.
 fn tell_next(app: &App, container: &Container) -> Result<()> {
-    app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
+    if container.rootfs().is_ok_and(|rootfs| has_shell(&rootfs)) {
+        app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
+    }
     if let Some(provenance) = container.provenance()?
         && !provenance.config().entrypoint().is_empty()
     {

@@ -56,7 +56,7 @@ impl Run for List {
             let pages: Vec<String> = rows.iter().map(Row::page).collect();
             app.ui.print(pages.join("\n\n"));
         } else {
-            let mut table = Table::new(["NAME", "SIZE", "IMAGE", "STATUS"]);
+            let mut table = Table::new(["NAME", "SIZE", "IMAGE", "STATUS"], &["IMAGE"]);
             for row in &rows {
                 table.row([row.name.clone(), row.size(), row.source(), row.status()]);
             }
@@ -164,6 +164,11 @@ impl Row {
             lines.push(("Type", kind.to_owned()));
         }
         if let Some(config) = self.config() {
+            let label = |name: &str| config.json["config"]["Labels"][name].as_str().map(str::to_owned);
+            for (key, labels) in LABELS {
+                let found = labels.iter().find_map(|name| label(name)).filter(|text| !text.is_empty());
+                lines.extend(found.map(|text| (key, text)));
+            }
             let user = config.user().map(|user| user.unwrap_or_else(|| "root".to_owned()));
             lines.push(("User", user.unwrap_or_else(|_| "unknown".to_owned())));
             lines.push(("Directory", config.working_dir().unwrap_or("/").to_owned()));
@@ -204,6 +209,16 @@ impl Row {
         })
     }
 }
+
+/// What an image's labels say of it (image-spec, annotations.md; the older names are those of label-schema.org).
+const LABELS: [(&str, &[&str]); 3] = [
+    ("Title", &["org.opencontainers.image.title", "org.label-schema.name"]),
+    ("Version", &["org.opencontainers.image.version", "org.label-schema.version"]),
+    (
+        "Source",
+        &["org.opencontainers.image.source", "org.opencontainers.image.url", "org.label-schema.vcs-url"],
+    ),
+];
 
 /// `config.ExposedPorts`: an object whose keys are `80/tcp`.
 fn ports(config: &ImageConfig) -> Vec<String> {

@@ -53,7 +53,8 @@ impl Run for Ps {
                 false => "Nothing is running that you may see. Root's: sudo chroot-distro ps",
             });
         } else {
-            let mut table = Table::new(["PID", "CONTAINER", "TYPE", "USER", "UPTIME", "COMMAND"]);
+            let mut table =
+                Table::new(["PID", "CONTAINER", "TYPE", "USER", "UPTIME", "COMMAND"], &["COMMAND"]);
             rows.iter().for_each(|row| table.row(row.cells()));
             app.ui.table(&table);
         }

@@ -1,11 +1,14 @@
 //! `remove`: deletes a container with everything in it.
 
+use std::time::{Duration, Instant};
+
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
 use super::unmount::warn_of_hidden;
 use crate::error::{Kind, Result};
-use crate::report::Report;
+use crate::report::{Report, Task};
+use crate::store::Name;
 
 /// delete a container and all its data, at once and for good. What runs inside is ended first; nothing that is
 /// mounted into it is touched.
@@ -49,10 +52,48 @@ impl Run for Remove {
                 found => found?,
             };
             warn_of_hidden(app, &container)?;
-            container.remove(&mut |path| app.ui.detail(&format!("deleted {}", path.display())))?;
+            let mut work = Work::new(app, name);
+            container.remove(&mut |path| {
+                work.deleted();
+                app.ui.detail(&format!("deleted {}", path.display()));
+            })?;
+            drop(work);
             app.ui.info(&format!("Removed '{name}'"));
             Ok(())
         })?;
         Ok(0)
+    }
+}
+
+/// Shows that a removal works, once it has taken a second.
+struct Work<'a> {
+    app: &'a App,
+    label: String,
+    begun: Instant,
+    files: u64,
+    task: Option<Box<dyn Task>>,
+}
+
+impl<'a> Work<'a> {
+    fn new(app: &'a App, name: &Name) -> Work<'a> {
+        Work { app, label: format!("removing '{name}'"), begun: Instant::now(), files: 0, task: None }
+    }
+
+    fn deleted(&mut self) {
+        self.files += 1;
+        if self.task.is_none() && self.begun.elapsed() > Duration::from_secs(1) {
+            self.task = Some(self.app.ui.task(&self.label, None));
+        }
+        if let Some(task) = self.task.as_ref().filter(|_| self.files.is_multiple_of(100)) {
+            task.state(&format!("{} files deleted", self.files));
+        }
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.state(&format!("{} files deleted", self.files));
+        }
     }
 }

@@ -9,7 +9,9 @@ use super::{elsewhere, variables};
 use crate::cli::{Line, Syntax, os_string};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::report::Report;
 use crate::session::{self, Bind, Mode, Network, Request, Terminal, confine};
+use crate::store::Container;
 
 /// What env(1) and chroot(1) exit with when they themselves fail.
 const OUR_FAILURE: u8 = 125;
@@ -198,7 +200,29 @@ fn start(app: &App, container: &str, request: &Request, print: bool) -> Result<u
         app.ui.print(session::describe(&container, request, &app.host)?);
         return Ok(0);
     }
-    session::enter(&container, request, &app.host, &app.ui)
+    let beside = match request.detach {
+        true => container.sessions()?.iter().filter(|session| session.detached).count(),
+        false => 0,
+    };
+    let code = session::enter(&container, request, &app.host, &app.ui)?;
+    if request.detach {
+        tell_detached(app, &container, beside);
+    }
+    Ok(code)
+}
+
+/// What can be done with a program in the background; `beside` others ran there before.
+fn tell_detached(app: &App, container: &Container, beside: usize) {
+    let name = container.name();
+    app.ui.info(&format!("To see its output: chroot-distro logs {name}"));
+    app.ui.info(&format!("To stop it: chroot-distro kill {name}"));
+    if beside > 0 {
+        let (runs, end) =
+            if beside == 1 { ("program was", "that, too") } else { ("programs were", "those, too") };
+        app.ui.info(&format!(
+            "{beside} {runs} already running in the background of '{name}'; 'kill {name}' stops {end}"
+        ));
+    }
 }
 
 /// What RFC 1123 lets a host be called, and `_`; the kernel takes 64 bytes (uname(2)).

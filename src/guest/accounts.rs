@@ -8,11 +8,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::error::{Attempt, Error, Result};
-use crate::rootfs::Rootfs;
+use crate::rootfs::{Follow, Rootfs};
 use crate::suggest::nearest;
 
 /// Far beyond any real file: 64 KiB holds a thousand accounts.
 const LIMIT: u64 = 4 << 20;
+
+/// Where guests have a shell, the best first.
+pub const SHELLS: [&str; 6] =
+    ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/zsh"];
+/// Where images of Termux and Android have one.
+const TERMUX_SHELLS: [&str; 2] = ["/data/data/com.termux/files/usr/bin/sh", "/system/bin/sh"];
 
 /// As whom to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +175,14 @@ fn id(digits: &[u8]) -> Option<u32> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|&id| id != u32::MAX)
+}
+
+/// Whether there is a shell for root to start.
+pub fn has_shell(rootfs: &Rootfs) -> bool {
+    let own = lookup(rootfs, "root").ok().and_then(|root| root.shell);
+    own.into_iter()
+        .chain(SHELLS.iter().chain(&TERMUX_SHELLS).map(PathBuf::from))
+        .any(|path| rootfs.metadata(&path, Follow::Yes).is_ok_and(|found| found.is_program()))
 }
 
 #[cfg(test)]

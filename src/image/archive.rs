@@ -36,23 +36,20 @@ impl<'a> Archive<'a> {
         &self.name
     }
 
-    /// Its bytes from the start on, told as a task.
-    fn bytes(&self, doing: &str) -> Result<Counted<'_>> {
+    /// A look at its bytes from the start on, told as a task; one that succeeds is done, wherever it ended.
+    fn read<T>(&self, doing: &str, look: impl FnOnce(Counted<'_>) -> Result<T>) -> Result<T> {
         let mut file = &self.file;
         file.rewind().attempt(|| format!("rewind '{}'", self.name))?;
         let task = self.report.task(doing, Some(self.size));
-        Ok(Counted { file: BufReader::with_capacity(BUFFER, file), task })
-    }
-
-    fn reader(&self, doing: &str) -> Result<Reader<impl BufRead>> {
-        let tar = layer::decompress(self.bytes(doing)?)?;
-        Ok(Reader::new(BufReader::with_capacity(BUFFER, tar)))
+        let bytes = Counted { file: BufReader::with_capacity(BUFFER, file), task: &*task };
+        let seen = look(bytes).attempt(|| format!("{doing} '{}'", self.name))?;
+        task.state("done");
+        Ok(seen)
     }
 
     /// What it is.
     pub fn survey(&self) -> Result<Holds> {
-        let survey = self.reader("reading").and_then(|mut reader| survey::survey(&mut reader));
-        survey.attempt(|| format!("read '{}'", self.name))
+        self.read("read", |bytes| survey::survey(&mut reader(bytes)?))
     }
 
     /// Unpacks the root filesystem below `prefix`. Returns the index of what stands there then.
@@ -61,8 +58,7 @@ impl<'a> Archive<'a> {
         let mut target = Recording::new(&mut tree, &mut index);
         let prefix = (!prefix.as_os_str().is_empty()).then(|| prefix.to_owned());
         let options = layer::Options { prefix, ..layer::Options::default() };
-        layer::apply(self.bytes("unpacking")?, &mut target, &options)
-            .attempt(|| format!("unpack '{}'", self.name))?;
+        self.read("unpack", |bytes| layer::apply(bytes, &mut target, &options))?;
         tree.finish()?;
         Ok(index)
     }
@@ -73,16 +69,18 @@ impl<'a> Archive<'a> {
         if wanted.is_empty() {
             return Ok(());
         }
-        wanted
-            .import(store, &mut self.reader("importing")?, self.report)
-            .attempt(|| format!("read '{}'", self.name))
+        self.read("import", |bytes| wanted.import(store, &mut reader(bytes)?, self.report))
     }
+}
+
+fn reader<'a>(bytes: Counted<'a>) -> Result<Reader<impl BufRead + 'a>> {
+    Ok(Reader::new(BufReader::with_capacity(BUFFER, layer::decompress(bytes)?)))
 }
 
 /// A file that is being read, with its progress.
 struct Counted<'a> {
     file: BufReader<&'a File>,
-    task: Box<dyn Task>,
+    task: &'a dyn Task,
 }
 
 impl Read for Counted<'_> {

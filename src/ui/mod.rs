@@ -4,11 +4,14 @@
 //! Text is shown with its control characters spelled out: see [`text`].
 
 pub mod human;
+mod interrupt;
 mod output;
 mod progress;
 mod table;
 mod terminal;
 pub mod text;
+mod wrap;
 
 pub use output::{Ui, Verbosity, report_panics};
 pub use table::Table;
+pub use wrap::row;

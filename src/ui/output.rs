@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
+use super::interrupt::Interruptible;
 use super::progress::Screen;
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -55,8 +56,7 @@ impl Ui {
 
     /// A table as result; on a terminal it is cut to fit.
     pub fn table(&self, table: &Table) {
-        let width = super::terminal::dimensions(stdout()).map(|(_, columns)| columns);
-        for line in table.lines(width) {
+        for line in table.lines(self.columns()) {
             self.write(&format!("{line}\n"));
         }
     }
@@ -90,6 +90,16 @@ impl Ui {
     /// The width to lay out results for.
     pub fn width(&self) -> usize {
         super::terminal::text_width(stdout())
+    }
+
+    /// The width of the terminal that results go to; `None`: it is none, and lines may be as long as they are.
+    pub fn columns(&self) -> Option<usize> {
+        super::terminal::dimensions(stdout()).map(|(_, columns)| columns)
+    }
+
+    /// Until what is returned is dropped, Ctrl-C says `last` as its last word.
+    pub fn interruptible(&self, last: &'static str) -> Interruptible {
+        Interruptible::begin(&self.screen, last)
     }
 
     /// Whether results go to a terminal.

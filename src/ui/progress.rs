@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write, stderr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{human, terminal, text};
+use super::{human, terminal, text, wrap};
 use crate::report::Task;
 
 const REDRAW: Duration = Duration::from_millis(100);
@@ -44,12 +44,32 @@ impl Screen {
 
     /// A message of one line, its prefix perhaps in an ANSI colour.
     pub fn say(&self, prefix: &str, colour: Option<&str>, message: &str) {
-        let message = text::line(message);
-        let line = match colour.filter(|_| self.colours) {
-            Some(colour) => format!("\x1b[{colour}m{prefix}\x1b[0m{message}\n"),
-            None => format!("{prefix}{message}\n"),
+        let line = self.lines(&format!("{prefix}{}", text::line(message)));
+        let line = match (colour.filter(|_| self.colours), line.strip_prefix(prefix)) {
+            (Some(colour), Some(message)) => format!("\x1b[{colour}m{prefix}\x1b[0m{message}\n"),
+            _ => format!("{line}\n"),
         };
         self.print(&mut self.state(), &line);
+    }
+
+    /// A message, broken where the terminal would break it.
+    fn lines(&self, message: &str) -> String {
+        match terminal::dimensions(stderr()).filter(|_| self.live) {
+            Some((_, columns)) if text::width(message) > columns => {
+                wrap::lines(message, columns, if message.starts_with(' ') { 4 } else { 2 }).join("\n")
+            }
+            _ => message.to_owned(),
+        }
+    }
+
+    /// The last word of a process that is about to end: tasks are taken back.
+    pub fn finish(&self, message: &str) {
+        let mut state = self.state();
+        state.tasks.clear();
+        // The terminal has written ^C where the cursor was.
+        let start = if self.live { "\r\x1b[K" } else { "" };
+        let line = self.lines(message);
+        self.print(&mut state, &format!("{start}{line}\n"));
     }
 
     /// Begins a task.
@@ -242,6 +262,7 @@ impl Progress {
                 let percent = (u128::from(self.done.min(total)) * 100 / u128::from(total)) as u64;
                 parts.push(format!("{percent:3}%  {} / {}", human::size(self.done), human::size(total)));
             }
+            _ if self.done == 0 && !self.word.is_empty() => {}
             _ => parts.push(human::size(self.done)),
         }
         if self.word.is_empty() {

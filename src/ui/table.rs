@@ -1,16 +1,21 @@
 //! Tables: aligned columns, cut to a terminal's width. What a terminal would obey is spelled out, see [`text`].
+//!
+//! A column gives way only if it was said to: a name or a PID that is cut is of no use. Of an image the registry goes first.
+
+use std::borrow::Cow;
 
 use super::text;
 
 /// Rows under a header.
 pub struct Table {
     rows: Vec<Vec<String>>,
+    yielding: &'static [&'static str],
 }
 
 impl Table {
-    /// A table with these column titles.
-    pub fn new<const N: usize>(titles: [&str; N]) -> Table {
-        Table { rows: vec![titles.map(str::to_owned).to_vec()] }
+    /// A table with these column titles; those that are `yielding` too give way where there is no room.
+    pub fn new<const N: usize>(titles: [&str; N], yielding: &'static [&'static str]) -> Table {
+        Table { rows: vec![titles.map(str::to_owned).to_vec()], yielding }
     }
 
     /// Appends a row: as many cells as there are titles.
@@ -18,7 +23,8 @@ impl Table {
         self.rows.push(cells.iter().map(|cell| text::line(cell).replace('\t', " ")).collect());
     }
 
-    /// Lines without trailing blanks. With a `width`, the widest columns give way until a line fits.
+    /// Lines without trailing blanks. With a `width`, the widest of the yielding columns give way until a line fits, or
+    /// all of them are short.
     pub(super) fn lines(&self, width: Option<usize>) -> Vec<String> {
         const GAP: usize = 2;
         const LEAST: usize = 8;
@@ -26,15 +32,17 @@ impl Table {
         let widest = |column: usize| self.rows.iter().map(|row| text::width(&row[column])).max().unwrap_or(0);
         let mut widths: Vec<usize> = (0..columns).map(widest).collect();
         let room = width.unwrap_or(usize::MAX).saturating_sub(GAP * (columns - 1));
+        let yields = |column: usize| self.yielding.contains(&self.rows[0][column].as_str());
         while widths.iter().sum::<usize>() > room {
-            match widths.iter_mut().max() {
-                Some(widest) if *widest > LEAST => *widest -= 1,
+            match widths.iter_mut().enumerate().filter(|(column, _)| yields(*column)).max_by_key(|(_, w)| **w)
+            {
+                Some((_, widest)) if *widest > LEAST => *widest -= 1,
                 _ => break,
             }
         }
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths).map(|(cell, &width)| {
-                let cell = text::truncate(cell, width);
+                let cell = shortened(cell, width);
                 let missing = width.saturating_sub(text::width(&cell));
                 format!("{cell}{:missing$}", "")
             });
@@ -44,21 +52,41 @@ impl Table {
     }
 }
 
+/// At most `room` columns: without what stands before the last `/`, where that is enough (an image's registry and
+/// owner), else cut at the end.
+fn shortened(cell: &str, room: usize) -> Cow<'_, str> {
+    let name = cell.split(' ').next().unwrap_or_default();
+    match name.rfind('/') {
+        Some(slash) if text::width(cell) > room => text::truncate(&cell[slash + 1..], room),
+        _ => text::truncate(cell, room),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn aligns_and_gives_way() {
-        let mut table = Table::new(["NAME", "IMAGE"]);
+        let mut table = Table::new(["NAME", "IMAGE"], &["IMAGE"]);
         table.row(["a".to_owned(), "registry.example/some/image:latest".to_owned()]);
         assert_eq!(table.lines(None), ["NAME  IMAGE", "a     registry.example/some/image:latest"]);
-        assert_eq!(table.lines(Some(20)), ["NAME  IMAGE", "a     registry.exam…"]);
+        assert_eq!(table.lines(Some(20)), ["NAME  IMAGE", "a     image:latest"]);
+        assert_eq!(table.lines(Some(15)), ["NAME  IMAGE", "a     image:la…"]);
+    }
+
+    #[test]
+    fn what_must_be_whole_is_never_cut() {
+        let mut table = Table::new(["NAME", "IMAGE", "STATUS"], &["IMAGE"]);
+        let cells = ["a-long-name-for-a-container", "example.org/x:1", "in use (PID 4711: run)"];
+        table.row(cells.map(str::to_owned));
+        assert!(table.lines(Some(30))[1].starts_with("a-long-name-for-a-container  x:1"));
+        assert!(table.lines(Some(30))[1].ends_with("in use (PID 4711: run)"));
     }
 
     #[test]
     fn lines_up_whatever_a_cell_holds() {
-        let mut table = Table::new(["NAME", "X"]);
+        let mut table = Table::new(["NAME", "X"], &[]);
         table.row(["\u{1b}[2J".to_owned(), "a\tb".to_owned()]);
         table.row(["数据库".to_owned(), "c".to_owned()]);
         assert_eq!(table.lines(None), ["NAME       X", "\\u{1b}[2J  a b", "数据库     c"]);

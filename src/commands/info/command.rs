@@ -12,7 +12,7 @@ use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::host::probe::FEATURES;
 use crate::oci::Arch;
-use crate::ui::text::line;
+use crate::ui::{row, text::line};
 
 /// show what this machine is and can do, what may stand in the way, and the containers: attach it to a bug report.
 /// Nothing private is in it; what the kernel can do is tried.
@@ -35,17 +35,19 @@ impl Run for Info {
     fn run(self, app: &App) -> Result<u8> {
         let host = &app.host;
         let system = host.describe().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+        let checks = health::checks(app, host);
         let document = json!({
             "version": version(),
             "built_for": Arch::HOST.to_string(),
             "system": system.collect::<Map<_, _>>(),
             "kernel": kernel(host)?,
-            "health": health::checks(app, host).iter().map(health::Check::json).collect::<Vec<_>>(),
+            "health": checks.iter().map(health::Check::json).collect::<Vec<_>>(),
             "containers": containers::describe(app, host, self.names)?,
+            "verdict": health::verdict(&checks),
         });
         match self.json {
             true => app.ui.json(&document),
-            false => app.ui.print(page(&document)),
+            false => app.ui.print(page(&document, app.ui.columns())),
         }
         Ok(0)
     }
@@ -64,29 +66,30 @@ fn kernel(host: &Host) -> Result<Map<String, Value>> {
     answers
 }
 
-/// The document for reading: sections of aligned rows.
-fn page(document: &Value) -> String {
+/// The document for reading: sections of aligned rows, and the verdict in one line.
+fn page(document: &Value, width: Option<usize>) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut page = format!("{}\n\nSYSTEM\n", text(&document["version"]));
-    page.push_str(&format!("{:<22} {}\n", "built for", text(&document["built_for"])));
+    let row = |name: &str, value: &str| format!("{}\n", row(name, 22, value, width));
+    page.push_str(&row("built for", &text(&document["built_for"])));
     for (title, key) in [("", "system"), ("\nKERNEL\n", "kernel")] {
         page.push_str(title);
         for (name, value) in document[key].as_object().into_iter().flatten() {
-            page.push_str(&format!("{:<22} {}\n", name, text(value)));
+            page.push_str(&row(name, &text(value)));
         }
     }
     page.push_str("\nHEALTH\n");
     for check in document["health"].as_array().into_iter().flatten() {
         let (state, detail) = (text(&check["state"]), text(&check["detail"]));
-        page.push_str(format!("{:<22} {state:<8} {detail}", text(&check["check"])).trim_end());
-        page.push('\n');
+        page.push_str(&row(&text(&check["check"]), &format!("{state:<8} {detail}")));
     }
     page.push_str("\nCONTAINERS\n");
     for (at, container) in document["containers"].as_array().into_iter().flatten().enumerate() {
         let name = container["name"].as_str().map_or_else(|| (at + 1).to_string(), str::to_owned);
         let image = container["image"].as_str().map(|image| format!(", {image}")).unwrap_or_default();
         let summary = format!("{}{image}", text(&container["summary"]));
-        page.push_str(&format!("{name:<22} {}\n", line(&summary)));
+        page.push_str(&row(&name, &line(&summary)));
     }
-    page.trim_end().to_owned()
+    page.push_str(&format!("\n{}", text(&document["verdict"])));
+    page
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::commands::command::App;
 use crate::error::Result;
+use crate::guest::accounts::has_shell;
 use crate::host::{Host, device};
 use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
@@ -63,8 +64,7 @@ fn distribution(rootfs: &Rootfs) -> Option<String> {
 
 /// What one can start in it, not by name.
 fn start(rootfs: &Rootfs, provenance: Option<&Provenance>) -> &'static str {
-    let shell =
-        ["/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash"].iter().any(|path| rootfs.open(path).is_ok());
+    let shell = has_shell(rootfs);
     let own = provenance.is_some_and(|provenance| {
         let config = provenance.config();
         !config.entrypoint().is_empty() || !config.cmd().is_empty()

@@ -59,6 +59,17 @@ pub fn checks(app: &App, host: &Host) -> Vec<Check> {
     found.into_iter().map(|(name, (state, detail))| Check { name, state, detail }).collect()
 }
 
+/// All of it in one line.
+pub fn verdict(checks: &[Check]) -> String {
+    let problems: Vec<&str> =
+        checks.iter().filter(|check| check.state == State::Problem).map(|check| check.name).collect();
+    match problems.len() {
+        0 => "Result: no problem found".to_owned(),
+        1 => format!("Result: 1 problem: {}", problems[0]),
+        count => format!("Result: {count} problems: {}", problems.join(", ")),
+    }
+}
+
 type Found = (State, String);
 
 fn field<'a>(status: &'a str, name: &str) -> &'a str {

@@ -10,6 +10,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::host::probe::{Answer, FEATURES};
 use crate::oci::Arch;
+use crate::ui::row;
 
 /// try everything on this kernel: install a built-in image, enter it in each mode, look around inside, remove it.
 /// Nothing is downloaded, and your containers are not touched. Attach the output to a bug report.
@@ -23,15 +24,16 @@ impl Run for SelfTest {
     fn run(self, app: &App) -> Result<u8> {
         let host = &app.host;
         let bench = Bench::new(host)?;
-        app.ui.print(about(host));
+        let width = app.ui.columns();
+        app.ui.print(about(host, width));
         app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WITHOUT IT"));
         for feature in FEATURES {
             let answer = feature.ask(&bench.probes()).attempt(|| format!("probe '{}'", feature.name))?;
             let without = if answer == Answer::Works { "" } else { feature.without };
-            app.ui.print(format!("{:<22} {:<15} {without}", feature.name, answer.to_string()).trim_end());
+            app.ui.print(row(feature.name, 22, &format!("{:<15} {without}", answer.to_string()), width));
         }
         app.ui.print(format!("\n{:<12} {:<26} {}", "SESSION", "CHECK", "RESULT"));
-        let mut failed = 0;
+        let (mut failed, mut all) = (0, 0);
         checks::run(&bench, &mut |mode, check, outcome| {
             let shown = match outcome {
                 Ok(detail) if detail.is_empty() => "ok".to_owned(),
@@ -41,19 +43,23 @@ impl Run for SelfTest {
                     format!("FAILED: {why}")
                 }
             };
-            app.ui.print(format!("{mode:<12} {check:<26} {shown}"));
+            all += 1;
+            app.ui.print(row(&format!("{mode:<12} {check}"), 39, &shown, width));
         });
         drop(bench);
         match failed {
-            0 => Ok(0),
-            _ => Err(Error::new(Kind::System, format!("{failed} of the checks failed"))
+            0 => {
+                app.ui.print(format!("\nResult: all {all} checks are ok"));
+                Ok(0)
+            }
+            _ => Err(Error::new(Kind::System, format!("{failed} of {all} checks failed"))
                 .hint("please report it with this output")),
         }
     }
 }
 
 /// The machine, in one paragraph.
-fn about(host: &Host) -> String {
+fn about(host: &Host, width: Option<usize>) -> String {
     let rows = [("built", Arch::HOST.to_string())].into_iter().chain(host.describe());
-    rows.fold(version(), |page, (name, value)| format!("{page}\n{name:<12} {value}"))
+    rows.fold(version(), |page, (name, value)| format!("{page}\n{}", row(name, 12, &value, width)))
 }

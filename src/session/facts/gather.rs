@@ -228,11 +228,15 @@ fn time_zone(
 
 /// The user's own shell, then those of a Termux, then the usual ones.
 fn shell(user: &User, rootfs: &Rootfs, prefix: Option<&Path>) -> Option<PathBuf> {
-    const USUAL: [&str; 6] = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/zsh"];
     let executable =
         |path: &PathBuf| rootfs.metadata(path, Follow::Yes).is_ok_and(|found| found.is_program());
     let termux = prefix.into_iter().flat_map(|prefix| ["bin/bash", "bin/sh"].map(|name| prefix.join(name)));
-    user.shell.iter().cloned().chain(termux).chain(USUAL.iter().map(PathBuf::from)).find(executable)
+    user.shell
+        .iter()
+        .cloned()
+        .chain(termux)
+        .chain(accounts::SHELLS.iter().map(PathBuf::from))
+        .find(executable)
 }
 
 impl Facts {
