@@ -83,7 +83,7 @@ fn a_container_is_called_by_letters_digits_and_three_signs() {
 fn an_install_ends_with_what_can_be_done_next() {
     need!(Root);
     sandbox(|s| {
-        let image = Image::of([Entry::file("f", "x")]);
+        let image = Image::of([Entry::file("f", "x"), Entry::file("bin/sh", "x").mode(0o755)]);
         let last = |image: &Image, name: &str| {
             image.write_layout(&s.path("layout"), "latest");
             let said = s.cd(["install", "-n", name, "/tmp/layout"]).run().ok().err();

@@ -9,7 +9,8 @@ use crate::support::prelude::*;
 /// A Debian, and an image with one program and nothing else, under names that are nobody's business.
 fn furnish(s: &Sandbox) {
     let os = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\n";
-    let debian = [Entry::dir("etc"), Entry::file("etc/os-release", os), Entry::file("bin/sh", "#!/x\n")];
+    let debian =
+        [Entry::dir("etc"), Entry::file("etc/os-release", os), Entry::file("bin/sh", "#!/x\n").mode(0o755)];
     let images = [
         ("secret-shop", Image::of(debian)),
         (

@@ -38,6 +38,7 @@
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
+//! | `screens` | what stands on the screen: widths, verdicts, progress, what to do next |
 //! | `search` | Docker Hub's search |
 //! | `clone` | a container's twin: the same files, of one that runs too, and nothing half-made |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
@@ -102,6 +103,7 @@ mod registry;
 mod regression;
 mod renewal;
 mod run;
+mod screens;
 mod search;
 mod session;
 mod setup;

@@ -112,7 +112,7 @@ pub(super) fn term(flag: &FlagInfo) -> String {
 pub(super) fn explanation(syntax: &Syntax, flag: &FlagInfo) -> String {
     let mut remarks: Vec<String> = Vec::new();
     let repeats = flag.optionality == Optionality::Repeating;
-    remarks.extend(repeats.then(|| "may be repeated".to_owned()));
+    remarks.extend(repeats.then(|| "can be repeated".to_owned()));
     let aliases = syntax.long_aliases.iter().filter(|(_, name)| *name == flag.long);
     remarks.extend(aliases.map(|(alias, _)| format!("also {alias}")));
     let others = syntax.conflicts.iter().filter_map(|&(one, other)| match flag.long {

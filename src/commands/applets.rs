@@ -16,15 +16,15 @@ use super::command::{App, Command, Run};
 use crate::cli::os_string;
 use crate::error::{Attempt, Error, Kind, Result};
 
-/// make a link for each command, cd-login and so on, in a directory.
+/// create a link for each command (cd-login and so on) in a directory.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro --install -s /usr/local/bin")]
 pub struct Install {
-    /// symbolic links: they reach another filesystem, and the next version under the same name
+    /// create symbolic links: they also work across filesystems, and after an update
     #[argh(switch, short = 's')]
     symbolic: bool,
 
-    /// where to make them
+    /// the directory
     #[argh(positional)]
     dir: String,
 }
@@ -59,7 +59,7 @@ impl Run for Install {
     }
 }
 
-/// print the names of those links.
+/// print the names of these links.
 #[derive(FromArgs, ArgsInfo)]
 pub struct List {}
 

@@ -13,15 +13,16 @@ use crate::report::Report;
 use crate::running::SessionKind;
 use crate::store::Name;
 
-/// choose the containers that start with the machine: 'add' or 'remove' some, 'list' them, or 'run' those now that do
-/// not run. Each is started as by 'run --detach', in the order of adding.
+/// choose the containers that start with the machine. The actions are 'add', 'remove', 'list', and 'run', which starts
+/// the chosen containers now if they are not running. Each one is started as by 'run --detach', in the order in which they
+/// were added.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro autostart add web",
-    note = "On Android the module for Magisk, KernelSU or APatch starts them, once the device is unlocked. With systemd or OpenRC 'add' enables a service. Any other init can run: chroot-distro autostart run"
+    note = "On Android, the module for Magisk, KernelSU or APatch starts the containers after the device is unlocked. With systemd or OpenRC, 'add' enables a service. With another init system, run this command at boot: chroot-distro autostart run"
 )]
 pub struct Autostart {
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 

@@ -7,15 +7,14 @@ use crate::error::Result;
 use crate::report::Report;
 use crate::ui::human;
 
-/// delete all downloaded layers and manifests, and say how much space that freed. Containers stay; installing an
-/// image needs the network again.
+/// delete all downloaded image data. Containers are not changed, but installing an image needs the network again.
 #[derive(FromArgs, ArgsInfo)]
 pub struct ClearCache {
-    /// print every deleted file
+    /// print the name of each deleted file
     #[argh(switch, short = 'v')]
     pub verbose: bool,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 }

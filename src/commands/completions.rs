@@ -6,14 +6,14 @@ use super::applets;
 use super::command::{App, Run};
 use crate::error::{Error, Result};
 
-/// print what makes a shell complete command lines: commands, options, containers, images, users. A shell asks the
-/// program itself while you type, so the completions never fall behind it.
+/// print a completion script for a shell. It completes commands, options, containers, images and users. The shell asks the
+/// program while you type, so the completions are always up to date.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro completions bash > /usr/local/share/bash-completion/completions/chroot-distro",
     example = "chroot-distro completions zsh > /usr/local/share/zsh/site-functions/_chroot-distro",
     example = "chroot-distro completions fish > ~/.config/fish/completions/chroot-distro.fish",
-    note = "Or for one session of bash or zsh: source <(chroot-distro completions bash)"
+    note = "For the current bash session only: source <(chroot-distro completions bash)"
 )]
 pub struct Completions {
     /// bash, zsh or fish

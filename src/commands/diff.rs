@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::transfer::diff::{self, Change};
 use crate::ui::text;
 
-/// show what has changed in a container since it was installed: A for added, C for changed, D for deleted. Of two
+/// show what changed in a container since it was installed. A means added, C changed, D deleted. Of two
 /// containers, show what is different in the second. What is below /dev, /proc, /run, /sys and /tmp is left out.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro diff ubuntu")]

@@ -4,10 +4,10 @@ use argh::{ArgsInfo, FromArgs};
 
 use crate::cli::Syntax;
 
-/// run Linux containers through the kernel's own chroot, mounts and namespaces.
+/// run Linux containers with the kernel's chroot, mounts and namespaces.
 #[derive(FromArgs, ArgsInfo, Default)]
 pub struct Global {
-    /// print the version and stop
+    /// print the version and exit
     #[argh(switch, short = 'V')]
     pub version: bool,
 
@@ -15,7 +15,7 @@ pub struct Global {
     #[argh(switch)]
     pub no_elevate: bool,
 
-    /// on Termux, ask sudo before su (CHROOT_DISTRO_USE_SUDO=1)
+    /// on Termux, try sudo before su (CHROOT_DISTRO_USE_SUDO=1)
     #[argh(switch)]
     pub use_sudo: bool,
 

@@ -9,11 +9,11 @@ use super::{applets, guides};
 use crate::cli::{guide, help, paragraph};
 use crate::error::Result;
 
-/// show how a command is used, a guide, or which commands and guides there are.
+/// show the help of a command, or a guide. Without an argument it lists the commands and the guides.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro help install", example = "chroot-distro help isolation")]
 pub struct Help {
-    /// the command to explain, or the guide to read
+    /// the command, or the guide
     #[argh(positional, arg_name = "COMMAND|TOPIC")]
     word: Option<String>,
 }
@@ -48,18 +48,27 @@ fn explained(commands: &'static [Command], word: &str, width: usize) -> Result<S
 /// The page of the program.
 pub fn overview(commands: &'static [Command], width: usize) -> String {
     let mut page = String::from("Usage: chroot-distro [OPTIONS] COMMAND [ARGUMENTS]\n\n");
-    page.push_str(&help::sentence((GLOBAL.info)().description));
-    page.push('\n');
-    let rows: Vec<_> = visible(commands).map(row).collect();
-    help::section(&mut page, "Commands", &rows, width);
+    paragraph(&mut page, &help::sentence((GLOBAL.info)().description), 0, width);
+    for (title, words) in GROUPS {
+        let of = |word: &&str| visible(commands).find(|command| command.syntax.name == *word);
+        let rows: Vec<_> = words.iter().filter_map(of).map(row).collect();
+        help::section(&mut page, title, &rows, width);
+    }
+    let others: Vec<_> = visible(commands).filter(|command| !is_grouped(command)).map(row).collect();
+    help::section(&mut page, "Others", &others, width);
     help::options(&mut page, "Options", &GLOBAL, width);
     let links: Vec<_> = applets::options(commands)
         .map(|command| (help::synopsis(&command.syntax), help::summary(&command.syntax).to_owned()))
         .collect();
     help::section(&mut page, "Links", &links, width);
     page.push_str(
-        "\nFirst steps:\n  chroot-distro install alpine\n  chroot-distro login alpine\n  chroot-distro remove alpine\n\n\
-         'chroot-distro COMMAND --help' explains a command.\n",
+        "\nFirst steps:\n  chroot-distro install alpine\n  chroot-distro login alpine\n  chroot-distro remove alpine\n\n",
+    );
+    paragraph(
+        &mut page,
+        "'chroot-distro COMMAND --help' shows the options and aliases of a command.",
+        0,
+        width,
     );
     let topics: Vec<_> = guides::topics().collect();
     let guides = format!("'chroot-distro help TOPIC' shows a guide: {}", topics.join(", "));
@@ -68,6 +77,36 @@ pub fn overview(commands: &'static [Command], width: usize) -> String {
 }
 
 fn row(command: &Command) -> (String, String) {
-    let names: Vec<&str> = [command.syntax.name].iter().chain(command.syntax.aliases).copied().collect();
-    (names.join(", "), help::summary(&command.syntax).to_owned())
+    (command.syntax.name.to_owned(), help::summary(&command.syntax).to_owned())
+}
+
+/// The commands by what they are for.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Containers", &["install", "login", "run", "list", "rename", "reset", "remove"]),
+    ("What is running", &["ps", "logs", "kill", "unmount", "autostart"]),
+    (
+        "Files and images",
+        &[
+            "copy",
+            "sync",
+            "backup",
+            "restore",
+            "clone",
+            "diff",
+            "build",
+            "push",
+            "pull",
+            "images",
+            "tag",
+            "save",
+            "load",
+            "search",
+            "clear-cache",
+        ],
+    ),
+    ("This program", &["info", "selftest", "setup", "completions", "man", "help"]),
+];
+
+fn is_grouped(command: &Command) -> bool {
+    GROUPS.iter().any(|(_, words)| words.contains(&command.syntax.name))
 }

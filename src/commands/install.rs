@@ -16,8 +16,8 @@ use crate::report::Report;
 use crate::session::emulator;
 use crate::store::{Container, Name};
 
-/// make a container from an image in a registry, a local archive or a URL. A path starts with '/', './', '../' or
-/// '~'; anything else is an image.
+/// create a container from an image, an archive or a URL. A path starts with '/', './', '../' or '~'. Everything else is
+/// the name of an image.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro install ubuntu:24.04",
@@ -26,24 +26,24 @@ use crate::store::{Container, Name};
     example = "chroot-distro install ./rootfs.tar.xz",
     example = "chroot-distro install - --name work <rootfs.tar.xz",
     note = "Private images: set CD_DOCKER_AUTH=user:password, or log in with docker, podman or skopeo.\n\
-            Archives: a root filesystem, an OCI layout, the output of 'docker save' or a backup, compressed \
-            with gzip, bzip2, xz, lzma, zstd or not at all."
+            An archive can be a root filesystem, an OCI layout, the output of 'docker save' or a backup. It can \
+            be compressed with gzip, bzip2, xz, lzma or zstd."
 )]
 pub struct Install {
-    /// name of the container; the image's or archive's name by default
+    /// name of the container (default: the name of the image or archive)
     #[argh(option, short = 'n')]
     name: Option<String>,
 
-    /// CPU to install for: aarch64, arm, i686, riscv64, x86_64, or a platform such as linux/arm/v7; this machine's
-    /// by default
+    /// CPU of the container: aarch64, arm, i686, riscv64, x86_64, or a platform such as linux/arm/v7 (default: the CPU of this
+    /// machine)
     #[argh(option, short = 'a')]
     architecture: Option<String>,
 
-    /// do not check TLS certificates, and speak plain HTTP where a registry does
+    /// do not check TLS certificates, and use plain HTTP if the registry uses it
     #[argh(switch)]
     allow_insecure: bool,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 

@@ -9,29 +9,29 @@ use crate::report::Report;
 use crate::running::Usage;
 use crate::store::Container;
 
-/// end a running container, or one session by its PID. Everything inside is asked to end (a program that 'run' started
-/// by its image's StopSignal), and killed after two seconds; mounts go with it. The container's data stays.
+/// stop a running container, or one session by its PID. All processes get a signal to stop (a program that 'run' started
+/// gets the StopSignal of its image); after two seconds they are killed. The container's data is kept.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro kill ubuntu",
     example = "chroot-distro kill 4711",
     example = "chroot-distro stop --time 30 postgres",
-    note = "'chroot-distro ps' shows the PIDs. A container whose name is a number goes before a PID."
+    note = "'chroot-distro ps' shows the PIDs. If a container has a number as its name, the number means the container, not a PID."
 )]
 pub struct Kill {
-    /// how long to wait before killing, in seconds (default: 2)
+    /// seconds to wait before killing processes (default: 2)
     #[argh(option, short = 't', arg_name = "SECONDS")]
     time: Option<u32>,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// the container, or a session's PID
+    /// the container, or the PID of a session
     #[argh(positional, arg_name = "CONTAINER|PID")]
     target: String,
 
-    /// further ones
+    /// more containers or PIDs
     #[argh(positional, arg_name = "CONTAINER|PID")]
     more: Vec<String>,
 }

@@ -12,14 +12,14 @@ use crate::running::Usage;
 use crate::store::Container;
 use crate::ui::{Table, human, text};
 
-/// show the installed containers: size on disk, image, and whether they are in use.
+/// show the installed containers. For each one it prints the size on disk, the image, and if it is in use.
 #[derive(FromArgs, ArgsInfo)]
 pub struct List {
-    /// also show the image's kind, user, working directory and ports
+    /// show more about the image: type, title, version, source, user, working directory and ports
     #[argh(switch, short = 'v')]
     verbose: bool,
 
-    /// print names only, one a line
+    /// print only the names, one per line
     #[argh(switch, short = 'q')]
     quiet: bool,
 

@@ -7,14 +7,14 @@ use crate::cli::os_string;
 use crate::host::Host;
 use crate::session::Request;
 
-/// start a shell or a command inside a container. The host's /dev, /proc, /sys, /run and /tmp are visible in
-/// it, on Termux also Android's own programs and storage; the host's mount table never changes.
+/// start a shell or a command in a container. The container can see the host's /dev, /proc, /sys, /run and /tmp; on
+/// Termux it can also see Android's programs and storage. The host's mount table never changes.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro login ubuntu",
     example = "chroot-distro login ubuntu -- /bin/uname -a",
     example = "chroot-distro login ubuntu --user me --bind /srv/data:/data:ro",
-    note = "It exits with the command's own code, with 128+N when signal N ended it, with 127 or 126 when it was not found or cannot be executed, and with 125 when the session could not be started."
+    note = "The exit code is that of the command; 128+N if signal N ended the command; 127 if the command was not found; 126 if it cannot be executed; 125 if the session could not be started."
 )]
 pub struct Login {
     /// the container

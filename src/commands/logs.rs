@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// print what a container's last detached run wrote.
+/// print the output of the last 'run --detach' of a container.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro logs nextcloud",
@@ -19,11 +19,11 @@ const PAUSE: Duration = Duration::from_millis(100);
         printed too. Until then the log of the run before is kept there."
 )]
 pub struct Logs {
-    /// go on as it grows, until the run ends
+    /// keep printing new output until the program ends
     #[argh(switch, short = 'f')]
     follow: bool,
 
-    /// begin with the last N lines
+    /// print only the last N lines
     #[argh(option, short = 'n', arg_name = "N")]
     lines: Option<u64>,
 

@@ -41,7 +41,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "EXIT STATUS",
         &[
-            "0 on success, 1 when the attempt failed, 2 when the command line is wrong.",
+            "0: success. 1: the command failed. 2: the command line is wrong.",
             "login and run exit with the guest's own code, with 128+N when signal N ended it, with 125 when the session \
              could not be started, 126 when the program cannot be executed and 127 when it was not found.",
         ],

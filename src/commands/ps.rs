@@ -14,7 +14,7 @@ use crate::running::{Process, Session};
 use crate::store::Container;
 use crate::ui::{Table, human};
 
-/// show the sessions: PID, container, type, user, uptime and command. A '*' marks those in the background.
+/// show what is running in the containers. A '*' after the PID means that the session runs in the background.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro ps --all",
@@ -23,11 +23,11 @@ use crate::ui::{Table, human};
             shown with '-' as type. Without root you may see only your own."
 )]
 pub struct Ps {
-    /// also show the containers in which nothing runs
+    /// also show containers in which nothing runs
     #[argh(switch, short = 'a')]
     all: bool,
 
-    /// print PIDs only, one a line
+    /// print only the PIDs, one per line
     #[argh(switch, short = 'q')]
     quiet: bool,
 

@@ -10,8 +10,8 @@ use crate::error::{Kind, Result};
 use crate::report::{Report, Task};
 use crate::store::Name;
 
-/// delete a container and all its data, at once and for good. What runs inside is ended first; nothing that is
-/// mounted into it is touched.
+/// delete a container and all its data. It does not ask, and the data cannot be restored. Everything that runs in the
+/// container is stopped first. Files of the host that are mounted into it are not deleted.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro remove ubuntu")]
 pub struct Remove {
@@ -19,11 +19,11 @@ pub struct Remove {
     #[argh(switch, short = 'f')]
     force: bool,
 
-    /// print every deleted file
+    /// print the name of each deleted file
     #[argh(switch, short = 'v')]
     pub verbose: bool,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 

@@ -6,11 +6,11 @@ use super::command::{App, Run, name};
 use crate::error::Result;
 use crate::report::Report;
 
-/// give a container another name. Nothing may run inside.
+/// rename a container. Nothing must be running in it.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro rename ubuntu work")]
 pub struct Rename {
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
@@ -18,7 +18,7 @@ pub struct Rename {
     #[argh(positional, arg_name = "CONTAINER")]
     old: String,
 
-    /// its new name
+    /// the new name
     #[argh(positional, arg_name = "NAME")]
     new: String,
 }

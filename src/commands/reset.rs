@@ -8,16 +8,16 @@ use crate::install;
 use crate::net::Settings;
 use crate::report::Report;
 
-/// install a container anew from its image; all data inside is lost. It stays as it is until the new one is there:
-/// then what runs inside is ended. Only for containers made from an image.
+/// reinstall a container from its image; all data in it is lost. The old container is replaced only when the new one is
+/// complete; everything that runs in it is stopped then. This works only for containers that were made from an image.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro reset ubuntu")]
 pub struct Reset {
-    /// do not check TLS certificates, and speak plain HTTP where a registry does
+    /// do not check TLS certificates, and use plain HTTP if the registry uses it
     #[argh(switch)]
     allow_insecure: bool,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 

@@ -8,21 +8,20 @@ use crate::host::Host;
 use crate::running::SessionKind;
 use crate::session::Request;
 
-/// run what the container's image defines: its Entrypoint and Cmd. Arguments after '--' replace the Cmd.
+/// start the program that the image defines: its Entrypoint and Cmd. Arguments after '--' replace the Cmd.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro run nextcloud",
     example = "chroot-distro run web --detach",
     example = "chroot-distro run ubuntu -- /bin/echo hi",
-    note = "A detached run writes its output to a log: see 'chroot-distro logs'. 'chroot-distro kill' ends it."
+    note = "With --detach, the output goes to a log: see 'chroot-distro logs'. To stop the program: 'chroot-distro kill'."
 )]
 pub struct RunImage {
-    /// run this program instead of the image's Entrypoint and Cmd; an empty one only drops them (default:
-    /// CD_ENTRYPOINT)
+    /// run this program instead of the image's Entrypoint and Cmd; '' clears both (default: CD_ENTRYPOINT)
     #[argh(option, arg_name = "PROGRAM")]
     entrypoint: Option<String>,
 
-    /// run it in the background
+    /// run in the background
     #[argh(switch, short = 'd')]
     detach: bool,
 
@@ -30,7 +29,7 @@ pub struct RunImage {
     #[argh(positional)]
     container: String,
 
-    /// arguments in place of the image's Cmd
+    /// arguments that replace the image's Cmd
     #[argh(positional, greedy)]
     args: Vec<String>,
 }

@@ -25,11 +25,11 @@ const ANSWER_MAX: usize = 4 << 20;
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro search nextcloud", example = "chroot-distro search --limit 50 ubuntu")]
 pub struct Search {
-    /// show at most so many results, 1 to 100 (default: 25)
+    /// maximum number of results, 1 to 100 (default: 25)
     #[argh(option, short = 'l', arg_name = "N")]
     limit: Option<String>,
 
-    /// print names only, one a line
+    /// print only the names, one per line
     #[argh(switch, short = 'q')]
     quiet: bool,
 
@@ -37,7 +37,7 @@ pub struct Search {
     #[argh(switch)]
     json: bool,
 
-    /// what to search for
+    /// the word to search for
     #[argh(positional)]
     term: String,
 }

@@ -62,24 +62,24 @@ fn prepare<C: Start>(line: &Line) -> Result<Action> {
 /// The options of every command that starts a session.
 #[derive(FromArgs, ArgsInfo)]
 pub(super) struct Options {
-    /// user to log in as: NAME, UID, NAME:GROUP, UID:GID or :GROUP; a UID that has no account gets group 0 (default:
-    /// root, the image's user for run, or CD_USER)
+    /// user to log in as: NAME, UID, NAME:GROUP, UID:GID or :GROUP; a UID without an account gets group 0 (default:
+    /// CD_USER, else root; for run the image's user)
     #[argh(option, short = 'u', arg_name = "USER")]
     pub(super) user: Option<String>,
 
-    /// namespaces of its own, few privileges, and nothing of the host's but what is asked for
+    /// isolate the container: its own namespaces, few privileges, no host directories
     #[argh(switch)]
     pub(super) isolated: bool,
 
-    /// the host's core pseudo-filesystems only, and a stripped environment
+    /// mount only /dev, /proc and /sys, and pass a minimal environment
     #[argh(switch)]
     pub(super) minimal: bool,
 
-    /// show your home directory at the user's home
+    /// mount your home directory at the user's home
     #[argh(switch)]
     pub(super) shared_home: bool,
 
-    /// show the host's temporary files at /tmp
+    /// mount the host's temporary directory at /tmp
     #[argh(switch)]
     pub(super) shared_tmp: bool,
 
@@ -87,51 +87,51 @@ pub(super) struct Options {
     #[argh(switch)]
     pub(super) shared_display: bool,
 
-    /// also show SRC of the host, at DST; OPTIONS are ro, nosuid, nodev, noexec
+    /// mount SRC of the host at DST; OPTIONS are ro, nosuid, nodev, noexec, separated by commas
     #[argh(option, short = 'b', arg_name = "SRC[:DST[:OPTIONS]]")]
     pub(super) bind: Vec<String>,
 
-    /// the network: host, or none for a loopback interface only (default: host)
+    /// network: 'host' uses the host's network, 'none' has only a loopback interface (default: host)
     #[argh(option, arg_name = "NETWORK")]
     pub(super) network: Option<String>,
 
-    /// give an isolated guest a capability back, such as NET_ADMIN; ALL is every one
+    /// give an isolated container a capability, such as NET_ADMIN, or ALL
     #[argh(option, arg_name = "NAME")]
     pub(super) cap_add: Vec<String>,
 
-    /// the hostname inside; the host keeps its own (default: the host's, or localhost with --isolated)
+    /// hostname inside the container (default: the host's, with --isolated 'localhost')
     #[argh(option, arg_name = "NAME")]
     pub(super) hostname: Option<String>,
 
-    /// where to begin (default: the user's home, the image's directory for run, or CD_WORKDIR)
+    /// working directory (default: CD_WORKDIR, else the user's home; for run the image's directory)
     #[argh(option, short = 'w', arg_name = "PATH")]
     pub(super) work_dir: Option<String>,
 
-    /// set a variable inside; without =VALUE it gets the value that you have. CD_ENV holds more, one a line
+    /// set an environment variable; without =VALUE, the variable keeps the value that it has outside. CD_ENV can hold more, one per line
     #[argh(option, short = 'e', arg_name = "VAR[=VALUE]")]
     pub(super) env: Vec<String>,
 
-    /// set the variables that a file has, one a line as for --env; a line that begins with # is a comment. --env wins
+    /// read environment variables from a file, one per line as for --env; lines that start with # are comments. --env overrides the file
     #[argh(option, arg_name = "FILE")]
     pub(super) env_file: Vec<String>,
 
-    /// a terminal of its own even where input or output is none
+    /// always create a terminal, also if input or output is not a terminal
     #[argh(switch, short = 't')]
     pub(super) tty: bool,
 
-    /// no terminal of its own
+    /// never create a terminal
     #[argh(switch, short = 'T')]
     pub(super) no_tty: bool,
 
-    /// nothing inside gains privileges, also not by setuid programs
+    /// do not let programs inside gain privileges, for example by setuid
     #[argh(switch)]
     pub(super) no_new_privs: bool,
 
-    /// fail where this kernel lacks something instead of going without
+    /// fail if the kernel lacks a feature, instead of continuing without it
     #[argh(switch)]
     pub(super) strict: bool,
 
-    /// print the command line that comes nearest to it, with env and chroot, and run nothing
+    /// print a similar command line that uses env and chroot, and do not run anything
     #[argh(switch)]
     pub(super) get_chroot_cmd: bool,
 }

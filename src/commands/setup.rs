@@ -8,24 +8,24 @@ use crate::host::program;
 use crate::privilege::{group, rule};
 use crate::report::Report;
 
-/// let the members of the group chroot-distro use this program without a password. Makes the group, puts you in it,
-/// and adds a rule for sudo or doas; nothing runs in the background.
+/// let a group of users run this program without a password. It creates the group 'chroot-distro', adds you to it, and adds
+/// a rule for sudo or doas. No service is started.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "sudo chroot-distro setup",
     example = "sudo chroot-distro setup --user ann",
-    note = "Members of the group can become root, as those of the group docker can: add only whom you trust with that. On Android the root manager's app decides, and remembers."
+    note = "Members of this group can become root, like members of the group 'docker'. Add only users that you trust. On Android, the app of the root manager grants root, and remembers the choice."
 )]
 pub struct Setup {
-    /// put this user in the group instead of the one who asks
+    /// add this user to the group instead of you
     #[argh(option, arg_name = "HOST-USER")]
     user: Option<String>,
 
-    /// remove the rule; the group stays
+    /// remove the rule; the group is kept
     #[argh(switch)]
     uninstall: bool,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 }

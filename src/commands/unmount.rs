@@ -10,19 +10,19 @@ use crate::report::Report;
 use crate::running::GRACE;
 use crate::store::Container;
 
-/// end everything inside a container and take its mounts away, also those that the Python tool left on the host.
-/// Processes are asked to end, and killed after two seconds.
+/// stop everything in a container and remove its mounts. This also removes mounts that the Python tool left on the host.
+/// Processes get a signal to stop; after two seconds they are killed.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro unmount ubuntu",
-    note = "That nothing runs and nothing is mounted is no error: see 'chroot-distro kill' for that."
+    note = "It is not an error if nothing runs and nothing is mounted. 'chroot-distro kill' fails in that case."
 )]
 pub struct Unmount {
-    /// how long to wait before killing, in seconds (default: 2)
+    /// seconds to wait before killing processes (default: 2)
     #[argh(option, short = 't', arg_name = "SECONDS")]
     time: Option<u32>,
 
-    /// print errors only
+    /// print only errors
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 

@@ -90,14 +90,14 @@ mod tests {
         );
         let text = "see 'chroot-distro ps --all', and wait";
         assert_eq!(lines(text, 12, 2), ["see", "  'chroot-distro ps --all',", "  and wait"]);
-        assert_eq!(lines("isn't 'a b' it's 'open", 9, 0), ["isn't", "'a b' it's", "'open"]);
+        assert_eq!(lines("isn't 'a b' it's 'open", 10, 0), ["isn't", "'a b' it's", "'open"]);
         assert_eq!(lines("", 9, 0), Vec::<String>::new());
     }
 
     #[test]
     fn rows_go_on_below_themselves() {
         assert_eq!(
-            row("clock", 8, "it is wrong by a year", Some(22)),
+            row("clock", 8, "it is wrong by a year", Some(23)),
             "clock    it is wrong by\n         a year"
         );
         assert_eq!(row("clock", 8, "it is wrong by a year", None), "clock    it is wrong by a year");

@@ -14,8 +14,8 @@ use crate::host::probe::FEATURES;
 use crate::oci::Arch;
 use crate::ui::{row, text::line};
 
-/// show what this machine is and can do, what may stand in the way, and the containers: attach it to a bug report.
-/// Nothing private is in it; what the kernel can do is tried.
+/// show facts about this machine for a bug report. It tests what the kernel supports, looks for problems, and describes the
+/// containers. It contains nothing private.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro info > report.txt")]
 pub struct Info {
@@ -23,7 +23,7 @@ pub struct Info {
     #[argh(switch)]
     json: bool,
 
-    /// also tell the names of containers and images
+    /// also show the names of containers and images
     #[argh(switch)]
     names: bool,
 }

@@ -12,8 +12,8 @@ use crate::host::probe::{Answer, FEATURES};
 use crate::oci::Arch;
 use crate::ui::row;
 
-/// try everything on this kernel: install a built-in image, enter it in each mode, look around inside, remove it.
-/// Nothing is downloaded, and your containers are not touched. Attach the output to a bug report.
+/// test if everything works on this kernel. It installs a built-in image, enters it in each mode, checks what it finds
+/// there, and removes it. Nothing is downloaded, and your containers are not changed. Attach the output to a bug report.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro selftest")]
 pub struct SelfTest {}
