@@ -98,6 +98,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "pull",
             "images",
             "tag",
+            "rmi",
+            "prune",
             "save",
             "load",
             "search",

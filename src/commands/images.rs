@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::store::Named;
 use crate::ui::{Table, human};
 
-/// show the images that are kept: pulled ones and those that were made here.
+/// show the stored images. These are images that were pulled or made here.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(note = "SIZE is that of an image by itself; layers that images share are on the disk once.")]
 pub struct Images {
@@ -19,15 +19,15 @@ pub struct Images {
     #[argh(switch)]
     json: bool,
 
-    /// print digests only, one a line
+    /// print only the digests, one per line
     #[argh(switch, short = 'q')]
     quiet: bool,
 
-    /// also show whole digests
+    /// show complete digests
     #[argh(switch)]
     digests: bool,
 
-    /// only images of this name, with any tag or with this one
+    /// show only images with this name; with any tag, or with the given tag
     #[argh(positional)]
     name: Option<String>,
 }
@@ -80,7 +80,7 @@ fn is_of(image: &Named, wanted: &Reference, any_tag: bool) -> bool {
 }
 
 fn table(rows: &[(Named, Summary)], digests: bool) -> Table {
-    let mut table = Table::new(["IMAGE", "DIGEST", "PLATFORM", "CREATED", "SIZE"]);
+    let mut table = Table::new(["IMAGE", "DIGEST", "PLATFORM", "CREATED", "SIZE"], &["IMAGE"]);
     for (image, summary) in rows {
         let digest = &image.descriptor.digest;
         table.row([

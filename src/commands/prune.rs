@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::report::Report;
 use crate::ui::human;
 
-/// delete kept images that have no name any more, and say how much space that freed. Containers and the cache stay.
+/// delete stored images that have no name. It prints how much space this freed. Containers and the cache are kept.
 #[derive(FromArgs, ArgsInfo)]
 pub struct Prune {
     /// print errors only

@@ -9,8 +9,7 @@ use crate::net::Settings;
 use crate::oci::{Platform, Reference};
 use crate::report::Report;
 
-/// download images and keep them, without making containers. 'install' then makes a container of one without a
-/// network.
+/// download images without creating containers. 'install' can then create a container without a network.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro pull alpine:3.21",

@@ -8,8 +8,7 @@ use crate::image::{find, remove, shown};
 use crate::report::Report;
 use crate::ui::human;
 
-/// delete kept images: a name is taken away, and with an image's last name the image and what nothing else needs.
-/// Containers stay.
+/// delete stored images. This removes a name; the image itself is deleted with its last name. Containers are kept.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro rmi alpine:3.21", example = "chroot-distro rmi 3c1bd9f5a2d8")]
 pub struct RemoveImages {

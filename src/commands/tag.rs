@@ -8,7 +8,7 @@ use crate::image::find;
 use crate::oci::Reference;
 use crate::report::Report;
 
-/// give a kept image a further name. A name that another image had moves.
+/// give a stored image another name. If another image has this name, the name moves.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro tag alpine:3.21 mine:stable",
