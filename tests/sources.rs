@@ -61,7 +61,7 @@ fn an_archive_comes_on_standard_input() {
         s.cd(["install", "-", "-n", "d"]).stdin("").run().fails(&["standard input", "empty"]);
         s.cd(["install", "-", "-n", "d"]).stdin("text").run().fails(&["standard input", "neither a tar"]);
         let mut terminal = s.on_terminal(["install", "-", "-n", "d"]);
-        terminal.expect("that is a terminal");
+        terminal.expect("standard input is a terminal");
         assert_eq!(terminal.ends(), 2);
         assert_eq!(s.names(), ["a", "b", "c"]);
     });

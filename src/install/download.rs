@@ -26,7 +26,7 @@ pub(super) fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> R
 pub(super) fn read_stdin(store: &Store, report: &dyn Report) -> Result<File> {
     let stdin = io::stdin().lock();
     if stdin.is_terminal() {
-        return Err(Error::usage("'-' means an archive on standard input, but that is a terminal")
+        return Err(Error::usage("standard input is a terminal, not an archive")
             .hint("write for example: chroot-distro install - --name NAME <rootfs.tar.xz"));
     }
     copied(store, stdin, &"standard input", report)
