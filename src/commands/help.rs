@@ -77,7 +77,10 @@ pub fn overview(commands: &'static [Command], width: usize) -> String {
 }
 
 fn row(command: &Command) -> (String, String) {
-    (command.syntax.name.to_owned(), help::summary(&command.syntax).to_owned())
+    let summary = help::summary(&command.syntax);
+    // What follows a colon or a semicolon goes into detail.
+    let short = summary.split([':', ';']).next().unwrap_or(summary);
+    (command.syntax.name.to_owned(), short.to_owned())
 }
 
 /// The commands by what they are for.
@@ -91,6 +94,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "sync",
             "backup",
             "restore",
+            "export",
             "clone",
             "diff",
             "build",

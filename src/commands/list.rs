@@ -56,7 +56,7 @@ impl Run for List {
             let pages: Vec<String> = rows.iter().map(Row::page).collect();
             app.ui.print(pages.join("\n\n"));
         } else {
-            let mut table = Table::new(["NAME", "SIZE", "IMAGE", "STATUS"], &["IMAGE"]);
+            let mut table = Table::new(["NAME", "SIZE", "IMAGE", "STATUS"]).yielding(&["IMAGE"]);
             for row in &rows {
                 table.row([row.name.clone(), row.size(), row.source(), row.status()]);
             }

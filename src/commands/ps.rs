@@ -54,7 +54,7 @@ impl Run for Ps {
             });
         } else {
             let mut table =
-                Table::new(["PID", "CONTAINER", "TYPE", "USER", "UPTIME", "COMMAND"], &["COMMAND"]);
+                Table::new(["PID", "CONTAINER", "TYPE", "USER", "UPTIME", "COMMAND"]).yielding(&["COMMAND"]);
             rows.iter().for_each(|row| table.row(row.cells()));
             app.ui.table(&table);
         }

@@ -8,7 +8,7 @@ use crate::install;
 use crate::net::Settings;
 use crate::report::Report;
 
-/// reinstall a container from its image; all data in it is lost. The old container is replaced only when the new one is
+/// reinstall a container from its image, and lose all data in it. The old container is replaced only when the new one is
 /// complete; everything that runs in it is stopped then. This works only for containers that were made from an image.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro reset ubuntu")]

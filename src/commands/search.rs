@@ -61,7 +61,8 @@ impl Run for Search {
         } else if found.is_empty() {
             app.ui.info(&format!("No image matches '{}'", self.term.trim()));
         } else {
-            let mut table = Table::new(["NAME", "STARS", "OFFICIAL", "DESCRIPTION"], &["DESCRIPTION"]);
+            let mut table =
+                Table::new(["NAME", "STARS", "OFFICIAL", "DESCRIPTION"]).yielding(&["DESCRIPTION"]);
             found.iter().for_each(|image| table.row(image.cells()));
             app.ui.table(&table);
         }

@@ -13,9 +13,15 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these column titles; those that are `yielding` too give way where there is no room.
-    pub fn new<const N: usize>(titles: [&str; N], yielding: &'static [&'static str]) -> Table {
-        Table { rows: vec![titles.map(str::to_owned).to_vec()], yielding }
+    /// A table with these column titles.
+    pub fn new<const N: usize>(titles: [&str; N]) -> Table {
+        Table { rows: vec![titles.map(str::to_owned).to_vec()], yielding: &[] }
+    }
+
+    /// The columns of these titles give way where there is no room.
+    #[must_use]
+    pub fn yielding(self, titles: &'static [&'static str]) -> Table {
+        Table { yielding: titles, ..self }
     }
 
     /// Appends a row: as many cells as there are titles.
@@ -68,7 +74,7 @@ mod tests {
 
     #[test]
     fn aligns_and_gives_way() {
-        let mut table = Table::new(["NAME", "IMAGE"], &["IMAGE"]);
+        let mut table = Table::new(["NAME", "IMAGE"]).yielding(&["IMAGE"]);
         table.row(["a".to_owned(), "registry.example/some/image:latest".to_owned()]);
         assert_eq!(table.lines(None), ["NAME  IMAGE", "a     registry.example/some/image:latest"]);
         assert_eq!(table.lines(Some(20)), ["NAME  IMAGE", "a     image:latest"]);
@@ -77,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_must_be_whole_is_never_cut() {
-        let mut table = Table::new(["NAME", "IMAGE", "STATUS"], &["IMAGE"]);
+        let mut table = Table::new(["NAME", "IMAGE", "STATUS"]).yielding(&["IMAGE"]);
         let cells = ["a-long-name-for-a-container", "example.org/x:1", "in use (PID 4711: run)"];
         table.row(cells.map(str::to_owned));
         assert!(table.lines(Some(30))[1].starts_with("a-long-name-for-a-container  x:1"));
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn lines_up_whatever_a_cell_holds() {
-        let mut table = Table::new(["NAME", "X"], &[]);
+        let mut table = Table::new(["NAME", "X"]);
         table.row(["\u{1b}[2J".to_owned(), "a\tb".to_owned()]);
         table.row(["数据库".to_owned(), "c".to_owned()]);
         assert_eq!(table.lines(None), ["NAME       X", "\\u{1b}[2J  a b", "数据库     c"]);
