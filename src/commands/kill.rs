@@ -62,7 +62,7 @@ impl Kill {
         warn_of_hidden(app, container)?;
         container.end(grace(self.time))?;
         container.unmount()?;
-        app.ui.info(&format!("Ended everything in '{name}'"));
+        app.ui.info(&format!("Stopped '{name}'"));
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Kill {
             .hint("'chroot-distro ps' shows the sessions"));
         };
         container.end_one(pid, grace(self.time))?;
-        app.ui.info(&format!("Ended process {pid} in '{}'", container.name()));
+        app.ui.info(&format!("Stopped process {pid} in '{}'", container.name()));
         Ok(())
     }
 }

@@ -105,7 +105,7 @@ impl Sink for Bounded {
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         if self.0.len() + bytes.len() > ANSWER_MAX {
-            return Err(Error::invalid("the search's answer is too long to be believed"));
+            return Err(Error::invalid("the answer of the search server is too long"));
         }
         self.0.extend_from_slice(bytes);
         Ok(())
