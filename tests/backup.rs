@@ -229,3 +229,42 @@ fn files_that_change_meanwhile_are_told_and_the_archive_is_whole() {
         });
     });
 }
+
+#[test]
+fn holes_stay_holes_whoever_reads_the_archive() {
+    need!(Root, Tool("bsdtar"), Tool("python3"));
+    on_both_kernels(|s| {
+        make(s);
+        let path = s.rootfs("c").join("sparse");
+        let sparse = fs::File::create(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&sparse, b"middle", 4 << 20).unwrap();
+        sparse.set_len(1 << 30).unwrap();
+        let blocks = path.metadata().unwrap().blocks();
+        s.cd(["backup", "-q", "c", "-o", "/tmp/home/a.tar"]).run().ok();
+        assert!(fs::metadata("/tmp/home/a.tar").unwrap().len() < 64 << 20, "the holes are in the archive");
+        s.cd(["restore", "-q", "-n", "d", "/tmp/home/a.tar"]).run().ok();
+        let mut restored = vec![s.rootfs("d").join("sparse")];
+        for program in ["tar", "bsdtar"] {
+            let to = format!("/tmp/home/{program}");
+            fs::create_dir(&to).unwrap();
+            let args = ["-xf", "/tmp/home/a.tar", "-C", &to, "c/rootfs/sparse"];
+            let ran = s.world(program).args(args).run().ok();
+            assert_eq!(ran.err(), "");
+            restored.push(Path::new(&to).join("c/rootfs/sparse"));
+        }
+        for path in restored {
+            let found = fs::File::open(&path).unwrap();
+            let mut middle = [0; 8];
+            std::os::unix::fs::FileExt::read_exact_at(&found, &mut middle, (4 << 20) - 1).unwrap();
+            assert_eq!(&middle, b"\0middle\0", "{}", path.display());
+            let found = found.metadata().unwrap();
+            assert!(found.len() == 1 << 30 && found.blocks() <= blocks + 64, "{}", path.display());
+        }
+        let script = "import tarfile
+with tarfile.open('/tmp/home/a.tar') as t:
+    f = t.extractfile('c/rootfs/sparse'); f.seek((4 << 20) - 1); assert f.read(8) == b'\\0middle\\0'
+    assert t.getmember('c/rootfs/sparse').size == 1 << 30";
+        s.world("python3").args(["-W", "error", "-c", script]).run().ok();
+        s.cd(["remove", "-q", "c", "d"]).run().ok();
+    });
+}

@@ -14,6 +14,12 @@ pub trait Content {
     /// Whether a file of `size` bytes has no holes. Asked before the first chunk.
     fn is_whole(&self, size: u64) -> bool;
 
+    /// Where the data is: offset and length of each run, in order; [`Content::chunk`] then keeps to these, whatever
+    /// happens to the file. Asked before the first chunk. None where that is not known beforehand, or where there are too many.
+    fn runs(&mut self) -> Option<Vec<(u64, u64)>> {
+        None
+    }
+
     /// A regular file whose first bytes are the contents, as many as the entry says, for a target that can clone
     /// them (reflinks, copy_file_range(2)). None where the bytes must be seen, or are no file.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

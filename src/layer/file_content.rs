@@ -13,6 +13,8 @@ use crate::error::{Attempt, Error, Result};
 
 /// Bytes read at once.
 const BUFFER: u64 = 128 << 10;
+/// A map has at most so many runs, as the reader of archives takes them: 1 MiB of memory.
+const MAX_RUNS: usize = 65_535;
 
 /// The first bytes of a regular file. One that becomes shorter while it is read is an error.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct FileContent {
     /// Where the run of data that holds `position` ends.
     run_end: u64,
     buffer: Vec<u8>,
+    /// Runs that were promised, as positions: begin and end, the next one last.
+    promised: Option<Vec<(u64, u64)>>,
 }
 
 impl FileContent {
@@ -34,11 +38,16 @@ impl FileContent {
             Ok(hole) => hole.min(size),
             Err(_) => size,
         };
-        FileContent { file, size, position: 0, run_end, buffer: Vec::new() }
+        FileContent { file, size, position: 0, run_end, buffer: Vec::new(), promised: None }
     }
 
     /// Goes to the next run of data; false when only a hole is left.
     fn next_run(&mut self) -> Result<bool> {
+        if let Some(promised) = &mut self.promised {
+            let Some(run) = promised.pop() else { return Ok(false) };
+            (self.position, self.run_end) = run;
+            return Ok(true);
+        }
         match seek(&self.file, SeekFrom::Data(self.position)) {
             Ok(data) if data < self.size => {
                 let hole = seek(&self.file, SeekFrom::Hole(data)).attempt(|| "find its holes")?;
@@ -51,6 +60,26 @@ impl FileContent {
             }
             Err(error) => Err(Error::io("find its holes", error.into())),
         }
+    }
+
+    /// All runs, as positions; none when there are too many, or the file does not tell.
+    fn map(&self) -> Option<Vec<(u64, u64)>> {
+        let mut runs = Vec::new();
+        let mut position = 0;
+        while position < self.size {
+            match seek(&self.file, SeekFrom::Data(position)) {
+                Ok(data) if data < self.size => {
+                    position = seek(&self.file, SeekFrom::Hole(data)).ok()?.min(self.size);
+                    runs.push((data, position));
+                }
+                Ok(_) | Err(Errno::NXIO) => break,
+                Err(_) => return None,
+            }
+            if runs.len() > MAX_RUNS {
+                return None;
+            }
+        }
+        Some(runs)
     }
 
     fn shorter(&self, length: u64) -> Error {
@@ -85,6 +114,15 @@ impl Content for FileContent {
 
     fn is_whole(&self, size: u64) -> bool {
         self.position == 0 && self.run_end == size
+    }
+
+    fn runs(&mut self) -> Option<Vec<(u64, u64)>> {
+        let mut runs = self.map()?;
+        let lengths = runs.iter().map(|(begin, end)| (*begin, end - begin)).collect();
+        runs.reverse();
+        (self.position, self.run_end) = (0, 0);
+        self.promised = Some(runs);
+        Some(lengths)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

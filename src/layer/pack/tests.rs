@@ -1,6 +1,6 @@
 use super::Writer;
 use crate::layer::tests::*;
-use crate::layer::{Content, Entry, EntryKind, FileContent, Index, Name, Options, Target, apply};
+use crate::layer::{Content, Entry, EntryKind, FileContent, Index, Name, Options, Reader, Target, apply};
 
 fn name(text: &str) -> Name {
     Name::parse(text.as_bytes()).unwrap()
@@ -54,4 +54,34 @@ fn holes_are_written_as_zeros() {
     let mut whole = Writer::new(Vec::new());
     whole.append(&entry, &std::fs::read(&path).unwrap()).unwrap();
     assert!(sparse.finish().unwrap() == whole.finish().unwrap());
+}
+
+#[test]
+fn holes_that_are_kept_cost_nothing_and_come_back() {
+    let temp = crate::testing::TempDir::new();
+    let path = temp.path().join("sparse");
+    let size = (64 << 20) + 7;
+    for data in [&[][..], &[(0, 5)], &[(4 << 20, 6)], &[(1 << 20, 5000), (size - 3, 3)]] {
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(size).unwrap();
+        for &(offset, length) in data {
+            std::os::unix::fs::FileExt::write_all_at(&file, &vec![7; length as usize], offset).unwrap();
+        }
+        let entry = Entry::new("d/sparse", EntryKind::File { size }).unwrap();
+        let mut content = FileContent::new(std::fs::File::open(&path).unwrap(), size);
+        let mut writer = Writer::new(Vec::new()).sparse();
+        writer.put(&entry, &mut content).unwrap();
+        let archive = writer.finish().unwrap();
+        assert!(archive.len() < 100_000, "{}", archive.len());
+        let mut reader = Reader::new(&archive[..]);
+        assert_eq!(reader.next().unwrap().unwrap(), entry);
+        let mut read = Vec::new();
+        crate::layer::flatten(&mut reader.content(), size, &mut |bytes| {
+            read.extend_from_slice(bytes);
+            Ok(())
+        })
+        .unwrap();
+        assert!(read == std::fs::read(&path).unwrap(), "{data:?}");
+        assert!(reader.next().unwrap().is_none());
+    }
 }

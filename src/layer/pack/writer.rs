@@ -1,6 +1,7 @@
 //! A tar archive as a [`Target`]: the same bytes for the same entries, no names of owners, no times of ours, PAX
 //! records (sorted) only for what a ustar header cannot hold. Long names that are no UTF-8 stand as GNU tar writes them:
-//! of PAX's own way, `hdrcharset`, GNU tar warns. Holes are written as zeros.
+//! of PAX's own way, `hdrcharset`, GNU tar warns. Holes are written
+//! as zeros if nobody asks for sparse files.
 //!
 //! Refuses what tar cannot carry: attributes with `=` in their names, devices beyond 21-bit numbers.
 
@@ -10,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use ::tar::{EntryType, Header};
 
 use super::pax_header::{MAX_11_DIGITS, PaxHeader};
+use super::sparse_map::SparseMap;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::{BytesContent, Content, NoContent, flatten};
 use crate::layer::entry::{Entry, EntryKind};
@@ -26,18 +28,26 @@ pub struct Writer<W> {
     output: W,
     /// Whether `.wh.` names hide, as in a layer.
     whiteouts: bool,
+    /// Whether holes stay holes.
+    sparse: bool,
 }
 
 impl<W: Write> Writer<W> {
     /// Begins a plain archive, such as a backup: `.wh.` names are ordinary, and nothing can be hidden.
     pub fn new(output: W) -> Writer<W> {
-        Writer { output, whiteouts: false }
+        Writer { output, whiteouts: false, sparse: false }
     }
 
     /// Begins a layer. A file that is named like a whiteout is refused: it would hide another one when the layer
     /// is applied.
     pub fn layer(output: W) -> Writer<W> {
-        Writer { output, whiteouts: true }
+        Writer { output, whiteouts: true, sparse: false }
+    }
+
+    /// Keeps the holes of files, in GNU's format for sparse files, which GNU tar, bsdtar and Python read too.
+    #[must_use]
+    pub fn sparse(self) -> Writer<W> {
+        Writer { sparse: true, ..self }
     }
 
     /// Adds an entry with the contents that it has, if it is a regular file.
@@ -61,7 +71,8 @@ impl<W: Write> Writer<W> {
     fn write(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let mut pax = PaxHeader::default();
         let mut long = Vec::new();
-        let header = header(entry, &mut pax, &mut long)?;
+        let sparse = if self.sparse { SparseMap::of(entry, content) } else { None };
+        let header = header(entry, sparse.as_ref(), &mut pax, &mut long)?;
         for (kind, text) in long {
             self.long_name(kind, &text)?;
         }
@@ -69,10 +80,17 @@ impl<W: Write> Writer<W> {
             self.extended(&pax.encode())?;
         }
         self.block(&header)?;
-        match entry.kind {
-            EntryKind::File { size } => self.body(content, size),
-            _ => Ok(()),
+        match (sparse, &entry.kind) {
+            (Some(sparse), _) => self.sparse_body(content, &sparse),
+            (None, EntryKind::File { size }) => self.body(content, *size),
+            (None, _) => Ok(()),
         }
+    }
+
+    /// The map and the data. A file that is cut short meanwhile ends in zeros.
+    fn sparse_body(&mut self, content: &mut dyn Content, sparse: &SparseMap) -> Result<()> {
+        self.output.write_all(sparse.lines()).attempt(|| "write the archive")?;
+        self.body(&mut Packed { content, position: 0 }, sparse.data())
     }
 
     fn extended(&mut self, body: &[u8]) -> Result<()> {
@@ -125,6 +143,25 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// Contents without their holes: the runs of data one after the other.
+struct Packed<'a> {
+    content: &'a mut dyn Content,
+    position: u64,
+}
+
+impl Content for Packed<'_> {
+    fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
+        let Some((_, bytes)) = self.content.chunk()? else { return Ok(None) };
+        let position = self.position;
+        self.position += bytes.len() as u64;
+        Ok(Some((position, bytes)))
+    }
+
+    fn is_whole(&self, _size: u64) -> bool {
+        true
+    }
+}
+
 /// Layers begin and end where the caller makes a writer and finishes it.
 impl<W: Write> Target for Writer<W> {
     fn begin(&mut self) -> Result<()> {
@@ -150,11 +187,16 @@ impl<W: Write> Target for Writer<W> {
 }
 
 /// `long` gets the names that neither the header nor a record can hold.
-fn header(entry: &Entry, pax: &mut PaxHeader, long: &mut Vec<(EntryType, Vec<u8>)>) -> Result<Header> {
+fn header(
+    entry: &Entry,
+    sparse: Option<&SparseMap>,
+    pax: &mut PaxHeader,
+    long: &mut Vec<(EntryType, Vec<u8>)>,
+) -> Result<Header> {
     let mut header = Header::new_ustar();
     let mut name = if entry.name.is_root() { b".".to_vec() } else { entry.name.as_bytes().to_vec() };
     let (kind, size, link) = match &entry.kind {
-        EntryKind::File { size } => (EntryType::Regular, *size, None),
+        EntryKind::File { size } => (EntryType::Regular, sparse.map_or(*size, SparseMap::stored), None),
         EntryKind::Directory => (EntryType::Directory, 0, None),
         EntryKind::Symlink(to) => (EntryType::Symlink, 0, Some(to.as_bytes())),
         EntryKind::HardLink(to) => (EntryType::Link, 0, Some(to.as_bytes())),
@@ -164,6 +206,11 @@ fn header(entry: &Entry, pax: &mut PaxHeader, long: &mut Vec<(EntryType, Vec<u8>
     };
     if kind == EntryType::Directory {
         name.push(b'/');
+    }
+    if let Some(sparse) = sparse {
+        sparse.describe(&name, pax);
+        // What a program that knows no sparse files makes of it.
+        name = b"GNUSparseFile.0/file".to_vec();
     }
     header.set_entry_type(kind);
     header.set_mode(entry.mode);

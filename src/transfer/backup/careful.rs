@@ -99,6 +99,10 @@ impl Content for Steady<'_> {
         self.content.is_whole(size)
     }
 
+    fn runs(&mut self) -> Option<Vec<(u64, u64)>> {
+        self.content.runs()
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.content.descriptor()
     }

@@ -66,7 +66,7 @@ fn write(
         Output::File(_) => report.task("archiving", container.size().ok()),
     };
     let compressor = Compressor::new(output, options.compression, options.level)?;
-    let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor));
+    let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor)).sparse();
     let mut careful = Careful::new(&mut writer, options.portable, report, &*task);
     send(&mut careful)?;
     let cut = careful.cut;
