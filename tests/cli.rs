@@ -23,6 +23,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("reset", &[]),
     ("remove", &["rm"]),
     ("copy", &["cp"]),
+    ("sync", &[]),
     ("diff", &[]),
     ("backup", &["bak", "bkp"]),
     ("restore", &[]),

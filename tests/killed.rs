@@ -4,8 +4,11 @@
 //! The program needs the feature `fault-points`; a moment that it does not reach fails the test.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::symlink;
 
+use crate::support::listing::listing;
 use crate::support::prelude::*;
 
 /// Runs the program until the moment, and sees it killed there.
@@ -243,5 +246,46 @@ fn a_copied_file_is_old_or_new_and_the_next_copy_clears_away_the_rest() {
         assert_eq!((names("new/d"), names("out/d")), (22, 22));
         s.cd(["copy", "-mr", "/tmp/w/new/d", "/tmp/w/out"]).run().ok();
         assert_eq!((names("new"), names("out/d")), (0, 22));
+    });
+}
+
+/// Killed at every point, the destination holds whole files, and the next run leaves nothing else.
+#[test]
+fn a_sync_goes_on_where_it_was() {
+    need!(Root);
+    on_both_kernels(|s| {
+        for moment in [
+            "sync.filled:0",
+            "sync.filled:3",
+            "sync.made",
+            "sync.linked",
+            "sync.directory",
+            "sync.deleted:0",
+            "sync.deleted:2",
+        ] {
+            let (from, to) = (s.path("from"), s.path("to"));
+            fs::create_dir_all(from.join("d/e")).unwrap();
+            fs::create_dir_all(to.join("gone/deep")).unwrap();
+            for number in 0..5 {
+                fs::write(from.join("d").join(format!("f{number}")), "new contents").unwrap();
+                fs::write(to.join("gone").join(format!("f{number}")), "").unwrap();
+            }
+            fs::create_dir(to.join("d")).unwrap();
+            fs::write(to.join("d/f3"), "old").unwrap();
+            fs::hard_link(from.join("d/f0"), from.join("link")).unwrap();
+            symlink("x", from.join("symlink")).unwrap();
+            let args = ["sync", "-qad", "/tmp/from", "/tmp/to"];
+            killed(s, moment, &args);
+            for entry in fs::read_dir(to.join("d")).unwrap().flatten() {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                let temporary = entry.file_name() == OsStr::new(".~cd_sync");
+                let whole = ["old", "new contents"].contains(&text.as_str()) || entry.path().is_dir();
+                assert!(temporary || whole, "{moment}: {:?} {text:?}", entry.path());
+            }
+            s.cd(args).run().ok();
+            assert_eq!(listing(&from, &[]), listing(&to, &[]), "{moment}");
+            fs::remove_dir_all(from).unwrap();
+            fs::remove_dir_all(to).unwrap();
+        }
     });
 }

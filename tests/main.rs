@@ -52,6 +52,8 @@
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
 //! | `streams` | what a program has as its standard streams, and the log of a detached one |
 //! | `setup` | root without a password by real sudo and doas; what starts with the machine |
+//! | `sync` | one side made equal to the other: what is written, deleted, left alone |
+//! | `sync_hostile` | sync with full disks, mounts, trees that change meanwhile, kills |
 //! | `tls` | the crypto provider and the connector against OpenSSL's server |
 //!
 //! `support` holds what they stand on. Every test that needs root runs in [`support::sandbox`]: its own mount
@@ -110,6 +112,8 @@ mod setup;
 mod sharing;
 mod sources;
 mod streams;
+mod sync;
+mod sync_hostile;
 mod terminal;
 mod termux;
 mod tls;

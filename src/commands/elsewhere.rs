@@ -22,10 +22,6 @@ const COMMANDS: &[(&str, &str)] = &[
         "type 'chroot-distro run --detach NAME' for the image's program, 'chroot-distro login NAME' for a shell",
     ),
     ("stats", "'chroot-distro ps' shows what runs"),
-    (
-        "sync",
-        "copying files is not part of this version yet: 'login --bind SRC:DST' shows a directory inside",
-    ),
     ("top", "'chroot-distro ps' shows what runs"),
     ("uninstall", "to delete a container and all its data, type 'chroot-distro remove NAME'"),
     ("update", "to update the packages inside, log in and use the guest's own package manager"),

@@ -40,6 +40,7 @@ pub mod search;
 pub mod selftest;
 mod session;
 pub mod setup;
+pub mod sync;
 mod table;
 pub mod tag;
 pub mod unmount;

@@ -5,7 +5,7 @@ use super::command::Command;
 use super::{
     applets, autostart, backup, clear_cache, clone, complete, completions, copy, diff, help, images, info,
     install, kill, list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, restore, rmi, run,
-    search, selftest, session, setup, tag, unmount,
+    search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -24,6 +24,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<reset::Reset>(),
     Command::of::<remove::Remove>(),
     Command::of::<copy::Copy>(),
+    Command::of::<sync::Sync>(),
     Command::of::<diff::Diff>(),
     Command::of::<backup::Backup>(),
     Command::of::<restore::Restore>(),

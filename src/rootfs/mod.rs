@@ -26,4 +26,4 @@ pub use dir::Dir;
 pub use metadata::{FileType, Metadata, Timestamp};
 pub use mount_point::is_mount_point;
 pub use root::{Follow, Rootfs};
-pub use xattrs::xattrs;
+pub use xattrs::{remove_xattr, xattrs};

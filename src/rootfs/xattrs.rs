@@ -23,6 +23,18 @@ impl Dir {
         get_all(self, leaf(name)?)
     }
 
+    /// Removes an extended attribute, of a link itself. One that is not there is no error.
+    pub fn remove_xattr(&self, name: &OsStr, key: &OsStr) -> io::Result<()> {
+        let removed = match rustix::fs::lremovexattr(through_proc(self, leaf(name)?), key) {
+            Err(Errno::NOENT) => rustix::fs::fremovexattr(by_descriptor(self, name)?, key),
+            removed => removed,
+        };
+        match removed {
+            Err(Errno::NODATA) => Ok(()),
+            removed => Ok(removed?),
+        }
+    }
+
     /// Those of the directory itself.
     pub fn own_xattrs(&self) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         xattrs(self)
@@ -36,6 +48,14 @@ pub fn xattrs(file: impl AsFd) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         |list| rustix::fs::flistxattr(file, list),
         |key, value| rustix::fs::fgetxattr(file, key, value),
     )?)
+}
+
+/// Removes an extended attribute of an open file. One that is not there is no error.
+pub fn remove_xattr(file: impl AsFd, key: &OsStr) -> io::Result<()> {
+    match rustix::fs::fremovexattr(file, key) {
+        Err(Errno::NODATA) => Ok(()),
+        removed => Ok(removed?),
+    }
 }
 
 /// A name that the path-taking calls without an `*at` form accept: the directory is reached through procfs's

@@ -5,5 +5,6 @@ pub mod clone;
 pub mod copy;
 pub mod diff;
 mod endpoint;
+pub mod sync;
 
 pub use endpoint::{Endpoint, Place};

@@ -110,6 +110,38 @@ impl Numbers {
     }
 }
 
+/// Fills a directory with a tree of about `count` things.
+pub fn grow(root: &Path, numbers: &mut Numbers, count: usize) {
+    fs::create_dir_all(root).expect("a directory");
+    for _ in 0..count {
+        change(root, numbers);
+        let dirs: Vec<PathBuf> = listing(root, &[])
+            .into_iter()
+            .filter(|(_, line)| line.starts_with("dir"))
+            .map(|(p, _)| p)
+            .collect();
+        let dir = root.join(numbers.choose(&dirs));
+        match numbers.below(3) {
+            0 => drop(fs::create_dir(dir.join(format!("d{}", numbers.below(50))))),
+            _ => {
+                let contents = "x".repeat(numbers.below(3)) + &numbers.below(3).to_string();
+                let _ = fs::write(dir.join(format!("f{}", numbers.below(50))), contents);
+            }
+        }
+    }
+}
+
+/// Gives other times to what was changed just now: rsync compares whole seconds alone.
+pub fn age(root: &Path, numbers: &mut Numbers) {
+    for path in listing(root, &[]).into_keys().rev() {
+        let path = root.join(path);
+        if fs::symlink_metadata(&path).expect("metadata").mtime() > 1_700_000_000 {
+            let seconds = numbers.below(1_600_000_000) as i64;
+            set_time(&path, seconds, numbers.below(1_000_000_000) as i64);
+        }
+    }
+}
+
 /// Makes some change at some place below `root`: what it is, the numbers say.
 pub fn change(root: &Path, numbers: &mut Numbers) {
     let paths: Vec<PathBuf> = listing(root, &["dev", "proc", "run", "sys", "tmp"]).into_keys().collect();
@@ -138,7 +170,7 @@ pub fn change(root: &Path, numbers: &mut Numbers) {
                 .expect("mode");
         }
         9 => std::os::unix::fs::lchown(&path, Some(numbers.below(5) as u32), None).expect("owner"),
-        10 => set_time(&path, numbers.below(2_000_000_000) as i64, numbers.below(1_000_000_000) as i64),
+        10 => set_time(&path, numbers.below(1_600_000_000) as i64, numbers.below(1_000_000_000) as i64),
         11 if !metadata.is_symlink() => {
             let value = [numbers.below(256) as u8];
             rustix::fs::lsetxattr(&path, "trusted.t", &value, XattrFlags::empty()).expect("an attribute");

@@ -6,7 +6,7 @@ use crate::rootfs::Follow;
 use crate::transfer::endpoint::Place;
 
 /// The app's owner for a destination in its directories; elsewhere nobody in particular.
-pub(super) fn owner(host: &Host, to: &Place) -> Owner {
+pub(crate) fn owner(host: &Host, to: &Place) -> Owner {
     let nobody = Owner::default();
     let Some(termux) = host.termux().filter(|_| to.container.is_none()) else { return nobody };
     // $TERMUX__PREFIX is `files/usr` in the app's directory.

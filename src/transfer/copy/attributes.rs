@@ -12,7 +12,7 @@ use crate::error::{Attempt, Error, Result};
 use crate::rootfs::{self, Dir, FileType, Metadata, Timestamp};
 
 /// What a filesystem cannot keep, each said once.
-pub(super) type Lost = BTreeSet<&'static str>;
+pub(crate) type Lost = BTreeSet<&'static str>;
 
 /// What a copy shall have, contents aside.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Attributes {
 
 /// SELinux labels are of a host's policy, and overlayfs's attributes would change what a directory is. POSIX ACLs are
 /// part of what the mode says, so they are always kept.
-fn is_kept(key: &[u8], archive: bool) -> bool {
+pub(crate) fn is_kept(key: &[u8], archive: bool) -> bool {
     if key == b"security.selinux" || key.starts_with(b"trusted.overlay.") {
         return false;
     }
@@ -100,7 +100,7 @@ fn is_kept(key: &[u8], archive: bool) -> bool {
 }
 
 /// Filesystems such as vfat refuse what they cannot keep. That is no reason to keep nothing; it is told at the end.
-pub(super) fn tolerate(result: io::Result<()>, what: &'static str, lost: &mut Lost) -> io::Result<()> {
+pub(crate) fn tolerate(result: io::Result<()>, what: &'static str, lost: &mut Lost) -> io::Result<()> {
     match result {
         Err(error) if is_unable(&error) => {
             lost.insert(what);
@@ -111,7 +111,7 @@ pub(super) fn tolerate(result: io::Result<()>, what: &'static str, lost: &mut Lo
 }
 
 /// Whether the filesystem, or this process, can never do such a thing.
-pub(super) fn is_unable(error: &io::Error) -> bool {
+pub(crate) fn is_unable(error: &io::Error) -> bool {
     let unable = [libc::EPERM, libc::EACCES, libc::ENOTSUP, libc::EINVAL, libc::ENOSYS];
     error.raw_os_error().is_some_and(|errno| unable.contains(&errno))
 }

@@ -19,7 +19,7 @@ const LEAST_SHARED: u64 = 4096;
 
 /// Copies `from`, which was as `source` says, to the empty file `to`. A file that becomes shorter meanwhile is copied as
 /// short as it is then. Files of /proc say that they have no bytes, and are read to their end.
-pub(super) fn copy(from: &File, to: &File, source: &Metadata) -> Result<()> {
+pub(crate) fn copy(from: &File, to: &File, source: &Metadata) -> Result<()> {
     let size = source.size;
     // FICLONE, ioctl_ficlone(2): Linux 4.5, btrfs, XFS and others.
     if size >= LEAST_SHARED && ioctl_ficlone(to, from).is_ok() {

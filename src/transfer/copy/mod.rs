@@ -19,15 +19,15 @@
 //! | `app` | who owns what is copied out on Termux |
 //! | `stream` | tar in place of a file |
 
-mod app;
-mod attributes;
-mod contents;
+pub(super) mod app;
+pub(super) mod attributes;
+pub(super) mod contents;
 mod copier;
 mod destination;
 mod links;
 mod options;
-mod outcome;
-mod put;
+pub(super) mod outcome;
+pub(super) mod put;
 mod removal;
 mod run;
 mod source;

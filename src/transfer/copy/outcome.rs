@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::report::Report;
 
 /// Collects it.
-pub(super) struct Outcome<'a> {
+pub(crate) struct Outcome<'a> {
     report: &'a dyn Report,
     /// What the destination's filesystem could not keep.
-    pub(super) lost: Lost,
+    pub(crate) lost: Lost,
     first: Option<Error>,
     failed: u64,
     special: Shown,
@@ -30,7 +30,7 @@ struct Shown {
 }
 
 impl<'a> Outcome<'a> {
-    pub(super) fn new(report: &'a dyn Report) -> Outcome<'a> {
+    pub(crate) fn new(report: &'a dyn Report) -> Outcome<'a> {
         Outcome {
             report,
             lost: Lost::new(),
@@ -43,7 +43,7 @@ impl<'a> Outcome<'a> {
     }
 
     /// Takes note of how one file went. An error of the disk is handed back.
-    pub(super) fn note(&mut self, result: Result<()>) -> Result<()> {
+    pub(crate) fn note(&mut self, result: Result<()>) -> Result<()> {
         match result {
             Ok(()) => Ok(()),
             Err(error) if ends_all(&error) => Err(error),
@@ -70,20 +70,20 @@ impl<'a> Outcome<'a> {
     }
 
     /// A device, FIFO or socket is not copied.
-    pub(super) fn special(&mut self, what: String) {
+    pub(crate) fn special(&mut self, what: String) {
         self.missing += 1;
         self.special.count += 1;
         self.special.first.get_or_insert(what);
     }
 
     /// Something that the filesystem cannot have is not copied.
-    pub(super) fn lost(&mut self, what: &'static str) {
+    pub(crate) fn lost(&mut self, what: &'static str) {
         self.missing += 1;
         self.lost.insert(what);
     }
 
     /// Something is mounted there; it was not copied.
-    pub(super) fn mounted(&mut self, what: String) {
+    pub(crate) fn mounted(&mut self, what: String) {
         self.mounted.insert(what);
     }
 
@@ -93,7 +93,7 @@ impl<'a> Outcome<'a> {
     }
 
     /// Tells all of it. The error is the first failure.
-    pub(super) fn conclude(mut self, destination: &dyn Display) -> Result<()> {
+    pub(crate) fn conclude(mut self, destination: &dyn Display) -> Result<()> {
         if let Some(first) = &self.special.first {
             let count = others(self.special.count - 1);
             self.report.warn(&format!("left out {first}{count}: '-a' copies devices, FIFOs and sockets"));

@@ -174,6 +174,6 @@ fn remove_stale(dir: &Dir, name: &OsStr) -> bool {
 }
 
 /// Whether the destination cannot have such a thing at all.
-pub(super) fn cannot_have(error: &Error) -> bool {
+pub(crate) fn cannot_have(error: &Error) -> bool {
     error.errno().is_some_and(|errno| is_unable(&io::Error::from_raw_os_error(errno)))
 }

@@ -1,0 +1,21 @@
+//! What was asked for.
+
+use super::exclude::Exclude;
+use crate::transfer::copy::Owner;
+
+/// How to synchronise.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Files of the same size are compared byte by byte; else their times tell.
+    pub checksum: bool,
+    /// What is not in the source goes.
+    pub delete: bool,
+    /// Hard links, devices, FIFOs, sockets and all extended attributes too.
+    pub archive: bool,
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// What is left alone on both sides.
+    pub exclude: Exclude,
+    /// The owner of everything, in place of the source's.
+    pub owner: Owner,
+}
