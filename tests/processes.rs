@@ -209,10 +209,10 @@ fn fork_chain(s: &Sandbox, rounds: usize, mode: &[&str]) {
     }
 }
 
-fn everything(name: Option<&str>, unseen: usize) {
+fn everything(name: Option<&str>, unseen: usize, rounds: usize) {
     with_cgroups(name, Kernel::Running, |s| {
         changed_roots(s, unseen, &["kill", "unmount", "remove"]);
-        fork_chain(s, 30, &[]);
+        fork_chain(s, rounds, &[]);
         fork_chain(s, 3, &["--isolated"]);
         if name.is_some() || has_lasting_numbers() {
             moved_namespace(s);
@@ -234,25 +234,25 @@ fn has_lasting_numbers() -> bool {
 #[test]
 fn who_changed_its_root_or_forks_without_end_is_ended_by_the_freezer() {
     need!(Root, Tool("busybox"), Cgroup("freezer"));
-    everything(Some("freezer"), 0);
+    everything(Some("freezer"), 0, 10);
 }
 
 #[test]
 fn who_changed_its_root_or_forks_without_end_is_ended_by_cgroups_version_2() {
     need!(Root, Tool("busybox"), Cgroup("cgroup2"));
-    everything(Some("cgroup2"), 0);
+    everything(Some("cgroup2"), 0, 10);
 }
 
 #[test]
 fn who_changed_its_root_or_forks_without_end_is_ended_by_any_other_hierarchy() {
     need!(Root, Tool("busybox"), Cgroup("pids"));
-    everything(Some("pids"), 0);
+    everything(Some("pids"), 0, 10);
 }
 
 #[test]
 fn who_changed_its_root_or_forks_without_end_is_ended_without_cgroups_too() {
     need!(Root, Tool("busybox"));
-    everything(None, 1);
+    everything(None, 1, 30);
 }
 
 #[test]
