@@ -315,3 +315,41 @@ fn who_changes_a_container_keeps_others_from_cloning_it() {
         assert_eq!(s.names(), ["c"]);
     });
 }
+
+#[test]
+fn where_files_can_share_blocks_a_twin_takes_no_room() {
+    need!(Root, Filesystem("xfs"), Tool("mkfs.xfs"), Tool("mount"));
+    sandbox(|s| {
+        let image = s.path("xfs");
+        fs::File::create(&image).unwrap().set_len(320 << 20).unwrap();
+        tool("mkfs.xfs", ["-q", "/tmp/xfs"]);
+        fs::create_dir_all("/tmp/data").unwrap();
+        tool("mount", ["-o", "loop", "/tmp/xfs", "/tmp/data"]);
+        small(s, "c");
+        furnish(&s.rootfs("c"));
+        // One without holes, one with holes.
+        let large = fs::File::create(s.rootfs("c").join("large")).unwrap();
+        let holed = fs::File::create(s.rootfs("c").join("holed")).unwrap();
+        for megabyte in 0..64 {
+            large.write_all_at(&[7; 1 << 20], megabyte << 20).unwrap();
+            holed.write_all_at(&[7; 1 << 20], megabyte << 21).unwrap();
+        }
+        drop((large, holed));
+        let free = || rustix::fs::statvfs("/tmp/data").map(|found| found.f_bfree * found.f_frsize).unwrap();
+        rustix::fs::sync();
+        let before = free();
+        s.cd(["clone", "-q", "c", "twin"]).run().ok();
+        let taken = before.saturating_sub(free());
+        assert!(taken < 16 << 20, "{taken} bytes");
+        assert_twins(s, "c", "twin");
+        fs::OpenOptions::new()
+            .write(true)
+            .open(s.rootfs("twin").join("holed"))
+            .unwrap()
+            .write_all_at(b"other", 0)
+            .unwrap();
+        assert_eq!(fs::read(s.rootfs("c").join("holed")).unwrap()[..5], [7; 5]);
+        s.cd(["remove", "-q", "c", "twin"]).run().ok();
+        unmount("/tmp/data", UnmountFlags::DETACH).unwrap();
+    });
+}

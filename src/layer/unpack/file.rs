@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::clone::clone;
+use super::clone::{clone, share};
 use crate::error::{Attempt, Error, Result};
 use crate::layer::content::Content;
 use crate::layer::entry::Entry;
@@ -75,9 +75,9 @@ pub(super) fn create(dir: &Dir, leaf: &OsStr, entry: &Entry) -> io::Result<File>
 /// Writes contents as they are read. A run of zeros that fills the buffer becomes a hole: an archive cannot fill
 /// the disk with what compressed to nothing.
 pub(super) fn fill(file: &File, size: u64, content: &mut dyn Content) -> Result<()> {
-    if content.is_whole(size)
-        && let Some(from) = content.descriptor()
-        && clone(from, file, size)?
+    let is_whole = content.is_whole(size);
+    if let Some(from) = content.descriptor()
+        && (share(from, file, size)? || is_whole && clone(from, file, size)?)
     {
         return Ok(());
     }
