@@ -49,7 +49,7 @@ impl Line {
         if !self.block.data().is_empty() {
             self.last(output)?;
         }
-        while let Some(packed) = self.workers.next() {
+        while let Some(packed) = self.workers.next(true) {
             self.write(packed?, output)?;
         }
         self.begin(output)?;
@@ -66,12 +66,7 @@ impl Line {
     }
 
     fn give(&mut self, output: &mut dyn Write) -> io::Result<()> {
-        while let Some(packed) = self.workers.ready() {
-            self.write(packed?, output)?;
-        }
-        while self.workers.is_full()
-            && let Some(packed) = self.workers.next()
-        {
+        while let Some(packed) = self.workers.next(self.workers.is_full()) {
             self.write(packed?, output)?;
         }
         let next = Block::after(self.block.last(self.sizes.history), self.sizes.block);

@@ -2,53 +2,59 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::block::{Block, Format, Packed, Stop};
 
 type Outcome = io::Result<Packed>;
 
-struct Job {
-    block: Block,
-    /// Where its giver waits.
-    answer: Sender<Outcome>,
-}
-
 /// The threads, and the blocks that are under way.
 ///
 /// Dropping it ends the threads and waits for them: nothing of ours runs on when a caller goes on to fork.
 pub(super) struct Workers {
-    format: Arc<dyn Format>,
-    /// None once there will be no more jobs.
-    jobs: Option<Sender<Job>>,
-    queue: Arc<Mutex<Receiver<Job>>>,
-    /// Where the answers come, those of the oldest blocks first.
-    answers: VecDeque<Receiver<Outcome>>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     /// How many threads there may be.
     most: usize,
+    /// How many blocks were given, and how many came back: their numbers.
+    given: usize,
+    taken: usize,
+}
+
+struct Shared {
+    format: Arc<dyn Format>,
+    state: Mutex<State>,
+    /// A block was given, or the last one was.
+    work: Condvar,
+    /// A block is done.
+    done: Condvar,
     stop: Stop,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(usize, Block)>,
+    done: Vec<(usize, Outcome)>,
+    closed: bool,
 }
 
 impl Workers {
     /// At most `most` threads. They start when there is work for them.
     pub(super) fn new(format: Arc<dyn Format>, most: usize) -> Workers {
-        let (jobs, queue) = channel();
-        let queue = Arc::new(Mutex::new(queue));
-        let (answers, threads) = (VecDeque::new(), Vec::new());
-        Workers { format, jobs: Some(jobs), queue, answers, threads, most, stop: Stop::default() }
+        let (work, done) = (Condvar::new(), Condvar::new());
+        let shared = Shared { format, state: Mutex::default(), work, done, stop: Stop::default() };
+        Workers { shared: Arc::new(shared), threads: Vec::new(), most, given: 0, taken: 0 }
     }
 
-    /// Whether so many blocks are under way that an answer must be taken first: one waits behind those that are in work,
+    /// Whether so many blocks are under way that one must come back first: one waits behind those that are in work,
     /// so that no thread is idle.
     pub(super) fn is_full(&self) -> bool {
-        self.answers.len() > self.most
+        self.given - self.taken > self.most
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.answers.is_empty()
+        self.given == self.taken
     }
 
     /// Gives a block to a thread. A host that gives no threads is served more slowly.
@@ -56,44 +62,43 @@ impl Workers {
         if self.threads.len() < self.most && self.spawn().is_err() {
             self.most = self.threads.len();
         }
-        let (answer, waiting) = channel();
-        self.answers.push_back(waiting);
-        let job = Job { block, answer };
-        let unsent = match &self.jobs {
-            Some(jobs) if !self.threads.is_empty() => jobs.send(job).err().map(|error| error.0),
-            _ => Some(job),
-        };
-        if let Some(job) = unsent {
-            job.run(&*self.format, &self.stop);
+        let number = self.given;
+        self.given += 1;
+        if self.threads.is_empty() {
+            return self.shared.run(number, block);
         }
+        self.shared.lock().waiting.push_back((number, block));
+        self.shared.work.notify_one();
     }
 
     /// Compresses a block on this thread.
     pub(super) fn pack(&self, block: &Block) -> Outcome {
-        self.format.pack(block, &self.stop)
+        self.shared.format.pack(block, &self.shared.stop)
     }
 
-    /// The oldest block, if it is ready.
-    pub(super) fn ready(&mut self) -> Option<Outcome> {
-        match self.answers.front()?.try_recv() {
-            Err(TryRecvError::Empty) => None,
-            answer => {
-                self.answers.pop_front();
-                Some(answer.unwrap_or_else(|_| Err(lost())))
+    /// The oldest block, if it is ready, or waited for. None when no block is under way.
+    pub(super) fn next(&mut self, wait: bool) -> Option<Outcome> {
+        if self.is_idle() {
+            return None;
+        }
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(at) = state.done.iter().position(|(number, _)| *number == self.taken) {
+                self.taken += 1;
+                return Some(state.done.swap_remove(at).1);
             }
+            if !wait {
+                return None;
+            }
+            state = self.shared.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Waits for the oldest block. None when no block is under way.
-    pub(super) fn next(&mut self) -> Option<Outcome> {
-        Some(self.answers.pop_front()?.recv().unwrap_or_else(|_| Err(lost())))
-    }
-
     fn spawn(&mut self) -> io::Result<()> {
-        let (queue, format, stop) = (self.queue.clone(), self.format.clone(), self.stop.clone());
+        let shared = self.shared.clone();
         let work = move || {
-            while let Some(job) = take(&queue) {
-                job.run(&*format, &stop);
+            while let Some((number, block)) = shared.wait() {
+                shared.run(number, block);
             }
         };
         self.threads.push(thread::Builder::new().name("compress".into()).spawn(work)?);
@@ -101,29 +106,52 @@ impl Workers {
     }
 }
 
-/// The next job. None when there will be no more.
-fn take(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
-}
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Job {
-    fn run(self, format: &dyn Format, stop: &Stop) {
-        let outcome = stop.check().and_then(|()| format.pack(&self.block, stop));
-        drop(self.block);
-        // Nobody waits when the archive was given up.
-        let _ = self.answer.send(outcome);
+    /// Waits for the next block. None when there will be no more.
+    fn wait(&self) -> Option<(usize, Block)> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(job) = state.waiting.pop_front() {
+                return Some(job);
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn run(&self, number: usize, block: Block) {
+        // In builds that unwind, a panic must not leave the giver waiting.
+        let mut answer = Answer { shared: self, number, outcome: Err(io::Error::other("a thread ended")) };
+        answer.outcome = self.format.pack(&block, &self.stop);
     }
 }
 
-/// A thread that panicked, which the program's own panic ends before this is seen.
-fn lost() -> io::Error {
-    io::Error::other("a thread that compresses ended")
+/// What becomes of a block: told when it is dropped.
+struct Answer<'a> {
+    shared: &'a Shared,
+    number: usize,
+    outcome: Outcome,
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, Err(io::ErrorKind::Other.into()));
+        self.shared.lock().done.push((self.number, outcome));
+        self.shared.done.notify_one();
+    }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.stop.stop();
-        self.jobs = None;
+        self.shared.stop.stop();
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
         for thread in self.threads.drain(..) {
             if let Err(panic) = thread.join()
                 && !thread::panicking()
