@@ -50,7 +50,7 @@ pub struct Backup {
     container: String,
 }
 
-/// save a container's root filesystem to an archive, without what is known of its image. 'install' makes a container
+/// save a container's root filesystem to an archive. What is known of its image is not in it. 'install' makes a container
 /// of it.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro export ubuntu --output rootfs.tar.gz")]
