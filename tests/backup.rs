@@ -152,6 +152,7 @@ fn nothing_is_replaced_and_nothing_half_made_stays() {
         s.cd(["backup", "-o", "/tmp/home/a.tar", "absent"]).run().fails(&["absent"]);
         s.cd(["backup", "-c", "rar", "c"]).run().code(2).says(&["rar"]);
         s.cd(["backup", "--level", "99", "-c", "xz", "-o", "/tmp/home/a", "c"]).run().code(2);
+        s.cd(["backup", "-o", "/tmp/home/a.tar.zst", "c"]).run().code(2).says(&["zst", ".tar.xz"]);
         assert_eq!(here(), 1);
         s.cd(["backup", "-q", "-o", "/tmp/home/a.tar.gz", "c"]).run().ok();
         s.cd(["restore", "/tmp/home/a.tar.gz"]).run().fails(&["already exists", "--name"]);
@@ -178,6 +179,24 @@ fn nothing_is_replaced_and_nothing_half_made_stays() {
         }
         s.assert_canaries();
         s.assert_store();
+    });
+}
+
+#[test]
+fn an_attribute_that_tar_cannot_hold_is_left_out_and_told() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let file = s.rootfs("c").join("etc/passwd");
+        for key in ["user.a=b", "user.plain"] {
+            rustix::fs::setxattr(&file, key, b"x", XattrFlags::empty()).unwrap();
+        }
+        let ran = s.cd(["backup", "-o", "/tmp/home/a.tar", "c"]).run().ok();
+        assert!(ran.err().contains("user.a=b"), "{ran:?}");
+        s.cd(["restore", "-n", "d", "/tmp/home/a.tar"]).run().ok();
+        let mut list = [0; 64];
+        let length = rustix::fs::listxattr(s.rootfs("d").join("etc/passwd"), &mut list).unwrap();
+        assert_eq!(&list[..length], b"user.plain\0");
     });
 }
 

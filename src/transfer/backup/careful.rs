@@ -1,6 +1,8 @@
 //! Between a tree that may change and the archive: what a file's header promises is what follows.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::error::{Kind, Result};
 use crate::layer::{Content, Entry, EntryKind, Name, Target};
@@ -37,6 +39,14 @@ impl Target for Careful<'_> {
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         crate::sys::point::reach("backup.entry");
         let mut written = Entry { xattrs: entry.kept_xattrs().cloned().collect(), ..entry.clone() };
+        // A record of tar ends its key there.
+        let odd = |key: &OsStr| key.as_bytes().contains(&b'=');
+        if let Some((key, _)) = written.xattrs.iter().find(|(key, _)| odd(key)) {
+            let (key, name) = (key.display(), &entry.name);
+            self.report
+                .warn(&format!("'{name}' loses its attribute '{key}': tar cannot hold a name with '='"));
+            written.xattrs.retain(|(key, _)| !odd(key));
+        }
         if self.portable {
             if matches!(entry.kind, EntryKind::Fifo | EntryKind::Character(..) | EntryKind::Block(..)) {
                 return Ok(());
