@@ -55,7 +55,7 @@ fn a_switch_about_root_is_read_by_the_same_words() {
             remove("CHROOT_DISTRO_NO_ELEVATE", word).code(1).says(&["elevation is turned off"]);
         }
         for word in ["", "0", "False", "no", "off"] {
-            remove("CHROOT_DISTRO_NO_ELEVATE", word).code(1).says(&["none of sudo, doas, pkexec and su"]);
+            remove("CHROOT_DISTRO_NO_ELEVATE", word).code(1).says(&["there is no sudo, doas, pkexec or su"]);
         }
         for variable in ["CHROOT_DISTRO_NO_ELEVATE", "CHROOT_DISTRO_USE_SUDO"] {
             remove(variable, "maybe").code(2).says(&[&format!("{variable}=maybe")]);
