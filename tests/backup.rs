@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
+use rustix::mount::MountFlags;
 use serde_json::json;
 
 use crate::support::prelude::*;
@@ -179,6 +180,35 @@ fn nothing_is_replaced_and_nothing_half_made_stays() {
         }
         s.assert_canaries();
         s.assert_store();
+    });
+}
+
+#[test]
+fn on_overlayfs_nothing_is_taken_for_a_mount() {
+    need!(Root, Tool("busybox"), Filesystem("overlay"));
+    sandbox(|s| {
+        everything(s);
+        let before = listing(&s.rootfs("c"));
+        // Files of a lower layer on another filesystem have other devices than directories.
+        for dir in ["/tmp/upper", "/tmp/upper/u", "/tmp/upper/w"] {
+            fs::create_dir(dir).unwrap();
+            if dir == "/tmp/upper" {
+                rustix::mount::mount("tmpfs", dir, "tmpfs", MountFlags::empty(), c"").unwrap();
+            }
+        }
+        let options = c"lowerdir=/tmp/data,upperdir=/tmp/upper/u,workdir=/tmp/upper/w,xino=off";
+        rustix::mount::mount("overlay", "/tmp/data", "overlay", MountFlags::empty(), options).unwrap();
+        let device = |name: &str| fs::symlink_metadata(s.rootfs("c").join(name)).unwrap().dev();
+        assert_ne!(device("plain"), device("closed"), "an overlay as it is meant here");
+        s.cd(["backup", "-o", "/tmp/home/a.tar", "c"]).run().ok();
+        s.cd(["restore", "-n", "d", "/tmp/home/a.tar"]).run().ok();
+        s.cd(["clone", "-q", "c", "e"]).run().ok();
+        assert!(listing(&s.rootfs("d")) == before && listing(&s.rootfs("e")) == before);
+        s.cd(["sync", "-a", "c:/", "/tmp/home/out"]).run().ok();
+        assert!(listing(Path::new("/tmp/home/out")) == before);
+        for mount in ["/tmp/data", "/tmp/upper"] {
+            rustix::mount::unmount(mount, rustix::mount::UnmountFlags::DETACH).unwrap();
+        }
     });
 }
 

@@ -26,16 +26,15 @@ pub fn send(root: Dir, prefix: impl AsRef<OsStr>, target: &mut dyn Target) -> Re
     let prefix = Name::parse(prefix.as_ref().as_bytes())?;
     let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
     target.put(&entry(prefix.clone(), &metadata, EntryKind::Directory), &mut NoContent)?;
-    let mut sender = Sender { target, prefix, device: metadata.dev, sent: HashMap::new() };
+    let mut sender = Sender { target, prefix, sent: HashMap::new() };
     walk::below(root, Order::Sorted, &mut sender)
 }
 
 struct Sender<'a> {
     target: &'a mut dyn Target,
     prefix: Name,
-    device: (u32, u32),
-    /// The first name of each file that has several, by inode.
-    sent: HashMap<u64, Name>,
+    /// The first name of each file that has several, by device and inode.
+    sent: HashMap<((u32, u32), u64), Name>,
 }
 
 impl Sender<'_> {
@@ -53,9 +52,9 @@ impl Sender<'_> {
         if metadata.links < 2 {
             return None;
         }
-        let first = self.sent.get(&metadata.inode).cloned();
+        let first = self.sent.get(&(metadata.dev, metadata.inode)).cloned();
         if first.is_none() {
-            self.sent.insert(metadata.inode, name.clone());
+            self.sent.insert((metadata.dev, metadata.inode), name.clone());
         }
         first
     }
@@ -78,7 +77,7 @@ impl Visit for Sender<'_> {
 
     fn other(&mut self, at: &Visited<'_>) -> Result<()> {
         let metadata = at.metadata;
-        if metadata.dev != self.device {
+        if at.mounted {
             return Ok(());
         }
         let Some(Some((found, file))) = unless_gone(read(at, self.name(&at.path())?))? else { return Ok(()) };

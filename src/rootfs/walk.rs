@@ -7,6 +7,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,8 @@ pub struct Visited<'a> {
     pub leaf: &'a OsStr,
     /// What stands there; of a mount point, the root of what is mounted.
     pub metadata: &'a Metadata,
-    /// Whether it is a directory on another mount than the walk's start.
+    /// Whether it is on another mount than the walk's start. The device alone does not tell: overlayfs gives files other
+    /// devices than directories.
     pub mounted: bool,
     /// The path of `dir` from the start; empty for the start itself.
     pub parent: &'a Path,
@@ -156,7 +158,8 @@ impl<V: Visit> Walk<'_, V> {
         if metadata.file_type == FileType::Directory {
             return Ok(true);
         }
-        let at = Visited { dir, leaf, metadata: &metadata, mounted: false, parent: &self.path };
+        let mounted = metadata.dev != self.mount.dev && is_elsewhere(dir, leaf, &self.mount);
+        let at = Visited { dir, leaf, metadata: &metadata, mounted, parent: &self.path };
         self.visitor.other(&at).map(|()| false)
     }
 
@@ -225,6 +228,12 @@ impl<V: Visit> Walk<'_, V> {
     fn failed(&mut self, doing: Doing, leaf: &OsStr, error: io::Error) -> Result<(), V::Error> {
         self.visitor.failed(doing, &self.path.join(leaf), error)
     }
+}
+
+/// Whether a file, by its mount's id where the kernel tells it, is not on `mount`.
+fn is_elsewhere(dir: &Dir, leaf: &OsStr, mount: &FileId) -> bool {
+    let found = dir.open_path(leaf).and_then(|file| Ok(FileId::of(file.as_fd())?));
+    found.is_ok_and(|found| found.mount.is_none() || found.mount != mount.mount)
 }
 
 fn open(dir: &Dir, leaf: &OsStr) -> io::Result<(Dir, FileId, Metadata)> {

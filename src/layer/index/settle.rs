@@ -33,12 +33,10 @@ impl Index {
     pub fn settle(&mut self, root: Dir, trust: Trust, skip: &[&str]) -> Result<Vec<PathBuf>> {
         self.layer = self.layer.checked_add(1).ok_or_else(|| Error::invalid("too many layers"))?;
         let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
-        let device = metadata.dev;
         let mut settler = Settler {
             index: self,
             trust,
             skip,
-            device,
             open: Vec::new(),
             linked: HashMap::new(),
             mounted: Vec::new(),
@@ -56,12 +54,10 @@ struct Settler<'a> {
     index: &'a mut Index,
     trust: Trust,
     skip: &'a [&'a str],
-    /// The filesystem of the root: a file of another one is mounted there.
-    device: (u32, u32),
     /// The directories on the way down.
     open: Vec<u32>,
-    /// By inode numbers on disk: what has several names.
-    linked: HashMap<u64, u32>,
+    /// By devices and inode numbers on disk: what has several names.
+    linked: HashMap<((u32, u32), u64), u32>,
     mounted: Vec<PathBuf>,
 }
 
@@ -98,7 +94,7 @@ impl Settler<'_> {
             self.index.touch(self.here(), at.leaf.as_bytes());
             return Ok(());
         }
-        if at.metadata.dev != self.device {
+        if at.mounted {
             self.leave_out(at);
             return Ok(());
         }
@@ -122,7 +118,7 @@ impl Settler<'_> {
         let (here, name, metadata) = (self.here(), at.leaf.as_bytes(), at.metadata);
         let known = self.index.child(here, name).map(|child| child.inode);
         let several = metadata.links > 1 && metadata.file_type != FileType::Directory;
-        if several && let Some(&inode) = self.linked.get(&metadata.inode) {
+        if several && let Some(&inode) = self.linked.get(&(metadata.dev, metadata.inode)) {
             self.index.link(here, name, inode)?;
             self.index.touch(here, name);
             return Ok(());
@@ -134,7 +130,7 @@ impl Settler<'_> {
         self.index.inode_mut(inode).stamp = self.stamp(metadata);
         self.index.touch(here, name);
         if several {
-            self.linked.insert(metadata.inode, inode);
+            self.linked.insert((metadata.dev, metadata.inode), inode);
         }
         Ok(())
     }

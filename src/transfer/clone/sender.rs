@@ -50,8 +50,7 @@ pub(super) fn send(root: Dir, target: &mut RootfsTarget<'_>, task: &dyn Task) ->
     let xattrs = root.own_xattrs().attempt(|| "read the extended attributes of the root")?;
     let entry = entry(Name::default(), &metadata, EntryKind::Directory, xattrs);
     target.put(&entry, &mut NoContent)?;
-    let device = metadata.dev;
-    let mut sender = Sender { target, task, device, sent: HashMap::new(), told: Told::default() };
+    let mut sender = Sender { target, task, sent: HashMap::new(), told: Told::default() };
     walk::below(root, Order::Any, &mut sender)?;
     Ok(sender.told)
 }
@@ -59,7 +58,6 @@ pub(super) fn send(root: Dir, target: &mut RootfsTarget<'_>, task: &dyn Task) ->
 struct Sender<'a, 'b> {
     target: &'a mut RootfsTarget<'b>,
     task: &'a dyn Task,
-    device: (u32, u32),
     sent: HashMap<Several, Name>,
     told: Told,
 }
@@ -67,6 +65,7 @@ struct Sender<'a, 'b> {
 /// A file with several names. Its number alone may be another file's by the time it comes again.
 #[derive(PartialEq, Eq, Hash)]
 struct Several {
+    dev: (u32, u32),
     inode: u64,
     file_type: FileType,
     size: u64,
@@ -75,8 +74,8 @@ struct Several {
 
 impl Several {
     fn of(metadata: &Metadata) -> Option<Several> {
-        let &Metadata { inode, file_type, size, mtime, .. } = metadata;
-        (metadata.links > 1).then_some(Several { inode, file_type, size, mtime })
+        let &Metadata { dev, inode, file_type, size, mtime, .. } = metadata;
+        (metadata.links > 1).then_some(Several { dev, inode, file_type, size, mtime })
     }
 }
 
@@ -125,7 +124,7 @@ impl Visit for Sender<'_, '_> {
 
     fn other(&mut self, at: &Visited<'_>) -> Result<()> {
         crate::sys::point::reach("clone.entry");
-        if at.metadata.dev != self.device {
+        if at.mounted {
             self.told.mounted.push(at.path());
             return Ok(());
         }

@@ -4,7 +4,6 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -21,11 +20,10 @@ use crate::sys::identity::FileId;
 pub(super) fn copy(copier: &mut Copier<'_, '_>, from: Dir, to: Dir, state: State) -> Result<()> {
     let source: Metadata = rustix::fs::fstat(&from).attempt(|| "stat it")?.into();
     let attributes = copier.directory(&from, &source, state)?;
-    let mount = FileId::of(from.as_fd()).attempt(|| "stat it")?;
     let identity = FileId::of(to.as_fd()).attempt(|| "stat the destination")?;
     let base = Rc::new(Dir::from(to.as_fd().try_clone_to_owned().attempt(|| "duplicate a descriptor")?));
     let descent = Descent::new(to, identity, Level { state, attributes });
-    let mut tree = Tree { copier, mount, base, descent };
+    let mut tree = Tree { copier, base, descent };
     walk::below(from, Order::Sorted, &mut tree)?;
     tree.finish()
 }
@@ -33,7 +31,6 @@ pub(super) fn copy(copier: &mut Copier<'_, '_>, from: Dir, to: Dir, state: State
 struct Tree<'t, 'o, 'r> {
     copier: &'t mut Copier<'o, 'r>,
     /// Of the source's top.
-    mount: FileId,
     /// The destination's top.
     base: Rc<Dir>,
     descent: Descent<Level>,
@@ -53,18 +50,6 @@ impl Tree<'_, '_, '_> {
         let dir = self.descent.dir();
         let found: Metadata = rustix::fs::fstat(dir).attempt(|| "stat it")?.into();
         attributes.set(dir, &found, &mut self.copier.outcome.lost)
-    }
-
-    /// Whether a file lies on another mount. Of most files the device tells; overlayfs gives files other devices than
-    /// directories.
-    fn is_mounted(&self, at: &Visited<'_>) -> bool {
-        at.metadata.dev != self.mount.dev
-            && at.dir.open_path(at.leaf).is_ok_and(|file| {
-                FileId::of(file.as_fd()).is_ok_and(|found| match (found.mount, self.mount.mount) {
-                    (Some(one), Some(other)) => one != other,
-                    _ => true,
-                })
-            })
     }
 
     fn make_dir(&mut self, at: &Visited<'_>, opened: &Dir) -> Result<()> {
@@ -117,7 +102,7 @@ impl Visit for Tree<'_, '_, '_> {
 
     fn other(&mut self, at: &Visited<'_>) -> Result<()> {
         let path = at.path();
-        if self.is_mounted(at) {
+        if at.mounted {
             self.copier.mounted(&path);
             return Ok(());
         }

@@ -31,8 +31,7 @@ pub(super) struct Tree<'t, 'a> {
     to: Option<Descent<Level>>,
     /// How many levels are below the last that is there.
     missing: usize,
-    /// What must not be left: the filesystems of source and destination.
-    source: (u32, u32),
+    /// What must not be left in the destination.
     mount: Option<FileId>,
 }
 
@@ -49,7 +48,7 @@ impl Tree<'_, '_> {
         let wanted = Attributes::read(attributes::open(&from), &metadata, syncer.options)?;
         let mount = to.as_ref().map(|to| FileId::of(AsFd::as_fd(to))).transpose().attempt(attempt)?;
         let missing = usize::from(to.is_none());
-        let mut tree = Tree { syncer, to: None, missing, source: metadata.dev, mount };
+        let mut tree = Tree { syncer, to: None, missing, mount };
         match to.zip(mount) {
             Some((to, identity)) => {
                 let level = tree.level(&to, found, wanted, Path::new(""))?;
@@ -94,7 +93,7 @@ impl Tree<'_, '_> {
             return true;
         }
         self.see(at.leaf);
-        if at.mounted || at.metadata.dev != self.source {
+        if at.mounted {
             let shown = self.syncer.shown(path);
             self.syncer.outcome.mounted(shown);
             return true;
