@@ -191,7 +191,7 @@ fn links_never_lead_out_nor_through() {
             copy(s, &["-r", source, "got"]).run().fails(&[]);
         }
         copy(s, &["-L", "c:/up", "got"]).run().fails(&[]);
-        copy(s, &["-L", "c:/loop", "got"]).run().fails(&["too many"]);
+        copy(s, &["-L", "c:/loop", "got"]).run().fails(&["ymbolic link"]);
         file(s, "w/new", "new");
         for destination in ["c:/out/secret", "c:/out/", "c:/up", "c:/loop"] {
             copy(s, &["new", destination]).run().fails(&[]);

@@ -282,7 +282,7 @@ fn nothing_is_nested_and_no_tree_is_put_into_itself() {
             (&["file", "tree/"], &["is a directory"]),
             (&["link", "tree"], &["is the source"]),
             (&["dangling", "x"], &["No such file"]),
-            (&["loop", "x"], &["symbolic links"]),
+            (&["loop", "x"], &["ymbolic link"]),
             (&["tree", "file"], &["no directory"]),
             (&["file/", "x"], &["Not a directory"]),
             (&["none", "x"], &["No such file"]),

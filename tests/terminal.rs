@@ -272,7 +272,7 @@ fn what_stands_where_the_multiplexer_should_be_is_not_believed() {
         }
         s.cd(["login", "-t", "c", "--", "/bin/true"]).run().code(125).says(&["terminal"]);
         let mut t = login(s, &[], "echo still; exit 4");
-        t.expect("goes without one of its own");
+        t.expect("one of its own");
         t.expect("still");
         assert_eq!(t.ends(), 4);
         first.signal(Signal::TERM);
