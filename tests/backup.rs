@@ -184,6 +184,65 @@ fn nothing_is_replaced_and_nothing_half_made_stays() {
 }
 
 #[test]
+fn a_file_that_is_replaced_meanwhile_is_whole_and_has_its_own_mode() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let root = s.rootfs("c");
+        fs::create_dir(root.join("busy")).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        // A file of N bytes is all N, and the mode tells N again.
+        let replace = |turn: u32| {
+            let (name, size) = (root.join(format!("busy/{}", turn % 20)), 1 + turn % 200);
+            let new = root.join("busy/.new");
+            let _ = fs::remove_dir_all(&name);
+            match turn % 50 {
+                0 => std::os::unix::fs::symlink("x", &new).unwrap(),
+                _ => {
+                    fs::write(&new, vec![size as u8; size as usize]).unwrap();
+                    fs::set_permissions(&new, fs::Permissions::from_mode(0o400 + size)).unwrap();
+                }
+            }
+            fs::rename(&new, &name).unwrap();
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0.. {
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    replace(turn);
+                }
+            });
+            for _ in 0..30 {
+                let ran = s.cd(["backup", "c"]).run();
+                assert!(ran.code == Some(0) && !ran.err().contains("shorter"), "{}", ran.err());
+                for (mode, bytes) in busy(&ran.stdout) {
+                    let size = bytes.len() as u32;
+                    assert!(bytes.iter().all(|&byte| u32::from(byte) == size) && mode == 0o400 + size);
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    });
+}
+
+/// Mode and bytes of each finished file in `busy` of an archive.
+fn busy(archive: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in tar::Archive::new(archive).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if name.contains("/busy/") && !name.ends_with(".new") && entry.header().entry_type().is_file() {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+            found.push((entry.header().mode().unwrap(), bytes));
+        }
+    }
+    found
+}
+
+#[test]
 fn on_overlayfs_nothing_is_taken_for_a_mount() {
     need!(Root, Tool("busybox"), Filesystem("overlay"));
     sandbox(|s| {

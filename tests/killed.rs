@@ -190,7 +190,7 @@ fn a_clone_is_there_as_a_whole_or_not_at_all() {
     on_both_kernels(|s| {
         layout(s);
         install(s, "c");
-        for moment in ["staged.made", "clone.entry:0", "clone.entry:700", "staged.filled", "staged.synced"] {
+        for moment in ["staged.made", "send.entry:0", "send.entry:700", "staged.filled", "staged.synced"] {
             killed(s, moment, &["clone", "-q", "c", "twin"]);
             assert_eq!((s.names(), count(s, "c")), (vec!["c".to_owned()], 1500), "{moment}");
             s.cd(["clone", "-q", "c", "twin"]).run().ok();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::Result;
 use crate::report::Silent;
+use crate::rootfs::walk::Order;
 use crate::rootfs::{Dir, Rootfs};
 use crate::testing::TempDir;
 
@@ -58,7 +59,7 @@ pub(super) fn index(layers: &[Vec<u8>]) -> Result<Index> {
 /// What stands in a root, packed.
 pub(super) fn packed(root: &TempDir) -> Vec<u8> {
     let mut writer = pack::Writer::new(Vec::new());
-    send(Dir::from(root.open()), "", &mut writer).unwrap();
+    send(Dir::from(root.open()), "", Order::Sorted, &mut writer, &mut |_| ()).unwrap();
     writer.finish().unwrap()
 }
 

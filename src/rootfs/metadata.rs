@@ -70,6 +70,11 @@ impl From<Stat> for Metadata {
 }
 
 impl Metadata {
+    /// Bytes that it takes on disk: blocks are of 512 bytes on every filesystem (inode(7)).
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.blocks.saturating_mul(512)
+    }
+
     /// Whether it is a regular file that somebody may execute.
     pub fn is_program(&self) -> bool {
         self.file_type == FileType::Regular && self.mode & 0o111 != 0

@@ -50,6 +50,26 @@ pub enum Doing {
     Climb,
 }
 
+impl Doing {
+    /// For a message: what cannot be done.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Doing::List => "list",
+            Doing::Stat => "stat",
+            Doing::Open => "open",
+            Doing::Climb => "leave",
+        }
+    }
+
+    /// Whether it failed because nothing stands there any more, or something else: then it is as if the name had never
+    /// been met.
+    pub fn is_of_what_is_gone(self, error: &io::Error) -> bool {
+        let gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            || error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+        gone && matches!(self, Doing::Stat | Doing::Open)
+    }
+}
+
 /// One name that is visited.
 #[derive(Debug)]
 pub struct Visited<'a> {

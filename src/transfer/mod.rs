@@ -6,5 +6,6 @@ pub mod copy;
 pub mod diff;
 mod endpoint;
 pub mod sync;
+mod tell;
 
 pub use endpoint::{Endpoint, Place};

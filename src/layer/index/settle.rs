@@ -222,21 +222,11 @@ impl Visit for Settler<'_> {
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
-        let attempt = match doing {
-            Doing::Stat | Doing::Open if is_gone(&error) => return Ok(()),
-            Doing::List => "list",
-            Doing::Stat => "stat",
-            Doing::Open => "open",
-            Doing::Climb => "leave",
-        };
-        Err(Error::io(format!("{attempt} '/{}'", path.display()), error))
+        if doing.is_of_what_is_gone(&error) {
+            return Ok(());
+        }
+        Err(Error::io(format!("{} '/{}'", doing.verb(), path.display()), error))
     }
-}
-
-/// Whether something else stands there by now, or nothing.
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || error.raw_os_error() == Some(libc::ELOOP)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn send_to(from: &TempDir, to: &TempDir) -> Result<()> {
     let rootfs = Rootfs::new(to.open());
     let mut target = RootfsTarget::new(&rootfs, &Silent);
     target.begin()?;
-    send(Dir::from(from.open()), "", &mut target)?;
+    send(Dir::from(from.open()), "", Order::Sorted, &mut target, &mut |_| ())?;
     target.end()?;
     target.finish()
 }

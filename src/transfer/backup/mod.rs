@@ -3,7 +3,7 @@
 //! A backup holds `NAME/manifest.json`, `NAME/rootfs/`, as the Python tool has it, and `NAME/.index`, the state as
 //! installed, so that `diff` works after a restore. The container may run: what changes while it is read is told.
 
-mod careful;
+mod fitting;
 mod output;
 mod restore;
 mod sort;

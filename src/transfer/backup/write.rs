@@ -2,13 +2,16 @@
 
 use std::io::{BufWriter, Read};
 
-use super::careful::Careful;
+use super::fitting::Fitting;
 use super::output::Output;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::pack::Writer;
 use crate::layer::{BytesContent, Compression, Compressor, Entry, EntryKind, Target, send};
 use crate::report::{Report, Silent};
+use crate::rootfs::Metadata;
+use crate::rootfs::walk::Order;
 use crate::store::Container;
+use crate::transfer::tell::tell;
 
 /// Bytes written at once.
 const BUFFER: usize = 256 << 10;
@@ -27,7 +30,7 @@ pub struct Options {
 /// Archives the whole container; how many files were cut short while they were read.
 pub fn backup(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
     let name = container.name();
-    write(container, options, output, report, &mut |target| {
+    write(container, options, output, report, &format!("{name}/rootfs"), &mut |target| {
         if let Some(provenance) = container.provenance()? {
             document(target, &format!("{name}/manifest.json"), format!("{provenance}\n").as_bytes())?;
         }
@@ -38,26 +41,25 @@ pub fn backup(container: &Container, options: Options, output: Output, report: &
             index.read_to_end(&mut bytes).attempt(|| "read the container's index")?;
             document(target, &format!("{name}/.index"), &bytes)?;
         }
-        let root = container.rootfs()?.dir("").attempt(|| "open the container's root")?;
-        send(root, format!("{name}/rootfs"), target)
+        Ok(())
     })
     .attempt(|| format!("back '{name}' up"))
 }
 
 /// Archives the root filesystem alone.
 pub fn export(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
-    write(container, options, output, report, &mut |target| {
-        send(container.rootfs()?.dir("").attempt(|| "open the container's root")?, "", target)
-    })
-    .attempt(|| format!("export '{}'", container.name()))
+    write(container, options, output, report, "", &mut |_| Ok(()))
+        .attempt(|| format!("export '{}'", container.name()))
 }
 
+/// What `beside` writes, then the root as `prefix`.
 fn write(
     container: &Container,
     options: Options,
     output: Output,
     report: &dyn Report,
-    send: &mut dyn FnMut(&mut dyn Target) -> Result<()>,
+    prefix: &str,
+    beside: &mut dyn FnMut(&mut dyn Target) -> Result<()>,
 ) -> Result<u64> {
     let _lock = container.lock_shared("backup")?;
     // Whoever reads the output may ask for a passphrase on the same terminal.
@@ -67,15 +69,19 @@ fn write(
     };
     let compressor = Compressor::new(output, options.compression, options.level)?;
     let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor)).sparse();
-    let mut careful = Careful::new(&mut writer, options.portable, report, &*task);
-    send(&mut careful)?;
-    let cut = careful.cut;
+    let mut fitting = Fitting::new(&mut writer, options.portable, report);
+    beside(&mut fitting)?;
+    let root = container.rootfs()?.dir("").attempt(|| "open the container's root")?;
+    let each = &mut |metadata: &Metadata| task.advance(metadata.bytes_on_disk());
+    let sent = send(root, prefix, Order::Sorted, &mut fitting, each)?;
     let attempt = || "write the archive";
     let buffer = writer.finish()?;
     let compressor = buffer.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?;
     compressor.finish().attempt(attempt)?.finish()?;
     task.state("done");
-    Ok(cut)
+    drop(task);
+    tell(&sent, report);
+    Ok(sent.cut.len() as u64)
 }
 
 fn report_nothing() -> Box<dyn crate::report::Task> {

@@ -7,14 +7,8 @@
 //! |---|---|
 //! | `run` | from the source's lock to the commit |
 //! | `space` | whether there is room for it |
-//! | `sender` | the tree of a container that may be running |
-//! | `found` | what stands at a name of a tree that may be changing |
-//! | `live` | the bytes of a file that somebody may be writing |
 
-mod found;
-mod live;
 mod run;
-mod sender;
 mod space;
 
 pub use run::run;

@@ -2,12 +2,14 @@
 
 use std::io::Read;
 
-use super::sender::send;
 use super::space;
 use crate::error::{Attempt, Result};
-use crate::layer::{RootfsTarget, Target};
+use crate::layer::{RootfsTarget, Target, send};
 use crate::report::Report;
+use crate::rootfs::Metadata;
+use crate::rootfs::walk::Order;
 use crate::store::{Container, Name, Staged, Store};
+use crate::transfer::tell::tell;
 
 /// Makes the container `name` of the files, the image and the index of `source`, which may be running. `Exists`: the
 /// name is taken. When it fails, nothing of it stays.
@@ -39,11 +41,12 @@ fn fill(source: &Container, staged: &Staged, size: u64, report: &dyn Report) -> 
     let task = report.task("cloning", Some(size));
     let mut target = RootfsTarget::new(staged.rootfs(), report);
     target.begin()?;
-    let told = send(root, &mut target, &*task)?;
+    let each = &mut |metadata: &Metadata| task.advance(metadata.bytes_on_disk());
+    let sent = send(root, "", Order::Any, &mut target, each)?;
     target.end()?;
     target.finish()?;
     task.state("done");
     drop(task);
-    told.tell(report);
+    tell(&sent, report);
     Ok(())
 }

@@ -13,9 +13,11 @@ use crate::layer::{
     Content, Entry, EntryKind, FileContent, Name, NoContent, RootfsTarget, Target, apply, send,
 };
 use crate::report::Report;
+use crate::rootfs::walk::Order;
 use crate::rootfs::{Dir, FileType, Metadata, Rootfs};
 use crate::store::Store;
 use crate::transfer::endpoint::Endpoint;
+use crate::transfer::tell::tell;
 
 pub(super) fn run(
     store: &Store,
@@ -31,7 +33,7 @@ pub(super) fn run(
     match (sources, destination) {
         ([Endpoint::Stream], Endpoint::Stream) => Err(Error::usage("only one end can be '-'")),
         ([Endpoint::Stream], to) => unpack(store, to, owner, options, report),
-        ([from], Endpoint::Stream) => pack(store, from, owner, options),
+        ([from], Endpoint::Stream) => pack(store, from, owner, options, report),
         _ => Err(Error::usage("with '-', there can be one source only")),
     }
 }
@@ -63,7 +65,13 @@ fn unpack(
 }
 
 /// A source as an archive on standard output; its name is the first in it.
-fn pack(store: &Store, from: &Endpoint, owner: Option<&str>, options: &Options) -> Result<()> {
+fn pack(
+    store: &Store,
+    from: &Endpoint,
+    owner: Option<&str>,
+    options: &Options,
+    report: &dyn Report,
+) -> Result<()> {
     if stdout().is_terminal() {
         return Err(Error::usage("'-' writes a tar archive to standard output, which is a terminal")
             .hint("send it to a file or a program: chroot-distro copy NAME:PATH - > FILE"));
@@ -77,7 +85,13 @@ fn pack(store: &Store, from: &Endpoint, owner: Option<&str>, options: &Options) 
         let mut target = Adapted { target: &mut writer, owner, keep_top: false };
         let base = spelling.base.clone().unwrap_or_default();
         match source::find(&place, &spelling, options.follow)? {
-            Source::Tree(dir, _) => send(dir, base, &mut target)?,
+            Source::Tree(dir, _) => {
+                let sent = send(dir, base, Order::Sorted, &mut target, &mut |_| ())?;
+                tell(&sent, report);
+                if !sent.cut.is_empty() {
+                    return Err(Error::invalid("the archive does not hold all as it was"));
+                }
+            }
             Source::Leaf(dir, leaf, metadata) => {
                 let name = Name::parse(base.as_bytes())?;
                 one(&dir, &leaf, &metadata, name, options, &mut target)?;

@@ -120,16 +120,14 @@ impl Visit for Tree<'_, '_, '_> {
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
-        let attempt = match doing {
+        match doing {
             Doing::Stat | Doing::Open if error.kind() == io::ErrorKind::NotFound => {
                 self.copier.vanished(path);
                 return Ok(());
             }
-            Doing::List => "list it",
-            Doing::Stat => "stat it",
-            Doing::Open => "open it",
             Doing::Climb => return Err(Error::io(format!("leave '{}'", path.display()), error)),
-        };
-        self.copier.note(Err(Error::io(attempt, error)), path)
+            _ => {}
+        }
+        self.copier.note(Err(Error::io(format!("{} it", doing.verb()), error)), path)
     }
 }

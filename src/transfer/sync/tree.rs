@@ -231,13 +231,11 @@ impl Visit for Tree<'_, '_> {
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
-        let attempt = match doing {
+        match doing {
             Doing::Stat | Doing::Open if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Doing::Climb => return Err(Error::io("go on in the source", error)),
-            Doing::List => "list",
-            Doing::Stat => "stat",
-            Doing::Open => "open",
-        };
+            _ => {}
+        }
         match (doing, path.file_name()) {
             // What could not be seen may be there: nothing is deleted.
             (Doing::List, _) | (_, None) => {
@@ -247,7 +245,7 @@ impl Visit for Tree<'_, '_> {
             }
             (_, Some(leaf)) => self.see(leaf),
         }
-        self.syncer.note(Err(Error::io(format!("{attempt} it"), error)), path).map(drop)
+        self.syncer.note(Err(Error::io(format!("{} it", doing.verb()), error)), path).map(drop)
     }
 }
 

@@ -3,19 +3,29 @@
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
+use super::content::Content;
+use super::file_content::FileContent;
 use crate::error::{Kind, Result};
-use crate::layer::{Content, FileContent};
+use crate::rootfs::Metadata;
 
 /// A file's contents. One that becomes shorter while it is read ends there, and that is noted.
 pub(super) struct LiveContent {
     content: FileContent,
     was_cut: bool,
+    /// What the file was when it was opened.
+    before: Metadata,
 }
 
 impl LiveContent {
-    /// The first `size` bytes of `file`.
-    pub(super) fn new(file: File, size: u64) -> LiveContent {
-        LiveContent { content: FileContent::new(file, size), was_cut: false }
+    /// All bytes of `file`, which is `before`.
+    pub(super) fn new(file: File, before: Metadata) -> LiveContent {
+        LiveContent { content: FileContent::new(file, before.size), was_cut: false, before }
+    }
+
+    /// Whether its size or time is another than when it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        let now = self.content.descriptor().and_then(|file| rustix::fs::fstat(file).ok()).map(Metadata::from);
+        now.is_some_and(|now| (now.mtime, now.size) != (self.before.mtime, self.before.size))
     }
 
     /// Whether it became shorter.
@@ -42,6 +52,10 @@ impl Content for LiveContent {
         self.content.is_whole(size)
     }
 
+    fn runs(&mut self) -> Option<Vec<(u64, u64)>> {
+        self.content.runs()
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.content.descriptor()
     }
@@ -57,7 +71,10 @@ mod tests {
         let temp = TempDir::new();
         let path = temp.path().join("file");
         std::fs::write(&path, vec![1; 300_000]).unwrap();
-        let mut content = LiveContent::new(File::open(&path).unwrap(), 300_000);
+        let file = File::open(&path).unwrap();
+        let before = rustix::fs::fstat(&file).unwrap().into();
+        let mut content = LiveContent::new(file, before);
+        assert!(!content.has_changed());
         let first = content.chunk().unwrap().unwrap().1.len();
         File::options().write(true).open(&path).unwrap().set_len(200_000).unwrap();
         let mut length = first;
@@ -65,6 +82,6 @@ mod tests {
             length += bytes.len();
         }
         assert_eq!((length, content.was_cut()), (200_000, true));
-        assert!(content.chunk().unwrap().is_none());
+        assert!(content.chunk().unwrap().is_none() && content.has_changed());
     }
 }

@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 
-use super::live::LiveContent;
-use crate::layer::EntryKind;
+use super::entry::EntryKind;
+use super::live_content::LiveContent;
 use crate::rootfs::{self, Dir, FileType, Metadata};
 
 /// How often a name is looked at that stands for something else each time.
@@ -57,9 +57,9 @@ impl Found {
         let file = dir.open(leaf)?;
         let metadata = Metadata::from(rustix::fs::fstat(&file)?);
         let xattrs = rootfs::xattrs(&file)?;
-        let size = metadata.size;
-        let content = Some(LiveContent::new(file, size));
-        Ok(Found { metadata, kind: EntryKind::File { size }, xattrs, content })
+        let kind = EntryKind::File { size: metadata.size };
+        let content = Some(LiveContent::new(file, metadata.clone()));
+        Ok(Found { metadata, kind, xattrs, content })
     }
 }
 
