@@ -16,6 +16,7 @@
 //! | `container` | list, remove, clear-cache; races and full disks |
 //! | `copy` | files between the host and containers; what is kept, what is refused, races |
 //! | `copy_table` | copy against cp: every kind of source to every kind of destination |
+//! | `file_attributes` | permissions and attributes that copy and sync keep, or keep away |
 //! | `diff` | what has changed in a container since it was installed, or from one to another |
 //! | `killed` | kills at named moments; with the feature `fault-points` |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
@@ -81,6 +82,7 @@ mod documented;
 mod elevation;
 mod elsewhere;
 mod faults;
+mod file_attributes;
 mod foreign;
 mod gpu;
 mod guest;

@@ -38,6 +38,6 @@ pub use file_content::FileContent;
 pub use index::{Index, Node, Recording, Trust, content_hash, hash_of, pairs};
 pub use name::Name;
 pub use read::{Reader, TarContent};
-pub use send::{Sent, send};
+pub use send::{Sent, send, send_one};
 pub use target::Target;
 pub use unpack::RootfsTarget;

@@ -44,8 +44,27 @@ pub fn send(
     let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
     let xattrs = root.own_xattrs().attempt(|| "read the extended attributes of the root")?;
     target.put(&entry(prefix.clone(), &metadata, EntryKind::Directory, xattrs), &mut NoContent)?;
-    let mut sender = Sender { target, prefix, each, first: HashMap::new(), sent: Sent::default() };
+    let mut sender = Sender::new(target, prefix, each);
     walk::below(root, order, &mut sender)?;
+    Ok(sender.sent)
+}
+
+/// Sends what stands at `leaf` in `dir` as `name`: anything but a directory, which was `metadata` a moment ago.
+pub fn send_one(
+    dir: &Dir,
+    leaf: &OsStr,
+    metadata: &Metadata,
+    name: &Name,
+    target: &mut dyn Target,
+) -> Result<Sent> {
+    if metadata.file_type == FileType::Socket {
+        return Err(Error::unsupported("a tar archive cannot hold a socket"));
+    }
+    let found = Found::look(dir, leaf, metadata).attempt(|| "read it")?;
+    let found = found.ok_or_else(|| Error::not_found("it is gone, or it became a directory"))?;
+    let mut each = |_: &Metadata| ();
+    let mut sender = Sender::new(target, Name::default(), &mut each);
+    sender.file(name.as_path().to_owned(), found)?;
     Ok(sender.sent)
 }
 
@@ -75,7 +94,11 @@ impl Several {
     }
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    fn new(target: &'a mut dyn Target, prefix: Name, each: &'a mut dyn FnMut(&Metadata)) -> Sender<'a> {
+        Sender { target, prefix, each, first: HashMap::new(), sent: Sent::default() }
+    }
+
     /// The name of what stands at `path` from the root.
     fn name(&self, path: &Path) -> Result<Name> {
         Name::parse(&[self.prefix.as_bytes(), b"/", path.as_os_str().as_bytes()].concat())

@@ -15,6 +15,13 @@ pub enum FileType {
     Socket,
 }
 
+impl FileType {
+    /// A device, FIFO or socket: its contents are none of a file's.
+    pub fn is_special(self) -> bool {
+        matches!(self, FileType::Fifo | FileType::Character | FileType::Block | FileType::Socket)
+    }
+}
+
 /// A point in time; before 1970 `seconds` is negative and `nanoseconds` still counts forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp {

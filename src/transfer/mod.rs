@@ -5,6 +5,7 @@ pub mod clone;
 pub mod copy;
 pub mod diff;
 mod endpoint;
+mod file;
 pub mod sync;
 mod tell;
 

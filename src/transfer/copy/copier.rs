@@ -5,14 +5,13 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::attributes::Attributes;
 use super::links::Links;
 use super::options::Options;
-use super::outcome::Outcome;
-use super::put::{Spot, State, cannot_have};
+use super::put::{Spot, State};
 use crate::error::{Attempt, Result};
 use crate::report::Report;
 use crate::rootfs::{Dir, FileType, Metadata};
+use crate::transfer::file::{Attributes, Handle, Outcome, cannot_have};
 
 /// Copies.
 pub(super) struct Copier<'o, 'r> {
@@ -46,7 +45,7 @@ impl<'o, 'r> Copier<'o, 'r> {
         parent: &Path,
         path: &Path,
     ) -> Result<()> {
-        let special = is_special(from.metadata.file_type);
+        let special = from.metadata.file_type.is_special();
         if special && !self.options.archive {
             self.outcome.special(format!("'{}'", below(&self.names.0, path)));
             return Ok(());
@@ -76,10 +75,10 @@ impl<'o, 'r> Copier<'o, 'r> {
         let Metadata { file_type, mode, rdev, .. } = *from.metadata;
         if file_type == FileType::Regular {
             let (file, found) = from.dir.open_found(from.leaf).attempt(|| "open it")?;
-            let attributes = Attributes::of_open(&file, &found, options)?;
+            let attributes = options.wanted(Handle::open(&file), &found)?;
             return spot.file(&file, &found, &attributes, lost);
         }
-        let attributes = Attributes::read(from.dir, from.leaf, from.metadata, options)?;
+        let attributes = options.wanted(Handle::Name(from.dir, from.leaf), from.metadata)?;
         if file_type == FileType::Symlink {
             let target: OsString = from.dir.read_link(from.leaf).attempt(|| "read the link")?;
             return spot.unopened(false, &|dir, leaf| dir.symlink(leaf, &target), &attributes, lost);
@@ -98,7 +97,7 @@ impl<'o, 'r> Copier<'o, 'r> {
         if state == State::Old && !self.options.archive {
             return Ok(None);
         }
-        Attributes::of_open(from, metadata, self.options).map(Some)
+        self.options.wanted(Handle::open(from), metadata).map(Some)
     }
 
     /// Tells, where that is wanted, what is copied now.
@@ -128,11 +127,6 @@ impl<'o, 'r> Copier<'o, 'r> {
     pub(super) fn vanished(&mut self, path: &Path) {
         self.outcome.vanished(&format!("'{}'", below(&self.names.0, path)));
     }
-}
-
-/// Whether it can only be copied as what it is.
-pub(super) fn is_special(file_type: FileType) -> bool {
-    matches!(file_type, FileType::Fifo | FileType::Character | FileType::Block | FileType::Socket)
 }
 
 fn is_gone(from: &Original<'_>) -> bool {

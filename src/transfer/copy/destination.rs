@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io;
 use std::rc::Rc;
 
-use super::links::{FileKey, key};
+use super::links::key;
 use super::source::{Source, Spelling, settle};
-use crate::error::{Attempt, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::rootfs::{Dir, FileType, Follow, Metadata};
 use crate::transfer::endpoint::Place;
+use crate::transfer::file::is_within;
 
 /// Where one source goes.
 pub(super) enum Goal {
@@ -88,32 +89,14 @@ impl Goal {
 
     /// Refuses to copy a file onto itself, and a directory into itself.
     pub(super) fn refuse_itself(&self, source: &Source) -> Result<()> {
-        let source_key = key(source.metadata());
-        if self.found().is_some_and(|found| key(&found) == source_key) {
+        if self.found().is_some_and(|found| key(&found) == key(source.metadata())) {
             return Err(Error::new(Kind::Exists, "source and destination are the same file"));
         }
-        if matches!(source, Source::Tree(..)) && is_within(self.dir(), source_key)? {
-            return Err(Error::invalid("a directory cannot be copied into itself"));
+        match source {
+            Source::Tree(tree, _) if is_within(self.dir(), tree)? => {
+                Err(Error::invalid("a directory cannot be copied into itself"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
-    }
-}
-
-/// Whether `dir` is the directory `outer`, or lies somewhere below it.
-fn is_within(dir: &Dir, outer: FileKey) -> Result<bool> {
-    let attempt = || "look at what is above the destination";
-    let stat = |dir: &Dir| rustix::fs::fstat(dir).map(Metadata::from).attempt(attempt);
-    let mut here = key(&stat(dir)?);
-    let mut above = dir.parent().attempt(attempt)?;
-    loop {
-        if here == outer {
-            return Ok(true);
-        }
-        let next = key(&stat(&above)?);
-        if next == here {
-            return Ok(false);
-        }
-        here = next;
-        above = above.parent().attempt(attempt)?;
     }
 }

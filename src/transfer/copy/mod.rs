@@ -12,27 +12,20 @@
 //! | `tree` | a directory with all below it |
 //! | `copier` | one file after the other, and what belongs to several |
 //! | `put` | one file, whole or not at all |
-//! | `contents`, `attributes` | bytes with their holes; owner, mode, times, extended attributes |
 //! | `links` | hard links |
-//! | `outcome` | what failed, was left out or was lost, to be told once |
 //! | `removal` | a source that was moved goes |
-//! | `app` | who owns what is copied out on Termux |
 //! | `stream` | tar in place of a file |
 
-pub(super) mod app;
-pub(super) mod attributes;
-pub(super) mod contents;
 mod copier;
 mod destination;
 mod links;
 mod options;
-pub(super) mod outcome;
-pub(super) mod put;
+mod put;
 mod removal;
 mod run;
 mod source;
 mod stream;
 mod tree;
 
-pub use options::{Options, Owner};
+pub use options::Options;
 pub use run::{Request, run};

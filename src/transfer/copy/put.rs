@@ -6,11 +6,10 @@ use std::io;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::attributes::{Attributes, Lost, is_unable};
-use super::contents;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::{Dir, FileType, Metadata};
 use crate::sys::point;
+use crate::transfer::file::{Attributes, Handle, Lost, copy_contents};
 
 /// The name of a file that is being made. It is locked; what is not locked was left by a process that was killed.
 const TEMPORARY: &str = ".~cd_copy";
@@ -43,8 +42,9 @@ impl Spot<'_> {
         lost: &mut Lost,
     ) -> Result<()> {
         self.refuse(false)?;
-        let (name, to, found) = temporary(self.dir).attempt(|| "create it")?;
-        let filled = contents::copy(from, &to, source).and_then(|()| attributes.set(&to, &found, lost));
+        let (name, to) = temporary(self.dir).attempt(|| "create it")?;
+        let filled =
+            copy_contents(from, &to, source).and_then(|()| attributes.set_on_new(Handle::open(&to), lost));
         point::reach("copy.filled");
         filled.and_then(|()| self.settle(&name)).inspect_err(|_| self.discard(&name))
     }
@@ -60,7 +60,7 @@ impl Spot<'_> {
         self.refuse(is_special)?;
         let name = self.make(make).attempt(|| "create it")?;
         attributes
-            .set_by_name(self.dir, name, lost)
+            .set_on_new(Handle::Name(self.dir, name), lost)
             .and_then(|()| {
                 point::reach("copy.made");
                 if name == self.leaf { Ok(()) } else { self.settle(name) }
@@ -124,12 +124,8 @@ impl Spot<'_> {
     }
 }
 
-fn stat(file: &File) -> io::Result<Metadata> {
-    Ok(rustix::fs::fstat(file)?.into())
-}
-
-/// A new file that is locked, its name, and what it is. Removes what a killed process left under the name.
-fn temporary(dir: &Dir) -> io::Result<(OsString, File, Metadata)> {
+/// A new file that is locked, and its name. Removes what a killed process left under the name.
+fn temporary(dir: &Dir) -> io::Result<(OsString, File)> {
     let mut number = 0;
     loop {
         let name = match number {
@@ -145,9 +141,8 @@ fn temporary(dir: &Dir) -> io::Result<(OsString, File, Metadata)> {
             Err(error) => return Err(error),
             Ok(file) => {
                 let held = is_held(&file);
-                let found = stat(&file)?;
-                if held && found.links > 0 {
-                    return Ok((name, file, found));
+                if held && Metadata::from(rustix::fs::fstat(&file)?).links > 0 {
+                    return Ok((name, file));
                 }
             }
         }
@@ -171,9 +166,4 @@ fn remove_stale(dir: &Dir, name: &OsStr) -> bool {
             dir.metadata(name).is_ok_and(|found| found.file_type != FileType::Directory) && removed(dir)
         }
     }
-}
-
-/// Whether the destination cannot have such a thing at all.
-pub(crate) fn cannot_have(error: &Error) -> bool {
-    error.errno().is_some_and(|errno| is_unable(&io::Error::from_raw_os_error(errno)))
 }

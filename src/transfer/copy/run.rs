@@ -6,16 +6,17 @@ use std::rc::Rc;
 
 use super::copier::{Copier, Original};
 use super::destination::{self, Goal};
-use super::options::{Options, Owner};
+use super::options::Options;
 use super::put::{Spot, State};
 use super::source::{self, Source, Spelling};
-use super::{app, removal, stream, tree};
+use super::{removal, stream, tree};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::{Dir, mounts};
 use crate::store::Store;
 use crate::transfer::endpoint::{Endpoint, Place};
+use crate::transfer::file::Owner;
 
 /// What is to be copied where.
 #[derive(Debug)]
@@ -37,10 +38,7 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
         return stream::run(store, &sources, &destination, owner.as_deref(), &options, report);
     }
     let to = destination.open(store, "copy")?;
-    options.owner = match owner {
-        Some(spec) => Owner::find(&to.rootfs, &spec)?,
-        None => app::owner(host, &to),
-    };
+    options.owner = Owner::wanted(owner.as_deref(), host, &to)?;
     options.recursive |= options.archive;
     // What is moved shall be whole at the other end.
     options.archive |= options.remove;

@@ -4,19 +4,17 @@ use std::io::{BufWriter, IsTerminal, stdin, stdout};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use super::attributes::Attributes;
-use super::options::{Options, Owner};
+use super::options::Options;
 use super::source::{self, Source, Spelling};
 use crate::error::{Attempt, Error, Result};
 use crate::layer::pack::Writer;
-use crate::layer::{
-    Content, Entry, EntryKind, FileContent, Name, NoContent, RootfsTarget, Target, apply, send,
-};
+use crate::layer::{Content, Entry, Name, RootfsTarget, Target, apply, send, send_one};
 use crate::report::Report;
+use crate::rootfs::Rootfs;
 use crate::rootfs::walk::Order;
-use crate::rootfs::{Dir, FileType, Metadata, Rootfs};
 use crate::store::Store;
 use crate::transfer::endpoint::Endpoint;
+use crate::transfer::file::Owner;
 use crate::transfer::tell::tell;
 
 pub(super) fn run(
@@ -84,53 +82,20 @@ fn pack(
         let mut writer = Writer::new(BufWriter::with_capacity(128 << 10, stdout().lock()));
         let mut target = Adapted { target: &mut writer, owner, keep_top: false };
         let base = spelling.base.clone().unwrap_or_default();
-        match source::find(&place, &spelling, options.follow)? {
-            Source::Tree(dir, _) => {
-                let sent = send(dir, base, Order::Sorted, &mut target, &mut |_| ())?;
-                tell(&sent, report);
-                if !sent.cut.is_empty() {
-                    return Err(Error::invalid("the archive does not hold all as it was"));
-                }
-            }
+        let sent = match source::find(&place, &spelling, options.follow)? {
+            Source::Tree(dir, _) => send(dir, base, Order::Sorted, &mut target, &mut |_| ())?,
             Source::Leaf(dir, leaf, metadata) => {
-                let name = Name::parse(base.as_bytes())?;
-                one(&dir, &leaf, &metadata, name, options, &mut target)?;
+                send_one(&dir, &leaf, &metadata, &Name::parse(base.as_bytes())?, &mut target)?
             }
+        };
+        tell(&sent, report);
+        if !sent.cut.is_empty() {
+            return Err(Error::invalid("the archive does not hold all as it was"));
         }
         let buffer = writer.finish()?;
         buffer.into_inner().map(drop).map_err(|error| Error::io("write the archive", error.into_error()))
     };
     pack().attempt(|| format!("copy '{from}'"))
-}
-
-/// Sends one file.
-fn one(
-    dir: &Dir,
-    leaf: &std::ffi::OsStr,
-    metadata: &Metadata,
-    name: Name,
-    options: &Options,
-    target: &mut dyn Target,
-) -> Result<()> {
-    let (major, minor) = metadata.rdev;
-    let kind = match metadata.file_type {
-        FileType::Symlink => EntryKind::Symlink(dir.read_link(leaf).attempt(|| "read the link")?),
-        FileType::Fifo => EntryKind::Fifo,
-        FileType::Character => EntryKind::Character(major, minor),
-        FileType::Block => EntryKind::Block(major, minor),
-        FileType::Socket => return Err(Error::unsupported("a tar archive cannot hold a socket")),
-        FileType::Regular | FileType::Directory => EntryKind::File { size: metadata.size },
-    };
-    let xattrs = Attributes::read(dir, leaf, metadata, &Options { archive: true, ..options.clone() })?.xattrs;
-    let Metadata { mode, uid, gid, mtime, .. } = *metadata;
-    let mut entry = Entry { name, kind, mode, uid, gid, mtime, xattrs };
-    if metadata.file_type != FileType::Regular {
-        return target.put(&entry, &mut NoContent);
-    }
-    let file = dir.open(leaf).attempt(|| "open it")?;
-    let size = file.metadata().attempt(|| "stat it")?.len();
-    entry.kind = EntryKind::File { size };
-    target.put(&entry, &mut FileContent::new(file, size))
 }
 
 /// A target that gets entries with another owner, and perhaps not the one of the top directory.

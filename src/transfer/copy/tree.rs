@@ -7,7 +7,6 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::attributes::Attributes;
 use super::copier::{Copier, Original};
 use super::put::{Spot, State};
 use crate::error::{Attempt, Error, Kind, Result};
@@ -15,6 +14,7 @@ use crate::rootfs::descent::Descent;
 use crate::rootfs::walk::{self, Doing, Next, Order, Visit, Visited};
 use crate::rootfs::{Dir, Metadata};
 use crate::sys::identity::FileId;
+use crate::transfer::file::{Attributes, Handle};
 
 /// Copies all below `from` to `to`, which is `state`, and gives `to` the attributes of `from` where it is to have them.
 pub(super) fn copy(copier: &mut Copier<'_, '_>, from: Dir, to: Dir, state: State) -> Result<()> {
@@ -30,7 +30,6 @@ pub(super) fn copy(copier: &mut Copier<'_, '_>, from: Dir, to: Dir, state: State
 
 struct Tree<'t, 'o, 'r> {
     copier: &'t mut Copier<'o, 'r>,
-    /// Of the source's top.
     /// The destination's top.
     base: Rc<Dir>,
     descent: Descent<Level>,
@@ -49,7 +48,7 @@ impl Tree<'_, '_, '_> {
         let Some(attributes) = self.descent.data().attributes.take() else { return Ok(()) };
         let dir = self.descent.dir();
         let found: Metadata = rustix::fs::fstat(dir).attempt(|| "stat it")?.into();
-        attributes.set(dir, &found, &mut self.copier.outcome.lost)
+        attributes.set(Handle::open(dir), &found, &mut self.copier.outcome.lost)
     }
 
     fn make_dir(&mut self, at: &Visited<'_>, opened: &Dir) -> Result<()> {

@@ -3,7 +3,6 @@
 //! Both sides are gone through by descriptors; no link on the way is followed but what the user typed. A file is made
 //! under another name and renamed, so that whoever looks sees the old one or the new one, whole.
 
-mod attributes;
 mod exclude;
 mod glob;
 mod links;

@@ -1,7 +1,9 @@
 //! What was asked for.
 
 use super::exclude::Exclude;
-use crate::transfer::copy::Owner;
+use crate::error::Result;
+use crate::rootfs::Metadata;
+use crate::transfer::file::{Attributes, Handle, Owner};
 
 /// How to synchronise.
 #[derive(Debug, Clone, Default)]
@@ -18,4 +20,11 @@ pub struct Options {
     pub exclude: Exclude,
     /// The owner of everything, in place of the source's.
     pub owner: Owner,
+}
+
+impl Options {
+    /// What is to stand in the destination for `from`, which is `metadata`.
+    pub(super) fn wanted(&self, from: Handle<'_>, metadata: &Metadata) -> Result<Attributes> {
+        Attributes::read(from, metadata, self.owner, self.archive)
+    }
 }

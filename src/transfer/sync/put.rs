@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 
-use super::attributes::{Attributes, Target};
 use crate::error::{Attempt, Result};
 use crate::rootfs::{Dir, FileType, Metadata};
 use crate::sys::point;
-use crate::transfer::copy::attributes::Lost;
-use crate::transfer::copy::contents;
+use crate::transfer::file::{Attributes, Handle, Lost, copy_contents};
 
 /// The name of what is not whole yet, documented. The next run removes what a killed one left, and one in a source is
 /// never synchronised.
@@ -44,8 +42,8 @@ impl Spot<'_> {
         lost: &mut Lost,
     ) -> Result<()> {
         let file = new(|name| self.dir.create_file(name, 0o600), self.dir)?;
-        let filled = contents::copy(from, &file, source)
-            .and_then(|()| wanted.set_on_new(Target::Open(std::os::fd::AsFd::as_fd(&file)), lost));
+        let filled =
+            copy_contents(from, &file, source).and_then(|()| wanted.set_on_new(Handle::open(&file), lost));
         point::reach("sync.filled");
         self.settle(filled)
     }
@@ -58,7 +56,7 @@ impl Spot<'_> {
         lost: &mut Lost,
     ) -> Result<()> {
         new(|name| make(self.dir, name), self.dir)?;
-        let described = wanted.set_on_new(Target::Name(self.dir, temporary()), lost);
+        let described = wanted.set_on_new(Handle::Name(self.dir, temporary()), lost);
         point::reach("sync.made");
         self.settle(described)
     }

@@ -15,10 +15,9 @@ use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::{Dir, FileType, Follow, Metadata};
 use crate::store::Store;
-use crate::transfer::copy::Owner;
-use crate::transfer::copy::app;
 use crate::transfer::diff::{Change, Kind as What};
 use crate::transfer::endpoint::{Endpoint, Place};
+use crate::transfer::file::{Owner, is_within};
 
 /// What is to be made equal to what.
 #[derive(Debug)]
@@ -54,10 +53,7 @@ pub fn run(
 ) -> Result<Counts> {
     let from = request.source.open(store, "sync")?;
     let to = request.destination.open(store, "sync")?;
-    request.options.owner = match &request.owner {
-        Some(owner) => Owner::find(&to.rootfs, owner)?,
-        None => app::owner(host, &to),
-    };
+    request.options.owner = Owner::wanted(request.owner.as_deref(), host, &to)?;
     if !request.options.dry_run
         && let Some(container) = &to.container
     {
@@ -207,25 +203,4 @@ fn refuse_overlap(from: &Dir, to: &Dir, both: bool) -> Result<()> {
         return Err(Error::invalid("the source is in the destination"));
     }
     Ok(())
-}
-
-/// Whether `dir` is the directory `outer`, or lies somewhere below it.
-fn is_within(dir: &Dir, outer: &Dir) -> Result<bool> {
-    let key = |dir: &Dir| -> Result<_> {
-        let found: Metadata = rustix::fs::fstat(dir).attempt(|| "look at what is above a directory")?.into();
-        Ok((found.dev, found.inode))
-    };
-    let outer = key(outer)?;
-    let duplicate = dir.as_fd().try_clone_to_owned().attempt(|| "look at a directory")?;
-    let mut here = Dir::from(duplicate);
-    loop {
-        if key(&here)? == outer {
-            return Ok(true);
-        }
-        let above = here.parent().attempt(|| "look at what is above a directory")?;
-        if key(&above)? == key(&here)? {
-            return Ok(false);
-        }
-        here = above;
-    }
 }

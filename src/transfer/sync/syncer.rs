@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::attributes::{Attributes, Target};
 use super::links::Links;
 use super::options::Options;
 use super::put::{Spot, maker};
@@ -11,9 +10,8 @@ use super::same::same;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
 use crate::rootfs::{Dir, FileType, Metadata};
-use crate::transfer::copy::outcome::Outcome;
-use crate::transfer::copy::put::cannot_have;
 use crate::transfer::diff::{self, Change};
+use crate::transfer::file::{Handle, Outcome, cannot_have};
 
 /// Is told of each change, when it was made, or of each that would be.
 pub type Tell<'a> = dyn Fn(&Change) + 'a;
@@ -51,7 +49,7 @@ impl<'a> Syncer<'a> {
     /// Makes what stands at `to` equal to `from`, which is no directory. `path` from the top is for messages. Whether
     /// anything was written.
     pub(super) fn file(&mut self, from: &From<'_>, to: &Spot<'_>, path: &Path) -> Result<bool> {
-        if is_special(from.metadata.file_type) && !self.options.archive {
+        if from.metadata.file_type.is_special() && !self.options.archive {
             self.outcome.special(format!("'{}'", self.shown(path)));
             return Ok(false);
         }
@@ -114,8 +112,8 @@ impl<'a> Syncer<'a> {
             what.push("hard links");
         }
         let rewrite = !what.is_empty();
-        let wanted = Attributes::read(Target::Name(from.dir, from.leaf), from.metadata, self.options)?;
-        let by_name = Target::Name(to.dir, to.leaf);
+        let wanted = self.options.wanted(Handle::Name(from.dir, from.leaf), from.metadata)?;
+        let by_name = Handle::Name(to.dir, to.leaf);
         what.extend(wanted.differences(by_name, there)?);
         if what.is_empty() {
             return Ok(false);
@@ -171,11 +169,10 @@ impl<'a> Syncer<'a> {
         if from.metadata.file_type == FileType::Regular {
             let file = from.dir.open(from.leaf).attempt(|| "open it")?;
             let metadata: Metadata = rustix::fs::fstat(&file).attempt(|| "stat it")?.into();
-            let open = Target::Open(std::os::fd::AsFd::as_fd(&file));
-            let wanted = Attributes::read(open, &metadata, self.options)?;
+            let wanted = self.options.wanted(Handle::open(&file), &metadata)?;
             return to.file(&file, &metadata, &wanted, &mut self.outcome.lost);
         }
-        let wanted = Attributes::read(Target::Name(from.dir, from.leaf), from.metadata, self.options)?;
+        let wanted = self.options.wanted(Handle::Name(from.dir, from.leaf), from.metadata)?;
         match to.special(&maker(from.metadata, target), &wanted, &mut self.outcome.lost) {
             Err(error) if cannot_have(&error) => {
                 let is_link = from.metadata.file_type == FileType::Symlink;
@@ -238,11 +235,6 @@ impl<'a> Syncer<'a> {
             (false, false) => format!("{}/{}", self.source, path.display()),
         }
     }
-}
-
-/// Whether only '-a' synchronises it.
-pub(super) fn is_special(file_type: FileType) -> bool {
-    matches!(file_type, FileType::Fifo | FileType::Character | FileType::Block | FileType::Socket)
 }
 
 /// The directory that holds `path` below `top`, and the name there: step by step, so that no link is followed and no path

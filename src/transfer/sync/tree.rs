@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use super::attributes::{self, Attributes};
 use super::put::{Spot, TEMPORARY, clean};
 use super::syncer::{From, Syncer};
 use crate::error::{Attempt, Error, Result};
@@ -14,6 +13,7 @@ use crate::rootfs::descent::Descent;
 use crate::rootfs::walk::{self, Doing, Next, Order, Visit, Visited};
 use crate::rootfs::{Dir, FileType, Metadata};
 use crate::sys::identity::FileId;
+use crate::transfer::file::{Attributes, Handle};
 
 /// A directory of the destination that is being made equal to one of the source.
 struct Level {
@@ -45,7 +45,7 @@ impl Tree<'_, '_> {
     ) -> Result<()> {
         let attempt = || "synchronise the directory";
         let metadata: Metadata = rustix::fs::fstat(&from).attempt(attempt)?.into();
-        let wanted = Attributes::read(attributes::open(&from), &metadata, syncer.options)?;
+        let wanted = syncer.options.wanted(Handle::open(&from), &metadata)?;
         let mount = to.as_ref().map(|to| FileId::of(AsFd::as_fd(to))).transpose().attempt(attempt)?;
         let missing = usize::from(to.is_none());
         let mut tree = Tree { syncer, to: None, missing, mount };
@@ -73,7 +73,7 @@ impl Tree<'_, '_> {
         match found.filter(|found| found.file_type == FileType::Directory) {
             None => self.syncer.told(found, path, vec!["type"]),
             Some(found) => {
-                let what = wanted.differences(attributes::open(to), found)?;
+                let what = wanted.differences(Handle::open(to), found)?;
                 changed = !what.is_empty();
                 if changed {
                     self.syncer.told(Some(found), path, what);
@@ -141,7 +141,7 @@ impl Tree<'_, '_> {
             self.syncer.outcome.mounted(path.display().to_string());
             return Ok(false);
         }
-        let wanted = Attributes::read(attributes::open(opened), at.metadata, self.syncer.options)?;
+        let wanted = self.syncer.options.wanted(Handle::open(opened), at.metadata)?;
         let level = self.level(&opened_to, found.as_ref(), wanted, path)?;
         if let Some(to) = self.to.as_mut() {
             to.data().changed |= !is_there;
@@ -153,7 +153,7 @@ impl Tree<'_, '_> {
     fn file(&mut self, at: &Visited<'_>, path: &Path) -> Result<()> {
         let from = From { dir: at.dir, leaf: at.leaf, metadata: at.metadata };
         if self.missing > 0 {
-            if !super::syncer::is_special(at.metadata.file_type) || self.syncer.options.archive {
+            if !at.metadata.file_type.is_special() || self.syncer.options.archive {
                 self.syncer.told(None, path, Vec::new());
             }
             return Ok(());
@@ -189,7 +189,7 @@ impl Tree<'_, '_> {
         let found: Metadata = rustix::fs::fstat(to.dir()).attempt(|| "stat the directory")?.into();
         let duplicate = to.dir().as_fd().try_clone_to_owned().attempt(|| "open the directory")?;
         let lost = &mut self.syncer.outcome.lost;
-        let set = to.data().wanted.set(attributes::open(&Dir::from(duplicate)), &found, lost);
+        let set = to.data().wanted.set(Handle::open(&duplicate), &found, lost);
         let path = to.data().path.clone();
         self.syncer.note(set.map(|()| true), &path).map(drop)
     }

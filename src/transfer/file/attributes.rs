@@ -1,74 +1,79 @@
-//! Owner, mode, time and extended attributes: what the source has, what is different there, and how it is mended without
-//! writing the contents anew.
+//! Owner, mode, time and extended attributes: what the source has, what is different in the destination, and how it is
+//! given to what stands there.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::options::Options;
+use super::lost::{Lost, tolerate};
+use super::owner::Owner;
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::{self, Dir, FileType, Metadata, Timestamp};
-use crate::transfer::copy::attributes::{Lost, is_kept, tolerate};
 
 type Xattrs = Vec<(OsString, Vec<u8>)>;
 
-/// What it is given to.
+/// A file, as it is reached.
 #[derive(Clone, Copy)]
-pub(super) enum Target<'a> {
+pub(crate) enum Handle<'a> {
     /// An open file or directory.
     Open(BorrowedFd<'a>),
     /// Anything, by its name.
     Name(&'a Dir, &'a OsStr),
 }
 
-impl Target<'_> {
+impl<'a> Handle<'a> {
+    /// Of an open file or directory.
+    pub(crate) fn open(file: &'a impl AsFd) -> Handle<'a> {
+        Handle::Open(file.as_fd())
+    }
+
     fn xattrs(&self) -> io::Result<Xattrs> {
         match self {
-            Target::Open(file) => rootfs::xattrs(file),
-            Target::Name(dir, leaf) => dir.xattrs(leaf),
+            Handle::Open(file) => rootfs::xattrs(file),
+            Handle::Name(dir, leaf) => dir.xattrs(leaf),
         }
     }
 
     fn chown(&self, uid: u32, gid: u32) -> io::Result<()> {
         match self {
-            Target::Open(file) => rootfs::chown(file, uid, gid),
-            Target::Name(dir, leaf) => dir.chown(leaf, uid, gid),
+            Handle::Open(file) => rootfs::chown(file, uid, gid),
+            Handle::Name(dir, leaf) => dir.chown(leaf, uid, gid),
         }
     }
 
     fn chmod(&self, mode: u32) -> io::Result<()> {
         match self {
-            Target::Open(file) => rootfs::chmod(file, mode),
-            Target::Name(dir, leaf) => dir.chmod(leaf, mode),
+            Handle::Open(file) => rootfs::chmod(file, mode),
+            Handle::Name(dir, leaf) => dir.chmod(leaf, mode),
         }
     }
 
     fn set_xattr(&self, key: &OsStr, value: &[u8]) -> io::Result<()> {
         match self {
-            Target::Open(file) => rootfs::set_xattr(file, key, value),
-            Target::Name(dir, leaf) => dir.set_xattr(leaf, key, value),
+            Handle::Open(file) => rootfs::set_xattr(file, key, value),
+            Handle::Name(dir, leaf) => dir.set_xattr(leaf, key, value),
         }
     }
 
     fn remove_xattr(&self, key: &OsStr) -> io::Result<()> {
         match self {
-            Target::Open(file) => rootfs::remove_xattr(file, key),
-            Target::Name(dir, leaf) => dir.remove_xattr(leaf, key),
+            Handle::Open(file) => rootfs::remove_xattr(file, key),
+            Handle::Name(dir, leaf) => dir.remove_xattr(leaf, key),
         }
     }
 
     fn set_mtime(&self, mtime: Timestamp) -> io::Result<()> {
         match self {
-            Target::Open(file) => rootfs::set_mtime(file, mtime),
-            Target::Name(dir, leaf) => dir.set_mtime(leaf, mtime),
+            Handle::Open(file) => rootfs::set_mtime(file, mtime),
+            Handle::Name(dir, leaf) => dir.set_mtime(leaf, mtime),
         }
     }
 }
 
 /// What an entry shall have, contents aside.
 #[derive(Debug)]
-pub(super) struct Attributes {
+pub(crate) struct Attributes {
     file_type: FileType,
     mode: u32,
     uid: u32,
@@ -79,23 +84,28 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// Those of the source, with the owner that was asked for.
-    pub(super) fn read(from: Target<'_>, metadata: &Metadata, options: &Options) -> Result<Attributes> {
+    /// Those of the source with the owner that was asked for; with `archive`, all extended attributes.
+    pub(crate) fn read(
+        from: Handle<'_>,
+        metadata: &Metadata,
+        owner: Owner,
+        archive: bool,
+    ) -> Result<Attributes> {
         let xattrs = from.xattrs().attempt(|| "read its extended attributes")?;
         let &Metadata { file_type, mode, mtime, .. } = metadata;
         Ok(Attributes {
             file_type,
             mode,
-            uid: options.owner.uid.unwrap_or(metadata.uid),
-            gid: options.owner.gid.unwrap_or(metadata.gid),
+            uid: owner.uid.unwrap_or(metadata.uid),
+            gid: owner.gid.unwrap_or(metadata.gid),
             mtime,
-            xattrs: kept(xattrs, options.archive),
-            archive: options.archive,
+            xattrs: kept(xattrs, archive),
+            archive,
         })
     }
 
     /// What is different in the destination, which is `found`.
-    pub(super) fn differences(&self, to: Target<'_>, found: &Metadata) -> Result<Vec<&'static str>> {
+    pub(crate) fn differences(&self, to: Handle<'_>, found: &Metadata) -> Result<Vec<&'static str>> {
         let differs = [
             ("mode", self.mode_differs(found)),
             ("owner", self.owner_differs(found)),
@@ -105,7 +115,7 @@ impl Attributes {
         Ok(differs.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect())
     }
 
-    fn kept_of(&self, to: Target<'_>) -> Result<Xattrs> {
+    fn kept_of(&self, to: Handle<'_>) -> Result<Xattrs> {
         let xattrs = to.xattrs().attempt(|| "read the extended attributes of what stands there")?;
         Ok(kept(xattrs, self.archive))
     }
@@ -121,7 +131,7 @@ impl Attributes {
 
     /// Gives them to what is there, in the order that nothing undoes: an ACL that goes takes part of the mode along, and
     /// chown(2) clears setuid and capabilities.
-    pub(super) fn set(&self, to: Target<'_>, found: &Metadata, lost: &mut Lost) -> Result<()> {
+    pub(crate) fn set(&self, to: Handle<'_>, found: &Metadata, lost: &mut Lost) -> Result<()> {
         let mut there = self.kept_of(to)?;
         let gone = |(key, _): &(OsString, Vec<u8>)| !self.xattrs.iter().any(|(kept, _)| kept == key);
         for (key, _) in there.iter().filter(|had| gone(had)) {
@@ -146,10 +156,10 @@ impl Attributes {
     }
 
     /// The same for what was just made in a directory that may hand down an ACL.
-    pub(super) fn set_on_new(&self, to: Target<'_>, lost: &mut Lost) -> Result<()> {
+    pub(crate) fn set_on_new(&self, to: Handle<'_>, lost: &mut Lost) -> Result<()> {
         let found: Metadata = match to {
-            Target::Open(file) => rustix::fs::fstat(file).attempt(|| "stat it")?.into(),
-            Target::Name(dir, leaf) => dir.metadata(leaf).attempt(|| "stat it")?,
+            Handle::Open(file) => rustix::fs::fstat(file).attempt(|| "stat it")?.into(),
+            Handle::Name(dir, leaf) => dir.metadata(leaf).attempt(|| "stat it")?,
         };
         self.set(to, &found, lost)
     }
@@ -160,7 +170,14 @@ fn kept(mut xattrs: Xattrs, archive: bool) -> Xattrs {
     xattrs
 }
 
-/// The descriptor of a directory.
-pub(super) fn open(dir: &Dir) -> Target<'_> {
-    Target::Open(AsFd::as_fd(dir))
+/// SELinux labels are of a host's policy, and overlayfs's attributes would change what a directory is. POSIX ACLs are
+/// part of what the mode says, so they are always kept.
+fn is_kept(key: &[u8], archive: bool) -> bool {
+    if key == b"security.selinux" || key.starts_with(b"trusted.overlay.") {
+        return false;
+    }
+    archive
+        || key.starts_with(b"user.")
+        || key.starts_with(b"system.posix_acl_")
+        || key == b"security.capability"
 }

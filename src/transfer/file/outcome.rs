@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::attributes::Lost;
+use super::lost::Lost;
 use crate::error::{Error, Result};
 use crate::report::Report;
 
@@ -19,7 +19,7 @@ pub(crate) struct Outcome<'a> {
     special: Shown,
     mounted: BTreeSet<String>,
     /// Entries of the source that have no copy, whatever the reason.
-    pub(super) missing: u64,
+    pub(crate) missing: u64,
 }
 
 /// Some of many.
@@ -65,7 +65,7 @@ impl<'a> Outcome<'a> {
     }
 
     /// What was there when its directory was listed is there no more: somebody works in the source.
-    pub(super) fn vanished(&self, what: &str) {
+    pub(crate) fn vanished(&self, what: &str) {
         self.report.detail(&format!("{what} vanished meanwhile"));
     }
 
@@ -88,7 +88,7 @@ impl<'a> Outcome<'a> {
     }
 
     /// How many places with something mounted there were.
-    pub(super) fn mounts(&self) -> usize {
+    pub(crate) fn mounts(&self) -> usize {
         self.mounted.len()
     }
 
