@@ -10,14 +10,18 @@
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy` | where blobs come from and go to |
 //! | `local`, `pull` | the images that are kept here, and how they get here |
+//! | `layer`, `new_layer`, `new_image` | what is made here: layers, and images of them |
 
 mod archive;
 mod copy;
 mod description;
 mod destination;
 mod import;
+mod layer;
 mod layout;
 mod local;
+mod new_image;
+mod new_layer;
 mod origin;
 mod pull;
 mod resolve;
@@ -29,8 +33,11 @@ pub use copy::copy;
 pub use description::Image;
 pub use destination::{Cache, Destination};
 pub use import::{Imported, image as image_in};
+pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use local::{Local, Summary, find, open, remove, shown};
+pub use new_image::{NewImages, keep_new};
+pub use new_layer::NewLayer;
 pub use origin::Origin;
 pub use pull::{Keeping, pull};
 pub use resolve::Pull;

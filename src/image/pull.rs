@@ -27,13 +27,18 @@ impl<'a> Keeping<'a> {
     }
 
     /// Adds a document whose digest is known to be right.
-    fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+    pub(super) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         self.library.put(&self.holding, digest, bytes)
     }
 
     /// Gives `name` to what is all here now. `pulled`: a registry has it under this name.
     pub fn tag(&self, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
         self.library.tag(&self.holding, name, pulled, descriptor)
+    }
+
+    /// Keeps what is all here now by its digest.
+    pub(super) fn keep(&self, descriptor: &Descriptor) -> Result<()> {
+        self.library.keep(&self.holding, descriptor)
     }
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {

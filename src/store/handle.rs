@@ -9,6 +9,7 @@ use super::images::{self, CachedImage};
 use super::layout::Layout;
 use super::library::{Holding, Library};
 use super::name::Name;
+use super::new_blob::NewBlob;
 use super::place::{self, Place};
 use super::records::Records;
 use super::staged::{Replacement, Staged};
@@ -114,6 +115,11 @@ impl Store {
     /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.
     pub fn blob(&self, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
         blobs::fetch(self.layout.blob(digest), self.layout.partial(digest), digest, size, report)
+    }
+
+    /// Begins a blob that is made here, whose digest is not known yet.
+    pub fn new_blob(&self) -> Result<NewBlob> {
+        NewBlob::new(&self.layout)
     }
 
     /// Whether the cache has the blob, by its size alone: readers verify.

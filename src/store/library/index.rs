@@ -87,6 +87,15 @@ impl Index {
         }
     }
 
+    /// Adds an image without a name, if it is not there.
+    pub(super) fn keep(&mut self, descriptor: &Descriptor) {
+        let digest = descriptor.digest.to_string();
+        let Some(list) = self.0["manifests"].as_array_mut() else { return };
+        if list.iter().all(|entry| entry["digest"] != *digest) {
+            list.push(json!({"mediaType": descriptor.media_type, "digest": digest, "size": descriptor.size}));
+        }
+    }
+
     /// Takes the name away. An image that has no other name stays without one.
     pub(super) fn unset(&mut self, name: &str) {
         let Some(list) = self.0["manifests"].as_array_mut() else { return };
@@ -150,10 +159,14 @@ mod tests {
         assert_eq!(names(&index), [named("a:1", &two), named("a:2", &two), named("b:1", &one)]);
         index.unset("b:1");
         index.unset("b:1");
+        index.keep(&one);
         index.forget(&two.digest);
         assert_eq!(names(&index).last(), Some(&(None, hex(&one))));
         index.forget(&one.digest);
         assert_eq!(names(&index).len(), 2);
+        index.keep(&two);
+        index.keep(&one);
+        assert_eq!(names(&index)[2..], [(None, hex(&one))]);
     }
 
     #[test]

@@ -115,12 +115,23 @@ impl Library {
 
     /// Gives `name` to an image whose blobs are all here; on disk when this returns.
     pub fn tag(&self, _: &Holding, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
+        self.sync()?;
+        self.change(|index| index.set(name, pulled, descriptor))
+    }
+
+    /// Keeps an image whose blobs are all here by its digest alone; on disk when this returns.
+    pub fn keep(&self, _: &Holding, descriptor: &Descriptor) -> Result<()> {
+        self.sync()?;
+        self.change(|index| index.keep(descriptor))
+    }
+
+    /// After a power cut no name leads to what is not there.
+    fn sync(&self) -> Result<()> {
         let attempt = || format!("write the images to '{}'", self.root.display());
         make_dir(&self.root)?;
-        // After a power cut no name leads to what is not there.
         File::open(&self.root).and_then(|root| Ok(syncfs(root)?)).attempt(attempt)?;
         crate::sys::point::reach("images.synced");
-        self.change(|index| index.set(name, pulled, descriptor))
+        Ok(())
     }
 
     /// Takes `name` away; its image stays, perhaps without a name.
