@@ -2,10 +2,11 @@
 //!
 //! [`apply`] is the one place that knows what a layer entry means, so that install, build, restore and diff
 //! share one whiteout semantics. A [`Target`] takes entries: a guest's root, the in-memory [`Index`], or an archive
-//! that is written. Archives and trees ([`send`]) send them, with their [`Content`].
+//! that is written. Archives, trees ([`send`]) and what is different between two trees ([`changes`]) send them, with their [`Content`].
 //! Memory stays bounded whatever a header claims; one bad entry fails the whole layer with its name and reason.
 
 mod apply;
+mod changes;
 mod compress;
 mod content;
 mod decompress;
@@ -15,6 +16,7 @@ mod flow;
 mod found;
 mod header;
 mod index;
+mod linked;
 mod live_content;
 mod name;
 pub mod pack;
@@ -30,6 +32,7 @@ mod unpack;
 mod whiteout;
 
 pub use apply::{Applied, Options, Sort, apply, apply_sorted};
+pub use changes::changes;
 pub use compress::{Compression, Compressor};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;

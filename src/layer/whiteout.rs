@@ -1,6 +1,8 @@
 //! What names in a layer ask for (OCI image-spec, layer.md, "Whiteouts"): whiteouts, opaque markers, and the names
 //! that aufs keeps for itself. In other archives these are ordinary names.
 
+use std::cmp::Ordering;
+
 use super::name::Name;
 use crate::error::{Error, Result};
 
@@ -33,6 +35,24 @@ pub(super) fn whiteout(name: &Name) -> Result<Name> {
 /// The file that hides what lower layers have in the directory `name`.
 pub(super) fn opaque_marker(name: &Name) -> Result<Name> {
     name.child(OPAQUE)
+}
+
+/// The order in which paths stand in a layer: directories before what is in them, by the bytes of their names, and what is
+/// hidden before its siblings.
+pub(super) fn order(one: &[u8], hides: bool, other: &[u8], other_hides: bool) -> Ordering {
+    let parts = |path| <[u8]>::split(path, |&byte| byte == b'/').peekable();
+    let (mut ones, mut others) = (parts(one), parts(other));
+    loop {
+        let (Some(part), Some(other_part)) = (ones.next(), others.next()) else {
+            return one.len().cmp(&other.len());
+        };
+        let stands = |hides: bool, is_last: bool| !(hides && is_last);
+        let key = (stands(hides, ones.peek().is_none()), part);
+        let order = key.cmp(&(stands(other_hides, others.peek().is_none()), other_part));
+        if order.is_ne() {
+            return order;
+        }
+    }
 }
 
 /// Tells what an entry of this name asks for.

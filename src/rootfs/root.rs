@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{Mode, OFlags};
@@ -53,6 +53,17 @@ impl Rootfs {
     /// The directory at `path`, following links inside the root.
     pub fn dir(&self, path: impl AsRef<Path>) -> io::Result<Dir> {
         Ok(Dir::from(self.resolve(path.as_ref(), OPEN_FLAGS)?))
+    }
+
+    /// The same, also where the path is longer than one system call takes (`PATH_MAX`); no links are followed then.
+    pub fn dir_at_any_depth(&self, path: impl AsRef<Path>) -> io::Result<Dir> {
+        let path = path.as_ref();
+        match self.dir(path) {
+            Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => {}
+            found => return found,
+        }
+        let names = path.components().filter(|component| matches!(component, Component::Normal(_)));
+        names.into_iter().try_fold(self.dir("")?, |dir, name| dir.dir(name.as_os_str()))
     }
 
     /// The parent of `path` (links followed inside the root) and the leaf name (not resolved).

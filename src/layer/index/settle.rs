@@ -25,6 +25,8 @@ pub enum Trust {
     /// The stamp alone: anything may have happened. Contents are read only where the index has a file of the same size
     /// to compare them with; of other files the hash stays unknown.
     Stamps,
+    /// As `Stamps`, and whatever has another stamp is read.
+    Contents,
 }
 
 impl Index {
@@ -82,7 +84,9 @@ impl Settler<'_> {
 
     fn agrees(&self, inode: &Inode, metadata: &Metadata) -> bool {
         match self.trust {
-            Trust::Stamps => inode.stamp == stamp(metadata) && inode.is_a(metadata.file_type),
+            Trust::Stamps | Trust::Contents => {
+                inode.stamp == stamp(metadata) && inode.is_a(metadata.file_type)
+            }
             // Attributes are few. A filesystem may have refused some.
             Trust::Metadata => inode.xattrs == 0 && inode.is_like(metadata),
         }
@@ -159,7 +163,7 @@ impl Settler<'_> {
             FileType::Regular => {
                 let size = at.metadata.size;
                 let wanted = match (self.trust, known.map(|known| &self.index.inode(known).data)) {
-                    (Trust::Metadata, _) => true,
+                    (Trust::Metadata | Trust::Contents, _) => true,
                     (Trust::Stamps, Some(Data::File { size: other, .. })) => *other == size,
                     (Trust::Stamps, _) => false,
                 };

@@ -1,7 +1,7 @@
 //! The trees of containers, and what differs from one to the other.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::baseline::Baseline;
 use super::change::{Change, Kind};
@@ -115,15 +115,8 @@ impl Contents for Live<'_> {
 
 /// The directory that holds a file and its name there, also where the path is longer than one system call takes.
 fn parent(rootfs: &Rootfs, path: &Path) -> io::Result<(Dir, std::ffi::OsString)> {
-    match rootfs.parent(path) {
-        Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => {}
-        found => return found,
-    }
-    let names: Vec<PathBuf> = path.components().skip(1).map(|name| PathBuf::from(name.as_os_str())).collect();
-    let Some((leaf, above)) = names.split_last() else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let mut dir = rootfs.dir("")?;
-    for name in above {
-        dir = dir.dir(name.as_os_str())?;
-    }
-    Ok((dir, leaf.as_os_str().to_owned()))
+    let Some((above, leaf)) = path.parent().zip(path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Ok((rootfs.dir_at_any_depth(above)?, leaf.to_owned()))
 }
