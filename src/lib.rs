@@ -10,6 +10,7 @@
 //! | [`commands`] | one file each: flags, help, aliases, needs root?, run |
 //! | [`cli`] | knows no command by name: GNU syntax, help layout, completions, suggestions |
 //! | [`ui`] | the only place that prints: messages, colour, width, progress |
+//! | [`build`] | images from Dockerfiles: plan, stages, cache |
 //! | [`session`] | request, facts, plan (pure data); mount, confine, terminal, enter |
 //! | [`transfer`] | files in and out of containers: copy, clone, synchronize, compare, back up |
 //! | [`privilege`] | elevation, and the rules that spare a password |
@@ -44,6 +45,7 @@
 //! (a build's RUN) is `session::run`: the same from the plan on, on any root.
 
 pub mod applet;
+pub mod build;
 pub mod cgroup;
 pub mod cli;
 pub mod commands;

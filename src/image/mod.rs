@@ -8,11 +8,12 @@
 //! | `source` | what the user named: a reference, a path, an address |
 //! | `resolve`, `layout`, `archive`, `survey`, `import` | the image that is there, from a registry, a layout, an archive |
 //! | `description` | one image: manifest, config, diff_ids |
-//! | `origin`, `destination`, `copy` | where blobs come from and go to |
+//! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
 //! | `local`, `pull` | the images that are kept here, and how they get here |
 //! | `layer`, `new_layer`, `new_image` | what is made here: layers, and images of them |
 
 mod archive;
+mod blobs;
 mod copy;
 mod description;
 mod destination;
@@ -29,6 +30,7 @@ mod source;
 mod survey;
 
 pub use archive::Archive;
+pub use blobs::open_blob;
 pub use copy::copy;
 pub use description::Image;
 pub use destination::{Cache, Destination};

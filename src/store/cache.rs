@@ -10,7 +10,8 @@ use super::layout::{Layout, PARTIAL};
 use super::{files, scratch};
 use crate::error::Result;
 
-/// Deletes every entry but the blobs that a live process is fetching; returns bytes of disk freed.
+/// Deletes every entry but the blobs that a live process is fetching, and a running build's directories; returns bytes of
+/// disk freed.
 pub(super) fn clear(layout: &Layout, each: &mut dyn FnMut(&str)) -> Result<u64> {
     let mut freed = 0;
     let cache = layout.cache();
@@ -22,11 +23,11 @@ pub(super) fn clear(layout: &Layout, each: &mut dyn FnMut(&str)) -> Result<u64> 
         }
         for entry in files::names(&path)? {
             let path = path.join(&entry);
-            if !is_being_fetched(&path) {
+            if !is_in_use(&path) {
                 freed += remove(&path, &format!("{name}/{entry}"), each)?;
             }
         }
-        // It stays when something is being fetched.
+        // It stays when something in it is in use.
         let _ = fs::remove_dir(&path);
     }
     Ok(freed)
@@ -39,8 +40,9 @@ fn remove(path: &Path, name: &str, each: &mut dyn FnMut(&str)) -> Result<u64> {
     Ok(size)
 }
 
-/// Whether a fetcher holds it.
-fn is_being_fetched(path: &Path) -> bool {
-    path.to_string_lossy().ends_with(PARTIAL)
+/// Whether a live process holds it: an unfinished blob, or a build's directory.
+fn is_in_use(path: &Path) -> bool {
+    let can_be_held = path.to_string_lossy().ends_with(PARTIAL) || path.is_dir();
+    can_be_held
         && File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err())
 }

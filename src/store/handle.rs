@@ -13,11 +13,13 @@ use super::new_blob::NewBlob;
 use super::place::{self, Place};
 use super::records::Records;
 use super::staged::{Replacement, Staged};
+use super::trees::{self, KeptTree, Work};
 use super::{autostart, cache, files, renamed, replace, scratch};
 use crate::error::{Error, Result};
 use crate::host::Paths;
 use crate::oci::{Arch, Digest, Reference};
 use crate::report::Report;
+use crate::rootfs::Rootfs;
 use crate::suggest::nearest;
 
 /// The two trees.
@@ -120,6 +122,22 @@ impl Store {
     /// Begins a blob that is made here, whose digest is not known yet.
     pub fn new_blob(&self) -> Result<NewBlob> {
         NewBlob::new(&self.layout)
+    }
+
+    /// The tree that the layers of `chain` make, kept for all builds. One that is not there is made: `make` fills an empty
+    /// root and returns its index as bytes.
+    pub fn kept_tree(
+        &self,
+        chain: &Digest,
+        make: &mut dyn FnMut(&Rootfs) -> Result<Vec<u8>>,
+        report: &dyn Report,
+    ) -> Result<KeptTree> {
+        trees::get(&self.layout, chain, make, report)
+    }
+
+    /// A private directory beside those trees, gone when it is dropped.
+    pub fn work(&self) -> Result<Work> {
+        Work::new(&self.layout)
     }
 
     /// Whether the cache has the blob, by its size alone: readers verify.

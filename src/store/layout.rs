@@ -112,6 +112,20 @@ impl Layout {
         path.into()
     }
 
+    /// `build_trees/<hex>`: of the chain of layers that it was unpacked from.
+    pub(super) fn build_tree(&self, chain: &Digest) -> PathBuf {
+        self.build_trees().join(chain.hex())
+    }
+
+    pub(super) fn build_trees(&self) -> PathBuf {
+        self.cache.join("build_trees")
+    }
+
+    /// On the filesystem of the trees.
+    pub(super) fn build_scratch(&self) -> PathBuf {
+        self.cache.join("build_scratch")
+    }
+
     pub(super) fn images(&self) -> PathBuf {
         self.cache.join("oci_manifests")
     }

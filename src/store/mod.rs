@@ -26,6 +26,7 @@ mod renamed;
 mod replace;
 mod scratch;
 mod staged;
+mod trees;
 
 pub use blobs::{Fetch, Partial};
 pub use container::Container;
@@ -40,6 +41,7 @@ pub use new_blob::NewBlob;
 pub use place::Place;
 pub use records::Records;
 pub use staged::{Replacement, Staged};
+pub use trees::{KeptTree, Work};
 
 #[cfg(test)]
 mod tests;

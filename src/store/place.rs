@@ -55,7 +55,7 @@ pub(super) fn refuse_unfit(staging: &Path) -> Result<()> {
             "'{}' is on {name}, which keeps no owners, permissions, links or devices",
             place.display()
         ))
-        .hint("put the data directory on ext4, f2fs, xfs, btrfs or the like (XDG_DATA_HOME moves it)")),
+        .hint("choose a directory on ext4, f2fs, xfs, btrfs or the like: XDG_DATA_HOME moves the data, XDG_CACHE_HOME the cache")),
     }
 }
 

@@ -272,3 +272,48 @@ fn a_layer_of_changes_leads_from_one_tree_to_the_other() {
     }
     assert!(complete > 60, "only {complete} of the changes were sound");
 }
+
+/// Of a tree of overlayfs, only what its upper directory names is looked at: that is enough.
+#[test]
+fn an_upper_directory_tells_all_that_has_changed() {
+    crate::testing::in_mount_namespace(|| {
+        use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+        let temp = TempDir::new();
+        mount("x", temp.path(), "tmpfs", MountFlags::empty(), None).unwrap();
+        let mut changed = 0;
+        for seed in 0..80 {
+            let mut random = Random(seed);
+            let path = temp.path().join(seed.to_string());
+            let at = |name: &str| path.join(name);
+            for name in ["", "lower", "upper", "work", "merged"] {
+                fs::create_dir(at(name)).unwrap();
+            }
+            let open = |name: &str| Rootfs::new(fs::File::open(at(name)).unwrap().into());
+            let fill = |root: &Rootfs, layer: &[u8]| {
+                let mut tree = RootfsTarget::new(root, &Silent);
+                apply(layer, &mut tree, &layers()).and_then(|_| tree.finish())
+            };
+            if fill(&open("lower"), &random_layer(&mut random)).is_err() {
+                continue;
+            }
+            let options = "lowerdir=lower,upperdir=upper,workdir=work,index=on,redirect_dir=off,metacopy=off";
+            std::env::set_current_dir(&path).unwrap();
+            let options = std::ffi::CString::new(options).unwrap();
+            mount("x", "merged", "overlay", MountFlags::empty(), &*options).unwrap();
+            let merged = open("merged");
+            let mut index = Index::new();
+            index.settle(merged.dir("").unwrap(), Trust::Contents, &[]).unwrap();
+            for _ in 0..3 {
+                changed += u32::from(fill(&merged, &random_layer(&mut random)).is_ok());
+                let mut whole = index.clone();
+                whole.settle(merged.dir("").unwrap(), Trust::Contents, &[]).unwrap();
+                index.settle_upper(&merged, open("upper").dir("").unwrap(), Trust::Contents).unwrap();
+                assert_eq!(listing(&index), listing(&whole), "seed {seed}");
+            }
+            std::env::set_current_dir("/").unwrap();
+            unmount(at("merged"), UnmountFlags::DETACH).unwrap();
+        }
+        unmount(temp.path(), UnmountFlags::DETACH).unwrap();
+        assert!(changed > 80, "only {changed} of the changes were sound");
+    });
+}

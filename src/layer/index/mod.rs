@@ -12,6 +12,7 @@ mod recording;
 mod settle;
 mod stamp;
 mod tree;
+mod upper;
 
 pub use hash::hash_of;
 pub use node::Node;

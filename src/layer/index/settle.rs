@@ -3,7 +3,7 @@
 //! The tree may be in use: what vanishes meanwhile is not there. What another mount shows is not looked at, and stays
 //! in the index as it was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -33,16 +33,8 @@ impl Index {
     /// Makes this the index of `root`, and gives it stamps. `skip`: names in the root that are not looked at. Returns
     /// the places at which something else is mounted.
     pub fn settle(&mut self, root: Dir, trust: Trust, skip: &[&str]) -> Result<Vec<PathBuf>> {
-        self.layer = self.layer.checked_add(1).ok_or_else(|| Error::invalid("too many layers"))?;
         let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
-        let mut settler = Settler {
-            index: self,
-            trust,
-            skip,
-            open: Vec::new(),
-            linked: HashMap::new(),
-            mounted: Vec::new(),
-        };
+        let mut settler = Settler::new(self, trust, skip)?;
         settler.root(&root, &metadata)?;
         settler.open.push(ROOT);
         walk::below(root, Order::Any, &mut settler)?;
@@ -52,23 +44,36 @@ impl Index {
     }
 }
 
-struct Settler<'a> {
-    index: &'a mut Index,
+/// Looks at names of a tree on disk, and describes anew what is not as the index says.
+pub(super) struct Settler<'a> {
+    pub(super) index: &'a mut Index,
     trust: Trust,
     skip: &'a [&'a str],
     /// The directories on the way down.
-    open: Vec<u32>,
+    pub(super) open: Vec<u32>,
     /// By devices and inode numbers on disk: what has several names.
     linked: HashMap<((u32, u32), u64), u32>,
+    /// Files with several names that are not what they were by one of them.
+    pub(super) parted: HashSet<u32>,
     mounted: Vec<PathBuf>,
 }
 
+impl<'a> Settler<'a> {
+    pub(super) fn new(index: &'a mut Index, trust: Trust, skip: &'a [&'a str]) -> Result<Settler<'a>> {
+        index.layer = index.layer.checked_add(1).ok_or_else(|| Error::invalid("too many layers"))?;
+        let (open, mounted) = (Vec::new(), Vec::new());
+        let (linked, parted) = (HashMap::new(), HashSet::new());
+        Ok(Settler { index, trust, skip, open, linked, parted, mounted })
+    }
+}
+
 impl Settler<'_> {
-    fn here(&self) -> u32 {
+    /// The innermost directory.
+    pub(super) fn here(&self) -> u32 {
         self.open.last().copied().unwrap_or(ROOT)
     }
 
-    fn root(&mut self, root: &Dir, metadata: &Metadata) -> Result<()> {
+    pub(super) fn root(&mut self, root: &Dir, metadata: &Metadata) -> Result<()> {
         if !self.agrees(self.index.inode(ROOT), metadata) {
             let xattrs = root.own_xattrs().attempt(|| "read the extended attributes of the root")?;
             self.index.inode_mut(ROOT).take(metadata, hash::xattrs(&xattrs));
@@ -118,7 +123,8 @@ impl Settler<'_> {
         self.mounted.push(Path::new("/").join(at.path()));
     }
 
-    fn describe(&mut self, at: &Visited<'_>) -> Result<()> {
+    /// Sees to what stands at a name.
+    pub(super) fn describe(&mut self, at: &Visited<'_>) -> Result<()> {
         let (here, name, metadata) = (self.here(), at.leaf.as_bytes(), at.metadata);
         let known = self.index.child(here, name).map(|child| child.inode);
         let several = metadata.links > 1 && metadata.file_type != FileType::Directory;
@@ -129,7 +135,10 @@ impl Settler<'_> {
         }
         let inode = match known {
             Some(known) if self.agrees(self.index.inode(known), metadata) => known,
-            _ => self.anew(at, known)?,
+            known => {
+                self.parted.extend(known.filter(|&known| self.index.inode(known).links > 1));
+                self.anew(at, known)?
+            }
         };
         self.index.inode_mut(inode).stamp = self.stamp(metadata);
         self.index.touch(here, name);

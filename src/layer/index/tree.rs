@@ -300,12 +300,21 @@ impl Index {
 
     /// Removes the children of a directory that the current layer has not touched.
     pub(super) fn drop_unseen(&mut self, directory: u32) {
-        if self.children(directory).iter().all(|child| child.layer == self.layer) {
+        let layer = self.layer;
+        self.keep_children(directory, &|_, child| child.layer == layer);
+    }
+
+    /// Removes the children of a directory whose names `keep` does not want.
+    pub(super) fn keep_named(&mut self, directory: u32, keep: &dyn Fn(&[u8]) -> bool) {
+        self.keep_children(directory, &|index, child| keep(index.text(child.name)));
+    }
+
+    fn keep_children(&mut self, directory: u32, keep: &dyn Fn(&Index, &Child) -> bool) {
+        if self.children(directory).iter().all(|child| keep(self, child)) {
             return;
         }
         let children = self.children_mut(directory).map(std::mem::take).unwrap_or_default();
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|child| child.layer == self.layer);
+        let (kept, gone): (Vec<_>, Vec<_>) = children.into_iter().partition(|child| keep(self, child));
         gone.iter().for_each(|child| self.release(child.inode));
         if let Some(emptied) = self.children_mut(directory) {
             *emptied = kept;

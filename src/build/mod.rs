@@ -1,0 +1,3 @@
+//! Builds: images from Dockerfiles.
+
+pub mod tree;

@@ -1,0 +1,133 @@
+//! Trees of base images, unpacked once and kept for builds: `build_trees/<chain>/{rootfs/,index,boot}` of the cache, where
+//! `<chain>` names the layers. Beside them, in `build_scratch/`, stands what a running build needs.
+//!
+//! Whoever uses a tree shares its lock; it is deleted only while nobody does. A tree is not synced to disk: `boot` says
+//! when it was made, and one of an earlier boot, which may have lost files to a power cut, is made anew.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+
+use super::layout::Layout;
+use super::lock::{self, Lock};
+use super::name::Name;
+use super::scratch::{self, Scratch};
+use super::{files, place};
+use crate::error::{Attempt, Result};
+use crate::oci::Digest;
+use crate::report::Report;
+use crate::rootfs::Rootfs;
+
+/// Bytes; an index takes some sixty a file.
+const INDEX_MAX: u64 = 1 << 30;
+
+/// A tree that is kept, and stays while this lives.
+#[derive(Debug)]
+pub struct KeptTree {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl KeptTree {
+    /// Its root. It is shared: nothing may be changed there.
+    pub fn rootfs(&self) -> Result<Rootfs> {
+        open_root(&self.path.join("rootfs"))
+    }
+
+    /// The index of it, as bytes.
+    pub fn index(&self) -> Result<Vec<u8>> {
+        Ok(files::read(&self.path.join("index"), INDEX_MAX)?.unwrap_or_default())
+    }
+}
+
+/// Finds the tree of `chain`, or has `make` fill an empty root, which returns its index.
+pub(super) fn get(
+    layout: &Layout,
+    chain: &Digest,
+    make: &mut dyn FnMut(&Rootfs) -> Result<Vec<u8>>,
+    report: &dyn Report,
+) -> Result<KeptTree> {
+    let path = layout.build_tree(chain);
+    place::refuse_unfit(layout.cache())?;
+    if let Some(tree) = find(&path) {
+        return Ok(tree);
+    }
+    let long = || report.info("Waiting for another build that unpacks the same image");
+    let _lock = Lock::wait(&path.with_extension("lock"), &long)?;
+    if let Some(tree) = find(&path) {
+        return Ok(tree);
+    }
+    let scratch = work(layout)?;
+    let root = scratch.path().join("tree/rootfs");
+    files::make_dir(&root)?;
+    let index = make(&open_root(&root)?)?;
+    let directory = scratch.path().join("tree");
+    files::write_transient(&directory.join("index"), &index, 0o644)?;
+    files::write_transient(&directory.join("boot"), boot_id().as_bytes(), 0o644)?;
+    crate::sys::point::reach("tree.filled");
+    // What is there is of an earlier boot, or damaged; nobody uses it.
+    scratch::delete(&path, &mut |_| ())?;
+    fs::rename(&directory, &path).attempt(|| format!("rename '{}'", directory.display()))?;
+    crate::sys::point::reach("tree.kept");
+    find(&path).ok_or_else(|| crate::error::Error::not_found(format!("'{}' is gone again", path.display())))
+}
+
+/// The tree at `path`, if it is whole and of this boot.
+fn find(path: &Path) -> Option<KeptTree> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock = File::from(open(path, flags, Mode::empty()).ok()?);
+    flock(&lock, FlockOperation::NonBlockingLockShared).ok()?;
+    let boot = fs::read_to_string(path.join("boot")).ok()?;
+    if !lock::names(path, &lock) || boot != boot_id() {
+        return None;
+    }
+    // Whoever makes room deletes first what was not used for long.
+    let _ = lock.set_modified(SystemTime::now());
+    Some(KeptTree { path: path.to_owned(), _lock: lock })
+}
+
+/// A private directory beside the trees, for a build that runs; deleted when dropped. What killed ones left is swept.
+pub(super) fn work(layout: &Layout) -> Result<Scratch> {
+    let directory = layout.build_scratch();
+    place::refuse_unfit(layout.cache())?;
+    // Litter that cannot be deleted is not this build's concern.
+    let _ = scratch::sweep(&directory);
+    Scratch::new(&directory, &Name::parse("stage")?)
+}
+
+fn open_root(path: &Path) -> Result<Rootfs> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = open(path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
+    Ok(Rootfs::new(root))
+}
+
+/// Empty where the kernel does not tell: then every boot is the same.
+pub(super) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A private directory of a build.
+#[derive(Debug)]
+pub struct Work {
+    scratch: Scratch,
+}
+
+impl Work {
+    pub(super) fn new(layout: &Layout) -> Result<Work> {
+        Ok(Work { scratch: work(layout)? })
+    }
+
+    /// Where it is. The names in it are the build's own.
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Makes a directory in it, opened.
+    pub fn directory(&self, name: &str) -> Result<File> {
+        let path = self.scratch.path().join(name);
+        files::make_dir(&path)?;
+        File::open(&path).attempt(|| format!("open '{}'", path.display()))
+    }
+}
