@@ -1,3 +1,4 @@
 //! Builds: images from Dockerfiles.
 
+pub mod cache;
 pub mod tree;

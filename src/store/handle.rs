@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::blobs::{self, Fetch};
 use super::container::Container;
 use super::images::{self, CachedImage};
@@ -14,7 +16,7 @@ use super::place::{self, Place};
 use super::records::Records;
 use super::staged::{Replacement, Staged};
 use super::trees::{self, KeptTree, Work};
-use super::{autostart, cache, files, renamed, replace, scratch};
+use super::{autostart, cache, files, renamed, replace, scratch, steps};
 use crate::error::{Error, Result};
 use crate::host::Paths;
 use crate::oci::{Arch, Digest, Reference};
@@ -138,6 +140,21 @@ impl Store {
     /// A private directory beside those trees, gone when it is dropped.
     pub fn work(&self) -> Result<Work> {
         Work::new(&self.layout)
+    }
+
+    /// What a build's step with this key has made, as it was put there, and whether the blob that it names must be verified.
+    pub fn step(&self, key: &Digest) -> Result<Option<(Value, bool)>> {
+        steps::get(&self.layout, key)
+    }
+
+    /// Remembers what a build's step has made.
+    pub fn put_step(&self, key: &Digest, record: &Value) -> Result<()> {
+        steps::put(&self.layout, key, record)
+    }
+
+    /// Forgets it.
+    pub fn forget_step(&self, key: &Digest) -> Result<()> {
+        steps::forget(&self.layout, key)
     }
 
     /// Whether the cache has the blob, by its size alone: readers verify.

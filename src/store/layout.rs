@@ -121,6 +121,15 @@ impl Layout {
         self.cache.join("build_trees")
     }
 
+    /// `build_cache/<hex>.json`: of the step's key.
+    pub(super) fn step(&self, key: &Digest) -> PathBuf {
+        self.steps().join(format!("{}.json", key.hex()))
+    }
+
+    pub(super) fn steps(&self) -> PathBuf {
+        self.cache.join("build_cache")
+    }
+
     /// On the filesystem of the trees.
     pub(super) fn build_scratch(&self) -> PathBuf {
         self.cache.join("build_scratch")

@@ -26,6 +26,7 @@ mod renamed;
 mod replace;
 mod scratch;
 mod staged;
+mod steps;
 mod trees;
 
 pub use blobs::{Fetch, Partial};
