@@ -51,6 +51,7 @@
 //! | `info` | the report for bug reports: what is in it, and what is not |
 //! | `package` | the module for Android's root managers, the packages for Termux, the install script |
 //! | `ranks` | the map in `src/lib.rs` is true; unsafe code, printing and leftovers are where they may be |
+//! | `slips` | what is typed in a hurry: errors that say what to type, and nothing written |
 //! | `streams` | what a program has as its standard streams, and the log of a detached one |
 //! | `setup` | root without a password by real sudo and doas; what starts with the machine |
 //! | `sync` | one side made equal to the other: what is written, deleted, left alone |
@@ -112,6 +113,7 @@ mod search;
 mod session;
 mod setup;
 mod sharing;
+mod slips;
 mod sources;
 mod streams;
 mod sync;

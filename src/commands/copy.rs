@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::transfer::Endpoint;
 use crate::transfer::copy::{self, Options, Request};
 
-/// copy files between the host and containers. NAME:PATH is a path in a container, anything else a path of the host;
-/// './a:b' is a file of the host with a colon. Owners, modes, times and links stay as they are.
+/// copy files between the host and containers. NAME:PATH is a path in a container. Any other path is a path of the host;
+/// write './a:b' for a file of the host with a colon. Owners, modes, times and links stay as they are.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro copy ./file.txt ubuntu:/root/",
@@ -17,7 +17,9 @@ use crate::transfer::copy::{self, Options, Request};
     example = "chroot-distro copy ubuntu:/etc/os-release .",
     example = "chroot-distro copy ubuntu:/etc - | tar -t",
     note = "The rules are those of cp: into DEST if it is a directory, else to DEST itself.\n\
-            '-' as SOURCE or DEST is a tar archive on standard input or output."
+            '-' as SOURCE or DEST is a tar archive on standard input or output.\n\
+            Owners are kept as numbers. A number in the container may be another user on the host: '--chown' gives \
+            the copies to a user that you name."
 )]
 pub struct Copy {
     /// copy directories with all in them
@@ -32,11 +34,12 @@ pub struct Copy {
     #[argh(switch, short = 'm', long = "move")]
     remove: bool,
 
-    /// copy what a link that is named as SOURCE leads to
+    /// if SOURCE is a link, copy the file or directory that it leads to, and not the link
     #[argh(switch, short = 'L')]
     follow_link: bool,
 
-    /// owner of everything that is made, by the names of DEST's side: USER, USER:GROUP or :GROUP
+    /// owner of all copies: USER, USER:GROUP or :GROUP. USER alone does not change the group; 'USER:' is the user with
+    /// their own group. The names are those of DEST's side
     #[argh(option, arg_name = "USER[:GROUP]")]
     chown: Option<String>,
 
@@ -60,10 +63,24 @@ pub struct Copy {
     more: Vec<String>,
 }
 
+const KEPT: &str = "leave it out: owners, modes and times are always kept";
+
 impl Run for Copy {
     const NAME: &'static str = "copy";
     const ALIASES: &'static [&'static str] = &["cp"];
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = &[
+        ("-R", "type '-r'"),
+        ("-rf", "type '-r': files that are there are always replaced"),
+        ("-f", "leave it out: files that are there are always replaced"),
+        ("-p", KEPT),
+        ("-rp", "type '-r': owners, modes and times are always kept"),
+        ("--preserve", KEPT),
+        ("-d", "leave it out: a link that is named as SOURCE is copied as a link"),
+        ("-P", "leave it out: a link that is named as SOURCE is copied as a link"),
+        ("--owner", "type '--chown USER[:GROUP]'"),
+        ("--user", "type '--chown USER[:GROUP]'"),
+    ];
 
     fn run(self, app: &App) -> Result<u8> {
         let words = || [&self.source, &self.destination].into_iter().chain(&self.more);

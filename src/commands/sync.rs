@@ -11,8 +11,8 @@ use crate::transfer::diff::Change;
 use crate::transfer::sync::{self, Counts, Exclude, Options, Request};
 use crate::ui::text;
 
-/// make DEST equal to SRC, and write only what differs. NAME:PATH is a path in a container, anything else a path of the
-/// host. A directory goes with all in it, and never into DEST: it becomes DEST.
+/// make DEST equal to SRC, and write only what differs. NAME:PATH is a path in a container. Any other path is a path of
+/// the host. A directory is synchronised with all in it. It is never put into DEST: DEST itself becomes equal to it.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro sync ./app ubuntu:/opt/app",
@@ -26,7 +26,7 @@ pub struct Sync {
     #[argh(switch, short = 'c')]
     checksum: bool,
 
-    /// delete in DEST what SRC does not have; for a directory
+    /// delete in DEST what SRC does not have. This is for a directory, and not for the root of a container
     #[argh(switch, short = 'd')]
     delete: bool,
 
@@ -38,11 +38,13 @@ pub struct Sync {
     #[argh(switch, short = 'n')]
     dry_run: bool,
 
-    /// leave alone what matches, on both sides, as in a .gitignore: the last that matches counts
+    /// do not write and do not delete what matches. The patterns are those of a .gitignore. If several match, the last
+    /// one counts
     #[argh(option, arg_name = "GLOB")]
     exclude: Vec<String>,
 
-    /// owner of everything in DEST, by the names of DEST's side: USER, USER:GROUP or :GROUP
+    /// owner of everything in DEST: USER, USER:GROUP or :GROUP. 'USER:' is the user with their own group. The names
+    /// are those of DEST's side
     #[argh(option, arg_name = "USER[:GROUP]")]
     chown: Option<String>,
 
@@ -54,11 +56,11 @@ pub struct Sync {
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// what is read
+    /// the path that is read
     #[argh(positional, arg_name = "SRC")]
     source: String,
 
-    /// what becomes equal to it
+    /// the path that becomes equal to SRC
     #[argh(positional, arg_name = "DEST")]
     destination: String,
 }
@@ -69,6 +71,13 @@ impl Run for Sync {
     const ELSEWHERE: &'static [(&'static str, &'static str)] = &[
         ("-r", "leave it out: a directory is always synchronised with all in it"),
         ("--recursive", "leave it out: a directory is always synchronised with all in it"),
+        ("-p", KEPT),
+        ("-t", KEPT),
+        ("-z", "leave it out: nothing goes over a network"),
+        ("-avz", "type '-av': nothing goes over a network"),
+        ("--progress", "type '-v'"),
+        ("-P", "type '-v'; a file is always written under another name first"),
+        ("--owner", "type '--chown USER[:GROUP]'"),
     ];
 
     fn run(self, app: &App) -> Result<u8> {
@@ -91,13 +100,18 @@ impl Run for Sync {
             false => app.ui.detail(&line(change)),
         };
         let Counts { added, changed, deleted } = sync::run(&app.store, &app.host, request, &tell, &app.ui)?;
-        if !dry_run {
-            let counts = format!("{added} added, {changed} changed, {deleted} deleted");
-            app.ui.info(&format!("Synchronised '{}': {counts}", self.destination));
-        }
+        app.ui.info(&match dry_run {
+            true => format!("Would add {added}, change {changed}, delete {deleted}"),
+            false => {
+                let counts = format!("{added} added, {changed} changed, {deleted} deleted");
+                format!("Synchronised '{}': {counts}", os_string(&self.destination).display())
+            }
+        });
         Ok(0)
     }
 }
+
+const KEPT: &str = "leave it out: owners, modes and times are always kept";
 
 /// A letter as of `diff`, the path from the top, and what is different.
 fn line(change: &Change) -> String {

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
@@ -31,6 +31,8 @@ pub struct Place {
     pub rootfs: Rootfs,
     /// Absolute. A slash at its end stays.
     pub path: PathBuf,
+    /// As the user wrote it, for messages.
+    pub shown: String,
     /// The container, if it is in one.
     pub container: Option<Container>,
     _lock: Option<Lock>,
@@ -64,6 +66,7 @@ impl Endpoint {
     pub fn open(&self, store: &Store, command: &str) -> Result<Place> {
         match self {
             Endpoint::Container(name, path) => {
+                refuse_tilde(name, path)?;
                 let container = store.container(name).map_err(|error| match error.kind() {
                     Kind::NotFound if Path::new(&self.to_string()).symlink_metadata().is_ok() => {
                         Error::not_found(error.to_string())
@@ -79,6 +82,7 @@ impl Endpoint {
                 Ok(Place {
                     rootfs,
                     path: Path::new("/").join(path),
+                    shown: self.to_string(),
                     container: Some(container),
                     _lock: Some(lock),
                 })
@@ -86,11 +90,23 @@ impl Endpoint {
             Endpoint::Host(path) => {
                 let root = File::open("/").attempt(|| "open '/'")?;
                 let path = std::path::absolute(path).attempt(|| format!("find '{self}'"))?;
-                Ok(Place { rootfs: Rootfs::new(root.into()), path, container: None, _lock: None })
+                let rootfs = Rootfs::new(root.into());
+                Ok(Place { rootfs, path, shown: self.to_string(), container: None, _lock: None })
             }
             Endpoint::Stream => Err(Error::usage("'-' is a stream, not a place")),
         }
     }
+}
+
+/// Refuses `~` at the beginning of a path in a container: only a shell knows home directories, and those of the host.
+fn refuse_tilde(name: &Name, path: &Path) -> Result<()> {
+    if path.components().next() != Some(Component::Normal("~".as_ref())) {
+        return Ok(());
+    }
+    Err(Error::usage("'~' is no home directory in a container").hint(format!(
+        "write the whole path, such as '{name}:/root/'; a file of this name is '{name}:/{}'",
+        path.display()
+    )))
 }
 
 /// As the user wrote it.

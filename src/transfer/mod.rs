@@ -6,6 +6,7 @@ pub mod copy;
 pub mod diff;
 mod endpoint;
 mod file;
+mod slip;
 pub mod sync;
 mod tell;
 

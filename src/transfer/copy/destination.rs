@@ -26,7 +26,7 @@ pub(super) fn directory(place: &Place) -> Result<Option<Rc<Dir>>> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP)) => {
             Ok(None)
         }
-        Err(error) => Err(Error::io("open the destination", error)),
+        Err(error) => Err(Error::io(format!("open '{}'", place.shown), error)),
     }
 }
 
@@ -45,12 +45,12 @@ pub(super) fn goal(
     }
     let is_tree = matches!(source, Source::Tree(..));
     if to.directory && !is_tree {
-        return Err(Error::not_found("the destination is no directory")
+        return Err(Error::not_found(format!("'{}' is no directory", place.shown))
             .hint("make the directory first, or leave out the slash at its end"));
     }
     let follow = source.metadata().file_type == FileType::Regular && is_link(place);
     let found = if follow { settle(&place.rootfs, &place.path) } else { place.rootfs.parent(&place.path) };
-    let (dir, leaf) = found.map_err(|error| refused(follow, error))?;
+    let (dir, leaf) = found.map_err(|error| refused(&place.shown, follow, error))?;
     Ok(Goal::At(Rc::new(dir), leaf))
 }
 
@@ -59,15 +59,15 @@ fn is_link(place: &Place) -> bool {
     found.is_ok_and(|found| found.file_type == FileType::Symlink)
 }
 
-fn refused(followed: bool, error: io::Error) -> Error {
+fn refused(shown: &str, followed: bool, error: io::Error) -> Error {
     let missing = error.kind() == io::ErrorKind::NotFound;
     match (followed, missing) {
-        (true, true) => Error::new(Kind::Exists, "the destination is a link that leads nowhere")
+        (true, true) => Error::new(Kind::Exists, format!("'{shown}' is a link that leads nowhere"))
             .hint("delete the link first, or name what it shall lead to"),
         (false, true) => {
-            Error::io("find the destination's directory", error).hint("make the directory first")
+            Error::io(format!("find the directory of '{shown}'"), error).hint("make the directory first")
         }
-        _ => Error::io("find the destination", error),
+        _ => Error::io(format!("find '{shown}'"), error),
     }
 }
 

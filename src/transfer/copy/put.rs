@@ -106,10 +106,10 @@ impl Spot<'_> {
         }
         let Ok(found) = self.dir.metadata(self.leaf) else { return Ok(()) };
         let why = match found.file_type {
-            FileType::Directory => "a directory stands there, and only a directory can take its place",
+            FileType::Directory => "a directory is there, and a file never replaces one",
             FileType::Regular | FileType::Symlink => return Ok(()),
             _ if special => return Ok(()),
-            _ => "a device, FIFO or socket stands there, and stays",
+            _ => "a device, FIFO or socket is there, and a file never replaces one",
         };
         Err(Error::new(Kind::Exists, why).hint("delete it first, or choose another destination"))
     }

@@ -17,6 +17,7 @@ use crate::rootfs::{Dir, mounts};
 use crate::store::Store;
 use crate::transfer::endpoint::{Endpoint, Place};
 use crate::transfer::file::Owner;
+use crate::transfer::slip;
 
 /// What is to be copied where.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
     if destination == Endpoint::Stream || sources.contains(&Endpoint::Stream) {
         return stream::run(store, &sources, &destination, owner.as_deref(), &options, report);
     }
+    let named: Vec<&Endpoint> = sources.iter().chain([&destination]).collect();
+    slip::refuse_missing_colon(store, &named)?;
     let to = destination.open(store, "copy")?;
     options.owner = Owner::wanted(owner.as_deref(), host, &to)?;
     options.recursive |= options.archive;
@@ -53,6 +56,7 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
     let mut run = Run { store, to: &to, typed: &destination, spelling, into, made: Vec::new() };
     for source in &sources {
         let copied = run.source(source, &mut copier).attempt(|| format!("copy '{source}'"));
+        let copied = copied.map_err(|error| slip::explain(store, &[source, &destination], error));
         copier.outcome.note(copied)?;
     }
     copier.outcome.conclude(&destination)

@@ -15,6 +15,7 @@ use crate::rootfs::walk::Order;
 use crate::store::Store;
 use crate::transfer::endpoint::Endpoint;
 use crate::transfer::file::Owner;
+use crate::transfer::slip;
 use crate::transfer::tell::tell;
 
 pub(super) fn run(
@@ -59,7 +60,8 @@ fn unpack(
         apply(stdin(), &mut target, &Default::default())?;
         files.finish()
     };
-    unpack().attempt(|| "unpack the archive on standard input")
+    let unpacked = unpack().attempt(|| "unpack the archive on standard input");
+    unpacked.map_err(|error| slip::explain(store, &[to], error))
 }
 
 /// A source as an archive on standard output; its name is the first in it.
@@ -95,7 +97,7 @@ fn pack(
         let buffer = writer.finish()?;
         buffer.into_inner().map(drop).map_err(|error| Error::io("write the archive", error.into_error()))
     };
-    pack().attempt(|| format!("copy '{from}'"))
+    pack().attempt(|| format!("copy '{from}'")).map_err(|error| slip::explain(store, &[from], error))
 }
 
 /// A target that gets entries with another owner, and perhaps not the one of the top directory.

@@ -69,10 +69,11 @@ pub(super) fn make_dir(dir: &Dir, leaf: &OsStr) -> Result<(Dir, State)> {
     };
     match dir.dir(leaf) {
         Ok(dir) => Ok((dir, state)),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => {
-            Err(Error::new(Kind::Exists, "what stands there is no directory, and stays")
-                .hint("delete it first, or choose another destination"))
-        }
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => Err(Error::new(
+            Kind::Exists,
+            "a file of this name is there, and a directory never replaces a file",
+        )
+        .hint("delete the file first, or choose another destination")),
         Err(error) => Err(Error::io("open its copy", error)),
     }
 }

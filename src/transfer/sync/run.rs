@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::transfer::diff::{Change, Kind as What};
 use crate::transfer::endpoint::{Endpoint, Place};
 use crate::transfer::file::{Owner, is_within};
+use crate::transfer::slip;
 
 /// What is to be made equal to what.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub fn run(
     tell: &Tell<'_>,
     report: &dyn Report,
 ) -> Result<Counts> {
+    slip::refuse_missing_colon(store, &[&request.source, &request.destination])?;
     let from = request.source.open(store, "sync")?;
     let to = request.destination.open(store, "sync")?;
     request.options.owner = Owner::wanted(request.owner.as_deref(), host, &to)?;
@@ -71,17 +73,18 @@ pub fn run(
     };
     let (source, destination) = (request.source.to_string(), request.destination.to_string());
     let mut syncer = Syncer::new(&request.options, source.clone(), &counted, report);
-    begin(&mut syncer, &from, &to, &destination)
-        .attempt(|| format!("synchronise '{source}' to '{destination}'"))?;
+    begin(&mut syncer, &from, &to)
+        .attempt(|| format!("synchronise '{source}' to '{destination}'"))
+        .map_err(|error| slip::explain(store, &[&request.source, &request.destination], error))?;
     syncer.outcome.conclude(&destination)?;
     Ok(counts.get())
 }
 
-fn begin(syncer: &mut Syncer<'_>, from: &Place, to: &Place, shown: &str) -> Result<()> {
+fn begin(syncer: &mut Syncer<'_>, from: &Place, to: &Place) -> Result<()> {
     match source(from)? {
         Source::Directory(dir) => directory(syncer, dir, to),
         Source::Other(dir, leaf, metadata) => {
-            file(syncer, &From { dir: &dir, leaf: &leaf, metadata: &metadata }, to, shown)
+            file(syncer, &From { dir: &dir, leaf: &leaf, metadata: &metadata }, to)
         }
     }
 }
@@ -120,19 +123,20 @@ fn names_directory(path: &Path) -> bool {
     [&b"/"[..], b"/.", b"/.."].iter().any(|end| bytes.ends_with(end))
 }
 
-fn file(syncer: &mut Syncer<'_>, from: &From<'_>, to: &Place, shown: &str) -> Result<()> {
+fn file(syncer: &mut Syncer<'_>, from: &From<'_>, to: &Place) -> Result<()> {
     if syncer.options.delete {
         return Err(Error::usage("'-d' is for a directory, and the source is none")
             .hint("leave out '-d', or name the directory that holds the file"));
     }
     let is_directory = || {
-        let hint = format!("name the file in it: '{}/{}'", shown.trim_end_matches('/'), from.leaf.display());
+        let hint =
+            format!("name the file in it: '{}/{}'", to.shown.trim_end_matches('/'), from.leaf.display());
         Error::new(Kind::Exists, "the destination is a directory, and the source is none").hint(hint)
     };
     if names_directory(&to.path) {
         return Err(is_directory());
     }
-    let (dir, leaf) = to.rootfs.parent(&to.path).map_err(missing)?;
+    let (dir, leaf) = to.rootfs.parent(&to.path).map_err(|error| missing(to, error))?;
     let spot = Spot { dir: &dir, leaf: &leaf };
     if let Some(found) = spot.found()? {
         if found.file_type == FileType::Directory {
@@ -146,9 +150,9 @@ fn file(syncer: &mut Syncer<'_>, from: &From<'_>, to: &Place, shown: &str) -> Re
     syncer.note(synced, Path::new("")).map(drop)
 }
 
-fn missing(error: io::Error) -> Error {
+fn missing(to: &Place, error: io::Error) -> Error {
     let error_kind = error.kind();
-    let error = Error::io("find the destination's directory", error);
+    let error = Error::io(format!("find the directory of '{}'", to.shown), error);
     if error_kind == io::ErrorKind::NotFound { error.hint("make the directory first") } else { error }
 }
 
@@ -169,6 +173,9 @@ fn directory(syncer: &mut Syncer<'_>, from: Dir, to: &Place) -> Result<()> {
         dir => Some(dir.attempt(|| "open the destination")?),
     };
     if let Some(dir) = &dir {
+        if syncer.options.delete {
+            refuse_whole_container(to, dir)?;
+        }
         refuse_overlap(&from, dir, true)?;
         let top = dir.as_fd().try_clone_to_owned().attempt(|| "open the destination")?;
         syncer.top = Some(Dir::from(top));
@@ -192,6 +199,21 @@ fn make(syncer: &Syncer<'_>, from: &Dir, to: &Place) -> Result<()> {
     to.rootfs.create_dir_all(to.path.parent().unwrap_or(above), 0o755).attempt(attempt)?;
     let (dir, leaf) = to.rootfs.parent(&to.path).attempt(attempt)?;
     dir.create_dir(&leaf, 0o700).attempt(attempt)
+}
+
+/// With `-d` at a container's root, whatever the source lacks would go: the guest's system, most likely.
+fn refuse_whole_container(to: &Place, dir: &Dir) -> Result<()> {
+    let Some(container) = &to.container else { return Ok(()) };
+    let root = to.rootfs.dir("").attempt(|| "open the container's root")?;
+    if !is_within(&root, dir)? {
+        return Ok(());
+    }
+    let name = container.name();
+    Err(Error::usage(format!("'-d' would delete all in '{name}' that the source does not have")).hint(
+        format!(
+            "name a directory in it, such as '{name}:/opt/app'; 'clone' and 'restore' make whole containers"
+        ),
+    ))
 }
 
 /// One tree in the other would never end, or delete itself.
