@@ -64,7 +64,11 @@ fn what_is_pulled_is_kept_byte_for_byte_and_installed_without_a_network() {
         s.cd(["images", "-q"]).run().ok().prints(&format!("{pushed}\n"));
         let table = s.cd(["images", "--digests", &name]).run().ok().out();
         assert!(table.contains(&pushed) && table.starts_with("IMAGE"), "{table}");
-        s.cd(["images", "other"]).run().ok().prints("");
+        for tail in [&hex[..4], hex, &pushed] {
+            assert_eq!(s.cd(["images", "--digests", tail]).run().ok().out(), table);
+        }
+        s.cd(["images", "other"]).run().fails(&["no image 'other'", "chroot-distro images"]);
+        s.cd(["images", "--json", "tini"]).run().fails(&["did you mean", &name]);
     });
 }
 
@@ -146,12 +150,21 @@ fn an_image_of_one_s_own_name_is_not_asked_of_a_registry() {
         assert!(ran.err().contains("stay: c"), "{ran:?}");
         s.cd(["install", "-n", "d", &name]).run().ok();
         assert_eq!(hello(s, "d"), "theirs");
+        // Nor is the registry asked when the name is gone, or the cache.
+        s.cd(["reset", "c"]).run().ok();
+        assert_eq!(hello(s, "c"), "mine");
+        s.cd(["clear-cache"]).run().ok();
+        s.cd(["reset", "c"]).run().fails(&["made here", &name, "install it from there"]);
+        assert_eq!(hello(s, "c"), "mine");
+        s.cd(["tag", &mine, &name]).run().ok();
+        s.cd(["reset", "c"]).run().ok();
+        assert_eq!(hello(s, "c"), "mine");
     });
 }
 
 #[test]
 fn mistakes_are_told() {
-    need!(Root, Tool("docker-registry"));
+    need!(Root, Tool("docker-registry"), Tool("busybox"));
     sandbox(|s| {
         let registry = Registry::start();
         small("one").push(&registry, "tiny:1");
@@ -159,6 +172,15 @@ fn mistakes_are_told() {
         s.cd(["pull", &name, &registry.reference("absent:1")]).run().fails(&["absent", "1 of 2 failed"]);
         assert_eq!(names(s), [&*name]);
         s.cd(["rmi", &registry.reference("tinny:1")]).run().fails(&["did you mean", "tiny:1"]);
+        make_named(s, "web");
+        s.cd(["rmi", "web"]).run().fails(&["'web' is a container", "remove web"]);
+        s.cd(["tag", "new", &name]).run().fails(&[&format!("tag {name} new")]);
+        s.cd(["tag", &name, "app:1"]).run().ok();
+        s.cd(["rmi", "ap"]).run().fails(&["did you mean 'app:1'"]);
+        s.cd(["rmi", "app"]).run().fails(&["no tag was given", "'app:1'"]);
+        s.cd(["rmi", "app:2"]).run().fails(&["here is 'app:1'"]);
+        s.cd(["rmi", "app:1"]).run().ok();
+        s.cd(["install", &registry.reference("tiny")]).run().fails(&["no such image", "without a tag"]);
         s.cd(["rmi", "absent"]).run().fails(&["no image 'absent'", "pull absent"]);
         s.cd(["tag", &name, "x@sha256:00"]).run().code(2);
         s.cd(["tag", &name, &format!("x@{}", digest(b""))]).run().code(2).says(&["digest"]);

@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 
 use super::command::{App, Run};
 use crate::error::Result;
-use crate::image::{Summary, shown};
+use crate::image::{Summary, find, shown};
 use crate::oci::Reference;
 use crate::report::Report;
-use crate::store::Named;
+use crate::store::{Library, Named};
 use crate::ui::{Table, human};
 
-/// show the stored images. These are images that were pulled or made here.
+/// show the stored images. These are images that were pulled, loaded or built on this machine.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(note = "SIZE is that of an image by itself; layers that images share are on the disk once.")]
+#[argh(
+    note = "SIZE counts all layers of an image. Several images can have a layer in common, which is on the disk only once."
+)]
 pub struct Images {
     /// print a JSON array
     #[argh(switch)]
@@ -27,7 +29,8 @@ pub struct Images {
     #[argh(switch)]
     digests: bool,
 
-    /// show only images with this name; with any tag, or with the given tag
+    /// show only images with this name, or the one with this digest. The registry is part of the name, if it is not
+    /// Docker Hub: ghcr.io/me/app. Without a tag, all tags are shown. Of a digest the first four digits are enough
     #[argh(positional)]
     name: Option<String>,
 }
@@ -40,12 +43,10 @@ impl Run for Images {
 
     fn run(self, app: &App) -> Result<u8> {
         let library = app.store.library();
-        let mut images = library.images()?;
-        if let Some(name) = &self.name {
-            let wanted = Reference::parse(name)?;
-            let any_tag = !name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-            images.retain(|image| is_of(image, &wanted, any_tag));
-        }
+        let images = match &self.name {
+            Some(name) => named(&library, name)?,
+            None => library.images()?,
+        };
         if self.quiet {
             let mut digests: Vec<String> =
                 images.iter().map(|image| image.descriptor.digest.to_string()).collect();
@@ -69,6 +70,19 @@ impl Run for Images {
         }
         Ok(0)
     }
+}
+
+/// Those of a name, whatever their tag if it has none; else the image of a digest. `NotFound`: there are none.
+fn named(library: &Library, name: &str) -> Result<Vec<Named>> {
+    if let Ok(wanted) = Reference::parse(name) {
+        let any_tag = !name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+        let mut images = library.images()?;
+        images.retain(|image| is_of(image, &wanted, any_tag));
+        if !images.is_empty() {
+            return Ok(images);
+        }
+    }
+    find(library, name)
 }
 
 fn is_of(image: &Named, wanted: &Reference, any_tag: bool) -> bool {

@@ -38,7 +38,7 @@ impl Run for RemoveImages {
 
 fn remove_one(app: &App, text: &str) -> Result<()> {
     let library = app.store.library();
-    let found = find(&library, text)?;
+    let found = find(&library, text).map_err(|error| or_a_container(app, text, error))?;
     let [image] = &found[..] else {
         let names: Vec<String> = found.iter().filter_map(shown).collect();
         return Err(Error::new(Kind::Busy, format!("'{text}' has several names: {}", names.join(", ")))
@@ -52,6 +52,17 @@ fn remove_one(app: &App, text: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A container is deleted by another command.
+fn or_a_container(app: &App, text: &str, error: Error) -> Error {
+    match app.container(text) {
+        Ok(container) if error.kind() == Kind::NotFound => error.hint_instead(format!(
+            "'{0}' is a container; 'chroot-distro remove {0}' deletes it with all its data",
+            container.name()
+        )),
+        _ => error,
+    }
 }
 
 /// Their `reset` asks the registry for it from now on.

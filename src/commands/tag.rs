@@ -39,7 +39,13 @@ impl Run for Tag {
         }
         let library = app.store.library();
         let holding = library.hold(&app.ui)?;
-        let found = find(&library, &self.source)?;
+        let found = find(&library, &self.source).map_err(|error| match find(&library, &self.name) {
+            Ok(_) => error.hint_instead(format!(
+                "the image comes first, then its new name: chroot-distro tag {} {}",
+                self.name, self.source
+            )),
+            Err(_) => error,
+        })?;
         let Some(image) = found.first() else { return Ok(0) };
         library.tag(&holding, &name.full(), false, &image.descriptor)?;
         app.ui.info(&format!("Tagged {name}"));

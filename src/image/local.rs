@@ -56,14 +56,45 @@ fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
     if let Err(error) = parsed {
         return error;
     }
-    let names: Vec<String> = images.iter().filter_map(shown).collect();
     let error = Error::not_found(format!("there is no image '{text}' here"));
-    match nearest(text, names.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean '{near}'?")),
+    match other_tag(text, images).or_else(|| near(text, images)) {
+        Some(hint) => error.hint(hint),
         None => error.hint(format!(
             "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
         )),
     }
+}
+
+/// The hint, where the image is here by another tag.
+fn other_tag(text: &str, images: &[Named]) -> Option<String> {
+    let asked = Reference::parse(text).ok()?;
+    let is_same = |image: &&Named| {
+        let name = image.name.as_ref().and_then(|name| Reference::parse(name).ok());
+        name.is_some_and(|name| {
+            (name.registry, name.repository) == (asked.registry.clone(), asked.repository.clone())
+        })
+    };
+    let there = images.iter().filter(is_same).find_map(shown)?;
+    let is_bare = asked.digest.is_none() && !text.ends_with(&format!(":{}", asked.target()));
+    Some(match is_bare {
+        true => format!("no tag was given, so 'latest' was looked for; here is '{there}'"),
+        false => format!("here is '{there}'"),
+    })
+}
+
+/// The hint, where a name is near, with its tag and registry or without.
+fn near(text: &str, images: &[Named]) -> Option<String> {
+    let names: Vec<String> = images.iter().filter_map(shown).collect();
+    let last = |name: &'_ str| {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        last.split([':', '@']).next().unwrap_or(last).to_owned()
+    };
+    let bare: Vec<String> = names.iter().map(|name| last(name)).collect();
+    let found = nearest(text, names.iter().map(String::as_str)).map(str::to_owned).or_else(|| {
+        let near = nearest(&last(text), bare.iter().map(String::as_str))?;
+        names.iter().zip(&bare).find(|(_, bare)| *bare == near).map(|(name, _)| name.clone())
+    })?;
+    Some(format!("did you mean '{found}'?"))
 }
 
 /// The name as a user would write it.

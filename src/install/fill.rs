@@ -106,7 +106,9 @@ fn from_name(
     for layer in &image.manifest.layers {
         store.share_with_cache(&layer.digest, layer.size)?;
     }
-    assemble(store, origin, image, new.settings.workers, staged, report)
+    let filled = assemble(store, origin, image, new.settings.workers, staged, report)?;
+    // Its name is its owner's own: a registry may have a stranger's image of that name.
+    Ok(if kept.is_some_and(|kept| !kept.pulled) { filled.local() } else { filled })
 }
 
 /// Applies the layers.

@@ -1,7 +1,7 @@
 //! The image that a container was installed from, as its `manifest.json` remembers it.
 //!
-//! An image from an archive may have the same name as a different image in a registry. So it is made anew from the
-//! cached layers alone.
+//! An image from an archive, or one that was made here, may have the same name as a stranger's in a registry. So no
+//! registry is asked for it: it is made anew from the kept image of its name, or else from the cached layers.
 
 use super::fill::{Filled, NewContainer, assemble, fill};
 use crate::error::{Error, Kind, Result};
@@ -45,7 +45,7 @@ impl Recorded {
     ) -> Result<Filled> {
         let reference = Reference::parse(&self.image_ref);
         match reference {
-            Ok(reference) if !self.provenance.is_local() => {
+            Ok(reference) if !self.provenance.is_local() || is_own(store, &reference)? => {
                 let source = Source::Registry(reference);
                 let new = NewContainer { source, name: name.clone(), platform: self.platform, settings };
                 fill(store, &new, host, staged, report)
@@ -66,7 +66,8 @@ impl Recorded {
         let is_here = manifest.layers.iter().all(|layer| store.has_blob(&layer.digest, layer.size));
         if !is_here {
             return Err(Error::not_found(format!(
-                "it came from an archive, '{}', and not all its layers are cached any more",
+                "its image '{}' came from an archive or was made here. No image of this name is kept, and not all \
+                 its layers are cached any more",
                 self.image_ref
             ))
             .hint(AGAIN));
@@ -77,7 +78,13 @@ impl Recorded {
     }
 }
 
-const AGAIN: &str = "if you have its archive: remove the container, and install it from there again";
+const AGAIN: &str =
+    "if you have the image elsewhere, or its archive: remove the container, and install it from there again";
+
+/// Whether an image of this name is kept that came from no registry.
+fn is_own(store: &Store, reference: &Reference) -> Result<bool> {
+    Ok(store.library().named(&reference.full())?.is_some_and(|kept| !kept.pulled))
+}
 
 fn is_unknown(error: &Error) -> bool {
     matches!(error.kind(), Kind::NotFound | Kind::Denied)

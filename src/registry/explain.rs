@@ -52,8 +52,14 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failur
 
 fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
     match what {
-        What::Image(reference) => Error::not_found(format!("no such image: {reference}{said}"))
-            .hint("check the image's name and tag"),
+        What::Image(reference) => Error::not_found(format!("no such image: {reference}{said}")).hint(
+            match reference.tag.as_deref() {
+                Some("latest") => {
+                    "check the image's name; without a tag, 'latest' is asked for, which not every image has"
+                }
+                _ => "check the image's name and tag",
+            },
+        ),
         // The manifest names it, so only whoever keeps the registry can help.
         What::Blob(_) => {
             Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
