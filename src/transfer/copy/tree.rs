@@ -71,9 +71,9 @@ pub(super) fn make_dir(dir: &Dir, leaf: &OsStr) -> Result<(Dir, State)> {
         Ok(dir) => Ok((dir, state)),
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => Err(Error::new(
             Kind::Exists,
-            "a file of this name is there, and a directory never replaces a file",
+            "a file or link of this name is there, and a directory never replaces one",
         )
-        .hint("delete the file first, or choose another destination")),
+        .hint("delete it first, or choose another destination")),
         Err(error) => Err(Error::io("open its copy", error)),
     }
 }
