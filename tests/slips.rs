@@ -78,7 +78,7 @@ fn errors_of_copy_name_the_destination_and_options_of_cp_have_an_answer() {
         cd(s, &["copy", "f", "c:/none/"]).run().fails(&["'c:/none/' is no directory"]);
         cd(s, &["copy", "f", "c:/none/x"]).run().fails(&["the directory of 'c:/none/x'"]);
         cd(s, &["sync", "f", "c:/none/x"]).run().fails(&["the directory of 'c:/none/x'"]);
-        cd(s, &["copy", "-r", "proj", "f"]).run().fails(&["a directory never replaces a file"]);
+        cd(s, &["copy", "-r", "proj", "f"]).run().fails(&["a directory never replaces one"]);
         for (option, answer) in
             [("-R", "'-r'"), ("-rf", "'-r'"), ("-p", "always kept"), ("--owner=a", "--chown")]
         {
