@@ -25,6 +25,7 @@
 //! | [`host`] | platform, paths, feature probes, emulators, start-up services |
 //! | [`layer`] | decompress, untar, apply, index, pack, compress |
 //! | [`oci`] | pure: reference, digest, platform, documents |
+//! | [`dockerfile`] | pure: the Dockerfile language, parsed, expanded and checked |
 //! | [`cgroup`] | control groups: the processes of a container told apart, stopped and ended together |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |
@@ -49,6 +50,7 @@ pub mod build;
 pub mod cgroup;
 pub mod cli;
 pub mod commands;
+pub mod dockerfile;
 pub mod error;
 pub mod guest;
 pub mod host;
