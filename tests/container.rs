@@ -198,6 +198,39 @@ fn clear_cache_empties_the_cache_and_nothing_else() {
 }
 
 #[test]
+fn clear_cache_of_builds_leaves_downloads() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        Image::of([Entry::file("f", "x")]).push(&registry, "app:1");
+        s.cd(["install", &registry.reference("app:1")]).run().ok();
+        let step = s.cache().join("build_cache/x.json");
+        let make = || {
+            fs::create_dir_all(step.parent().unwrap()).unwrap();
+            fs::write(&step, "{}").unwrap();
+        };
+        make();
+        s.cd(["clear-cache", "--build-cache", "--keep", "1G"]).run().ok();
+        assert!(step.exists());
+        let ran = s.cd(["clear-cache", "-v", "--build-cache"]).run().ok();
+        assert!(ran.err().contains("deleted build_cache/x.json"), "{ran:?}");
+        assert!(!step.exists());
+        assert!(fs::read_dir(s.cache().join("oci_layers")).unwrap().count() >= 1);
+        for (args, words) in [
+            (&["--keep", "1G"][..], "'--keep' needs '--build-cache'"),
+            (&["--build-cache", "--keep", "much"], "'much' is no size"),
+        ] {
+            let ran = s.cd([&["clear-cache"], args].concat()).run();
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            assert!(ran.err().contains(words), "{ran:?}");
+        }
+        make();
+        s.cd(["clear-cache"]).run().ok();
+        assert!(!step.exists());
+    });
+}
+
+#[test]
 fn two_installs_at_once_of_one_image_and_of_one_name() {
     need!(Root, Tool("docker-registry"));
     sandbox(|s| {

@@ -33,7 +33,7 @@ pub(super) fn clear(layout: &Layout, each: &mut dyn FnMut(&str)) -> Result<u64> 
     Ok(freed)
 }
 
-fn remove(path: &Path, name: &str, each: &mut dyn FnMut(&str)) -> Result<u64> {
+pub(super) fn remove(path: &Path, name: &str, each: &mut dyn FnMut(&str)) -> Result<u64> {
     let size = path.symlink_metadata().map_or(0, |metadata| metadata.blocks() * 512);
     scratch::delete(path, &mut |_| ())?;
     each(name);
@@ -41,7 +41,7 @@ fn remove(path: &Path, name: &str, each: &mut dyn FnMut(&str)) -> Result<u64> {
 }
 
 /// Whether a live process holds it: an unfinished blob, or a build's directory.
-fn is_in_use(path: &Path) -> bool {
+pub(super) fn is_in_use(path: &Path) -> bool {
     let can_be_held = path.to_string_lossy().ends_with(PARTIAL) || path.is_dir();
     can_be_held
         && File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err())

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::blobs::{self, Fetch};
+use super::building::{self, Building};
 use super::container::Container;
 use super::images::{self, CachedImage};
 use super::layout::Layout;
@@ -212,8 +213,21 @@ impl Store {
     }
 
     /// Deletes every entry of the cache but the blobs that a live process is fetching; `each` hears the name of
-    /// each; returns bytes of disk freed.
+    /// each; returns bytes of disk freed. `Busy` while a build runs.
     pub fn clear_cache(&self, each: &mut dyn FnMut(&str)) -> Result<u64> {
+        let _lock = building::alone(&self.layout)?;
         cache::clear(&self.layout, each)
+    }
+
+    /// Held while a build runs: the build cache and what it needs of the cache stay. Waits while they are cleared.
+    pub fn building(&self, report: &dyn Report) -> Result<Building> {
+        building::building(&self.layout, report)
+    }
+
+    /// Deletes what builds have cached but the `keep` bytes that were used last, and the blobs that nothing else leads to;
+    /// bytes of disk freed. `Busy` while a build runs, or a container is made or changed.
+    pub fn clear_build_cache(&self, keep: u64, each: &mut dyn FnMut(&str)) -> Result<u64> {
+        let _lock = building::alone(&self.layout)?;
+        building::clear(&self.layout, keep, each)
     }
 }

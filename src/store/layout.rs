@@ -42,7 +42,7 @@ impl Layout {
     }
 
     pub(super) fn lock(&self, name: &Name) -> PathBuf {
-        self.data.join("locks").join(format!("{name}.lock"))
+        self.locks().join(format!("{name}.lock"))
     }
 
     /// No record is called so: those end in `.session` or `.json`.
@@ -81,6 +81,15 @@ impl Layout {
 
     pub(super) fn library_index_lock(&self) -> PathBuf {
         self.data.join("locks/.images-index.lock")
+    }
+
+    /// Shared by builds while they run.
+    pub(super) fn build_lock(&self) -> PathBuf {
+        self.locks().join(".build.lock")
+    }
+
+    pub(super) fn locks(&self) -> PathBuf {
+        self.data.join("locks")
     }
 
     /// What the tree of our data stands in: `$XDG_DATA_HOME`.

@@ -7,6 +7,7 @@
 
 mod autostart;
 mod blobs;
+mod building;
 mod cache;
 mod container;
 mod files;
@@ -30,6 +31,7 @@ mod steps;
 mod trees;
 
 pub use blobs::{Fetch, Partial};
+pub use building::Building;
 pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;

@@ -5,7 +5,7 @@
 //! whole; after another boot it is read once more ([`boot_id`]).
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -42,6 +42,18 @@ pub(super) fn put(layout: &Layout, key: &Digest, record: &Value) -> Result<()> {
 
 pub(super) fn forget(layout: &Layout, key: &Digest) -> Result<()> {
     files::remove(&layout.step(key))
+}
+
+/// All records, with when each was used last.
+pub(super) fn all(layout: &Layout) -> Result<Vec<(PathBuf, SystemTime, Value)>> {
+    let mut records = Vec::new();
+    for name in files::names(&layout.steps())? {
+        let path = layout.steps().join(name);
+        let used = path.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let record = read(&path)?.unwrap_or_default();
+        records.push((path, used, record));
+    }
+    Ok(records)
 }
 
 /// None of what is no document: a power cut may have left it empty.

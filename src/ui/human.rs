@@ -20,6 +20,24 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// The bytes that people mean: `500M`, `1.5GiB`, `1024`. Units are binary, in any case.
+pub fn bytes(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let power = match unit.strip_suffix("ib").or(unit.strip_suffix('b')).unwrap_or(&unit) {
+        "" if !unit.starts_with('i') => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * (1u64 << power) as f64;
+    // What is too large becomes the greatest number.
+    Some(bytes as u64)
+}
+
 /// A duration in whole seconds: `42s`, `3m07s`, `2h05m`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -40,6 +58,16 @@ mod tests {
         let expected =
             ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "99.9 KiB", "100 KiB", "1.0 MiB", "1.0 MiB", "16.0 EiB"];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        let read = ["0", "1024", "1k", "500M", "1.5GiB", "2 gb", "7B", "1T"].map(|text| bytes(text).unwrap());
+        let expected = [0, 1024, 1024, 500 << 20, 3 << 29, 2 << 30, 7, 1 << 40];
+        assert_eq!(read, expected);
+        for bad in ["", "M", "-1", "1x", "1ib", "1..2", "1e9", "1 M x"] {
+            assert_eq!(bytes(bad), None, "{bad}");
+        }
     }
 
     #[test]
