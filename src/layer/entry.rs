@@ -50,8 +50,12 @@ pub enum EntryKind {
 
 /// Those of `xattrs` that [`Entry::kept_xattrs`] tells of.
 pub(super) fn kept(xattrs: &[(OsString, Vec<u8>)]) -> impl Iterator<Item = &(OsString, Vec<u8>)> {
-    let is_hosts = |key: &OsStr| key == "security.selinux" || key.as_bytes().starts_with(b"trusted.overlay.");
-    xattrs.iter().filter(move |(key, _)| !is_hosts(key))
+    xattrs.iter().filter(|(key, _)| is_kept_xattr(key))
+}
+
+/// Whether an extended attribute means something to the guest ([`Entry::kept_xattrs`]).
+pub fn is_kept_xattr(key: &OsStr) -> bool {
+    key != "security.selinux" && !key.as_bytes().starts_with(b"trusted.overlay.")
 }
 
 impl Entry {

@@ -36,7 +36,7 @@ pub use changes::changes;
 pub use compress::{Compression, Compressor};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;
-pub use entry::{Entry, EntryKind};
+pub use entry::{Entry, EntryKind, is_kept_xattr};
 pub use file_content::FileContent;
 pub use index::{Index, Node, Recording, Trust, content_hash, hash_of, pairs};
 pub use name::Name;

@@ -91,6 +91,8 @@ pub struct Download<'a> {
     pub validator: Option<String>,
     /// Whether to remember validators.
     pub validates: bool,
+    /// `Last-Modified`, in seconds since 1970.
+    pub modified: Option<i64>,
 }
 
 impl Download<'_> {
@@ -140,6 +142,7 @@ impl Download<'_> {
                 length
             }
         };
+        self.modified = retry::last_modified(headers);
         match (self.size, total) {
             (Some(size), Some(total)) if size != total => {
                 return Err(Failure::fatal(wrong_size(&shown, &total.to_string(), size)));

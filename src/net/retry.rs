@@ -63,6 +63,12 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
 }
 
+/// `Last-Modified` (RFC 9110, section 8.8.2), in seconds since 1970.
+pub fn last_modified(headers: &HeaderMap) -> Option<i64> {
+    let time = parse_http_date(headers.get(header::LAST_MODIFIED)?.to_str().ok()?.trim())?;
+    time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs().try_into().ok()
+}
+
 /// The pause before attempt `n` (1 is the first retry): doubling, of which a random half is taken off so that
 /// workers do not come back all at once.
 pub fn backoff(first: Duration, n: u32) -> Duration {

@@ -109,7 +109,8 @@ impl<'a> Client<'a> {
         sink: &mut dyn Sink,
         task: &dyn Task,
     ) -> Result<()> {
-        let mut download = Download { sink, size: Some(blob.size), validator: None, validates: false };
+        let mut download =
+            Download { sink, size: Some(blob.size), validator: None, validates: false, modified: None };
         let fetched = self.try_each(reference, |endpoint| {
             let what = What::Blob(&blob.digest);
             self.run(endpoint, &mut download, task, |offset| {
@@ -137,13 +138,15 @@ impl<'a> Client<'a> {
     }
 
     /// A plain `http://` or `https://` URL into `sink`, in the same manner. `task` may not know the total. What an
-    /// earlier run left in the sink is dropped: nothing tells whether it is of the same file.
-    pub fn download(&self, url: &str, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
+    /// earlier run left in the sink is dropped: nothing tells whether it is of the same file. Returns when the server says
+    /// that it was modified last, in seconds since 1970.
+    pub fn download(&self, url: &str, sink: &mut dyn Sink, task: &dyn Task) -> Result<Option<i64>> {
         if !sink.is_empty() {
             sink.restart()?;
         }
-        let mut download = Download { sink, size: None, validator: None, validates: true };
-        self.url(url, &mut download, task).attempt(|| format!("download '{}'", url::shown(url)))
+        let mut download = Download { sink, size: None, validator: None, validates: true, modified: None };
+        self.url(url, &mut download, task).attempt(|| format!("download '{}'", url::shown(url)))?;
+        Ok(download.modified)
     }
 
     fn foreign(&self, blob: &Descriptor, download: &mut Download, task: &dyn Task) -> Result<()> {
