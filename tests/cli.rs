@@ -32,6 +32,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("pull", &[]),
     ("images", &[]),
     ("tag", &[]),
+    ("save", &[]),
+    ("load", &[]),
     ("rmi", &[]),
     ("prune", &[]),
     ("clear-cache", &["clear", "cl"]),

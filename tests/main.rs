@@ -39,6 +39,8 @@
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
+//! | `load`, `save` | images from the archives of every tool, and back |
+//! | `load_hostile` | archives of images that lie or lead out |
 //! | `screens` | what stands on the screen: widths, verdicts, progress, what to do next |
 //! | `search` | Docker Hub's search |
 //! | `clone` | a container's twin: the same files, of one that runs too, and nothing half-made |
@@ -100,6 +102,8 @@ mod killed;
 mod layer;
 mod layout;
 mod lifecycle;
+mod load;
+mod load_hostile;
 mod options;
 mod package;
 mod processes;
@@ -108,6 +112,7 @@ mod registry;
 mod regression;
 mod renewal;
 mod run;
+mod save;
 mod screens;
 mod search;
 mod session;

@@ -1,6 +1,6 @@
 //! `backup` and `export`: a container as an archive.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -114,13 +114,11 @@ type Write = dyn Fn(&Container, Options, Output, &dyn Report) -> Result<u64>;
 fn archive(app: &App, container: &str, wanted: &Wanted, portable: bool, write: &Write) -> Result<u8> {
     let container = app.container(container)?;
     let path = wanted.output.as_deref().map(os_string).map(PathBuf::from);
-    let by_name = path.as_ref().and_then(|path| Compression::of_name(path.file_name()?));
     let compression = match &wanted.compress {
         Some(word) => Compression::parse(word).map_err(|error| error.exits(WRONG_USAGE))?,
-        None => match &path {
-            Some(path) if by_name.is_none() => plain(path)?,
-            _ => by_name.unwrap_or(Compression::None),
-        },
+        None => path.as_deref().map_or(Ok(Compression::None), Compression::of_file).map_err(|error| {
+            error.hint_instead("end the name in .tar, .tar.gz, .tar.bz2 or .tar.xz, or add '--compress TYPE'")
+        })?,
     };
     let options = Options { compression, level: wanted.level, portable };
     let output = match &path {
@@ -136,15 +134,4 @@ fn archive(app: &App, container: &str, wanted: &Wanted, portable: bool, write: &
         app.ui.info(&format!("Wrote '{}'", path.display()));
     }
     Ok(u8::from(cut > 0))
-}
-
-/// A name that says nothing of compression is that of a plain archive. One that promises another kind is refused.
-fn plain(path: &Path) -> Result<Compression> {
-    const OTHERS: [&str; 7] = ["zst", "tzst", "lz4", "lz", "lzma", "zip", "7z"];
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    if !OTHERS.contains(&ending.as_str()) {
-        return Ok(Compression::None);
-    }
-    Err(Error::usage(format!("'.{ending}' archives cannot be written"))
-        .hint("end the name in .tar, .tar.gz, .tar.bz2 or .tar.xz, or add '--compress TYPE'"))
 }

@@ -4,8 +4,8 @@
 use super::command::Command;
 use super::{
     applets, autostart, backup, clear_cache, clone, complete, completions, copy, diff, help, images, info,
-    install, kill, list, login, logs, man, probe, prune, ps, pull, remove, rename, reset, restore, rmi, run,
-    search, selftest, session, setup, sync, tag, unmount,
+    install, kill, list, load, login, logs, man, probe, prune, ps, pull, remove, rename, reset, restore, rmi,
+    run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -33,6 +33,8 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<pull::PullImages>(),
     Command::of::<images::Images>(),
     Command::of::<tag::Tag>(),
+    Command::of::<save::Save>(),
+    Command::of::<load::Load>(),
     Command::of::<rmi::RemoveImages>(),
     Command::of::<prune::Prune>(),
     Command::of::<clear_cache::ClearCache>(),

@@ -8,13 +8,16 @@ use super::description::Image;
 use super::import;
 use super::survey::{self, Contents, Holds};
 use crate::error::{Attempt, Result};
-use crate::layer::{self, Index, Reader, Recording, RootfsTarget};
+use crate::layer::{self, Content, EntryKind, Index, Reader, Recording, RootfsTarget};
 use crate::report::{Report, Task};
 use crate::rootfs::Rootfs;
 use crate::store::Store;
 
 /// Bytes read from the file at once.
 const BUFFER: usize = 256 << 10;
+
+/// What is done with a file of an archive.
+pub(super) type EachFile<'a> = dyn FnMut(&Path, u64, &mut dyn Content) -> Result<bool> + 'a;
 
 /// An archive, open.
 pub struct Archive<'a> {
@@ -61,6 +64,20 @@ impl<'a> Archive<'a> {
         self.read("unpack", |bytes| layer::apply(bytes, &mut target, &options))?;
         tree.finish()?;
         Ok(index)
+    }
+
+    /// Hands every regular file to `each`, with its size and contents, until that says that it has seen enough.
+    pub(super) fn files(&self, doing: &str, each: &mut EachFile<'_>) -> Result<()> {
+        self.read(doing, |bytes| {
+            let mut reader = reader(bytes)?;
+            while let Some(entry) = reader.next()? {
+                let EntryKind::File { size } = entry.kind else { continue };
+                if !each(entry.name.as_path(), size, &mut reader.content())? {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Brings the image's layers into the cache.

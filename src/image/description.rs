@@ -26,14 +26,7 @@ impl Image {
         wanted: &Platform,
     ) -> Result<Image> {
         manifest.refuse_artifact()?;
-        let diff_ids = config.diff_ids()?;
-        if diff_ids.len() != manifest.layers.len() {
-            return Err(Error::invalid(format!(
-                "the image has {} layers, but its config has diff_ids for {}",
-                manifest.layers.len(),
-                diff_ids.len()
-            )));
-        }
+        let diff_ids = diff_ids(&manifest, &config)?;
         let platform = config.platform();
         if platform != Offered::Unnamed {
             wanted.choose(&[IndexEntry { descriptor: manifest.config.clone(), platform }])?;
@@ -44,5 +37,17 @@ impl Image {
     /// What the container remembers of it.
     pub fn provenance(&self) -> Provenance {
         Provenance::new(&self.name, &self.platform, &self.manifest, &self.config)
+    }
+}
+
+/// The digest of each layer's uncompressed tar, bottom layer first. A config that has others than the manifest's is an error.
+pub(super) fn diff_ids(manifest: &ImageManifest, config: &ImageConfig) -> Result<Vec<Digest>> {
+    let (layers, diff_ids) = (manifest.layers.len(), config.diff_ids()?);
+    match diff_ids.len() == layers {
+        true => Ok(diff_ids),
+        false => Err(Error::invalid(format!(
+            "the image has {layers} layers, but its config has diff_ids for {}",
+            diff_ids.len()
+        ))),
     }
 }

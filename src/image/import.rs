@@ -110,7 +110,7 @@ fn docker_image(contents: &Contents, image: &Value, name: String, platform: &Pla
 
 /// The file at `path` inside the archive, by its links: older archives have a layer that several images share as
 /// a link to another.
-fn resolve(contents: &Contents, path: &Path) -> Option<PathBuf> {
+pub(super) fn resolve(contents: &Contents, path: &Path) -> Option<PathBuf> {
     let mut path = normal(path)?;
     for _ in 0..LINKS {
         match contents.links.get(&path) {
@@ -134,7 +134,8 @@ fn normal(path: &Path) -> Option<PathBuf> {
     Some(normal)
 }
 
-fn blob_path(digest: &Digest) -> PathBuf {
+/// Where a layout has a blob.
+pub(super) fn blob_path(digest: &Digest) -> PathBuf {
     Path::new("blobs").join(digest.algorithm().name()).join(digest.hex())
 }
 

@@ -15,9 +15,9 @@ use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform};
 use crate::report::{Report, Task};
 
 /// How many indexes are followed from one to the next. Real layouts have two levels.
-const DEPTH: usize = 5;
+pub(super) const DEPTH: usize = 5;
 /// Who names an image in an index: the OCI spec and containerd (Docker).
-const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
+pub(super) const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
 
 /// A document of a layout, verified by the caller.
 pub(super) type ReadBlob<'a> = dyn Fn(&Descriptor) -> Result<Vec<u8>> + 'a;
@@ -56,6 +56,11 @@ fn read_verified(read: &ReadBlob<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
         Some(data) => data.clone(),
         None => read(blob)?,
     };
+    verified(bytes, blob)
+}
+
+/// The bytes, if they are this blob's.
+pub(super) fn verified(bytes: Vec<u8>, blob: &Descriptor) -> Result<Vec<u8>> {
     if Digest::with(blob.digest.algorithm(), &bytes) != blob.digest {
         return Err(Error::invalid(format!(
             "the layout's blob {} is not what its digest says",
@@ -106,11 +111,26 @@ impl<'a> LayoutDirectory<'a> {
 
     /// The image for this platform.
     pub fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
-        let index = read_limited(&self.path.join("index.json"))?;
+        let index = self.index()?;
         let name = self.path.canonicalize().unwrap_or_default();
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
         choose(&index, &|blob| read_limited(&self.blob(&blob.digest)), platform, &name, report)
             .attempt(|| format!("read the layout '{}'", self.path.display()))
+    }
+
+    /// Its `index.json`.
+    pub(super) fn index(&self) -> Result<Vec<u8>> {
+        read_limited(&self.path.join("index.json"))
+    }
+
+    /// Whether it has the blob, by its size alone.
+    pub(super) fn has(&self, blob: &Descriptor) -> bool {
+        self.blob(&blob.digest).metadata().is_ok_and(|found| found.is_file() && found.len() == blob.size)
+    }
+
+    /// A document that it has; its digest is not looked at.
+    pub(super) fn document(&self, blob: &Descriptor) -> Result<Vec<u8>> {
+        read_limited(&self.blob(&blob.digest))
     }
 
     fn blob(&self, digest: &Digest) -> PathBuf {

@@ -10,9 +10,12 @@
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
 //! | `local`, `pull` | the images that are kept here, and how they get here |
+//! | `below` | what an image is made of, as far as it is here |
+//! | `save`, `load` | archives of kept images |
 //! | `layer`, `new_layer`, `new_image` | what is made here: layers, and images of them |
 
 mod archive;
+mod below;
 mod blobs;
 mod copy;
 mod description;
@@ -20,12 +23,14 @@ mod destination;
 mod import;
 mod layer;
 mod layout;
+mod load;
 mod local;
 mod new_image;
 mod new_layer;
 mod origin;
 mod pull;
 mod resolve;
+mod save;
 mod source;
 mod survey;
 
@@ -37,11 +42,13 @@ pub use destination::{Cache, Destination};
 pub use import::{Imported, image as image_in};
 pub use layer::Layer;
 pub use layout::LayoutDirectory;
+pub use load::{Kept, Place, load};
 pub use local::{Local, Summary, find, open, remove, shown};
 pub use new_image::{NewImages, keep_new};
 pub use new_layer::NewLayer;
 pub use origin::Origin;
 pub use pull::{Keeping, pull};
 pub use resolve::Pull;
+pub use save::{Format, save};
 pub use source::Source;
 pub use survey::Holds;

@@ -9,7 +9,7 @@ use super::origin::{Origin, send_file};
 use super::pull::Keeping;
 use crate::error::{Attempt, Error, Result};
 use crate::net::Sink;
-use crate::oci::{Descriptor, Digest, Reference, media_type};
+use crate::oci::{Descriptor, Reference, media_type};
 use crate::report::{Report, Silent, Task};
 use crate::store::Store;
 
@@ -54,8 +54,9 @@ impl<'a> NewImages<'a> {
         let mut config = config.clone();
         let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
         config["rootfs"] = json!({"type": "layers", "diff_ids": diff_ids});
-        let config = self.document(&config, media_type::OCI_CONFIG)?;
-        self.document(&manifest(&config, layers), media_type::OCI_MANIFEST)
+        let config = self.keeping.add(config.to_string().as_bytes(), media_type::OCI_CONFIG)?;
+        let manifest = manifest(&config, layers).to_string();
+        self.keeping.add(manifest.as_bytes(), media_type::OCI_MANIFEST)
     }
 
     /// Adds an index of images that [`NewImages::add`] made, each with its `platform` (image-index.md).
@@ -70,7 +71,7 @@ impl<'a> NewImages<'a> {
             "mediaType": media_type::OCI_INDEX,
             "manifests": images.iter().map(entry).collect::<Vec<Value>>(),
         });
-        self.document(&index, media_type::OCI_INDEX)
+        self.keeping.add(index.to_string().as_bytes(), media_type::OCI_INDEX)
     }
 
     /// Gives an image its names; without any it is kept by its digest.
@@ -80,17 +81,10 @@ impl<'a> NewImages<'a> {
         }
         names.iter().try_for_each(|name| self.keeping.tag(&name.full(), false, image))
     }
-
-    fn document(&self, json: &Value, media_type: &str) -> Result<Descriptor> {
-        let bytes = json.to_string().into_bytes();
-        let digest = Digest::of(&bytes);
-        self.keeping.put(&digest, &bytes)?;
-        let size = bytes.len() as u64;
-        Ok(Descriptor { media_type: media_type.to_owned(), digest, size, urls: Vec::new(), data: None })
-    }
 }
 
-fn manifest(config: &Descriptor, layers: &[Layer]) -> Value {
+/// An image's manifest (manifest.md).
+pub(super) fn manifest(config: &Descriptor, layers: &[Layer]) -> Value {
     let layers =
         layers.iter().map(|layer| described(&layer.blob, media_type::of_layer(&layer.blob.media_type)));
     json!({

@@ -1,5 +1,7 @@
 //! From a registry into the images that are kept here.
 
+use std::fs::File;
+
 use super::copy::{copy, copy_blob};
 use super::description::Image;
 use super::destination::Destination;
@@ -8,7 +10,7 @@ use crate::error::{Attempt, Error, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, ImageConfig, media_type};
 use crate::report::{Report, Silent};
-use crate::store::{Fetch, Holding, Library, Store};
+use crate::store::{Fetch, Holding, Library, NewBlob, Store};
 
 /// The kept images as a destination of blobs. What the cache has already is not copied, where both are on one filesystem.
 pub struct Keeping<'a> {
@@ -41,7 +43,31 @@ impl<'a> Keeping<'a> {
         self.library.keep(&self.holding, descriptor)
     }
 
-    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+    /// Adds a document that was made here.
+    pub(super) fn add(&self, bytes: &[u8], media_type: &str) -> Result<Descriptor> {
+        let digest = Digest::of(bytes);
+        self.put(&digest, bytes)?;
+        let size = bytes.len() as u64;
+        Ok(Descriptor { media_type: media_type.to_owned(), digest, size, urls: Vec::new(), data: None })
+    }
+
+    /// Begins a blob whose digest is not known yet.
+    pub(super) fn new_blob(&self) -> Result<NewBlob> {
+        self.library.new_blob(&self.holding)
+    }
+
+    /// A file without a name, for what must be whole before it is read.
+    pub(super) fn temporary(&self) -> Result<File> {
+        self.store.temporary()
+    }
+
+    /// A blob that is here, for reading.
+    pub(super) fn open(&self, digest: &Digest) -> Result<File> {
+        self.library.open(digest)
+    }
+
+    /// A whole small blob that is here, verified.
+    pub(super) fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         self.library.document(descriptor)?.ok_or_else(|| Error::not_found("it is gone again"))
     }
 }

@@ -26,6 +26,8 @@ const CERTAIN: u32 = 5;
 const DEPTH: usize = 3;
 /// Candidates for a root.
 const PREFIXES: usize = 1 << 12;
+/// Blobs of an image archive.
+const BLOBS: usize = 1 << 14;
 /// Bytes of one document, and of all that are kept.
 const DOCUMENT: u64 = 4 << 20;
 const DOCUMENTS: usize = 32 << 20;
@@ -55,6 +57,8 @@ pub struct Contents {
     pub links: BTreeMap<PathBuf, PathBuf>,
     /// Files outside `blobs/`: their digest and size.
     pub files: BTreeMap<PathBuf, (Digest, u64)>,
+    /// Files in `blobs/`: their size.
+    pub blobs: BTreeMap<PathBuf, u64>,
 }
 
 /// Looks through an archive.
@@ -120,7 +124,9 @@ impl Contents {
                 if let Some(document) = document {
                     self.documents.insert(name.to_owned(), document);
                 }
-                if !is_blob && self.files.len() < PREFIXES {
+                if is_blob && self.blobs.len() < BLOBS {
+                    self.blobs.insert(name.to_owned(), *size);
+                } else if !is_blob && self.files.len() < PREFIXES {
                     self.files.insert(name.to_owned(), (hasher.finish(), *size));
                 }
             }
@@ -165,6 +171,7 @@ impl Contents {
                 .map(|(path, to)| (path, to.strip_prefix(base).map_or(to.clone(), Path::to_owned)))
                 .collect(),
             files: strip(self.files, base),
+            blobs: strip(self.blobs, base),
             base: base.to_owned(),
         }
     }

@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::store::Store;
 
 /// Opens a local archive; what cannot be read twice (a pipe) is copied first.
-pub(super) fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> Result<File> {
+pub fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> Result<File> {
     let attempt = || format!("read '{}'", path.display());
     let file = File::open(path).attempt(attempt)?;
     if file.metadata().attempt(attempt)?.is_file() {
@@ -23,7 +23,7 @@ pub(super) fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> R
 }
 
 /// What standard input brings until its end. A terminal brings no archive, so it is refused.
-pub(super) fn read_stdin(store: &Store, report: &dyn Report) -> Result<File> {
+pub fn read_stdin(store: &Store, report: &dyn Report) -> Result<File> {
     let stdin = io::stdin().lock();
     if stdin.is_terminal() {
         return Err(Error::usage("standard input is a terminal, not an archive")

@@ -10,5 +10,6 @@ mod make;
 mod reset;
 mod slot;
 
+pub use download::{open_archive, read_stdin};
 pub use fill::NewContainer;
 pub use make::{install, reset};

@@ -124,7 +124,7 @@ impl Store {
 
     /// Begins a blob that is made here, whose digest is not known yet.
     pub fn new_blob(&self) -> Result<NewBlob> {
-        NewBlob::new(&self.layout)
+        NewBlob::new(self.layout.blobs(), Layout::blob_name)
     }
 
     /// The tree that the layers of `chain` make, kept for all builds. One that is not there is made: `make` fills an empty

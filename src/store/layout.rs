@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::name::Name;
 use crate::host::Paths;
-use crate::oci::{Algorithm, Digest};
+use crate::oci::Digest;
 
 /// The paths of both trees.
 #[derive(Debug, Clone)]
@@ -107,11 +107,12 @@ impl Layout {
 
     /// `oci_layers/<alg>_<hex>`
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
-        let algorithm = match digest.algorithm() {
-            Algorithm::Sha256 => "sha256",
-            Algorithm::Sha512 => "sha512",
-        };
-        self.blobs().join(format!("{algorithm}_{}", digest.hex()))
+        self.blobs().join(Layout::blob_name(digest))
+    }
+
+    /// `<alg>_<hex>`
+    pub(super) fn blob_name(digest: &Digest) -> String {
+        format!("{}_{}", digest.algorithm().name(), digest.hex())
     }
 
     /// What there is of a blob that is being fetched.

@@ -35,7 +35,7 @@ pub use building::Building;
 pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;
-pub use library::{Holding, Library, Named};
+pub use library::{Holding, Library, Named, index_entry};
 pub use lock::Lock;
 pub use log::Log;
 pub use logs::LogWriter;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::layout::{Layout, PARTIAL};
+use super::layout::PARTIAL;
 use super::{files, lock};
 use crate::error::{Attempt, Result};
 use crate::oci::{Algorithm, Digest, Hasher};
@@ -19,9 +19,13 @@ use crate::oci::{Algorithm, Digest, Hasher};
 /// Begins the names of blobs in the making.
 const NEW: &str = "new.";
 
+/// The file's name of a digest in its directory.
+type Name = fn(&Digest) -> String;
+
 /// A blob being made. Dropped without [`NewBlob::commit`] nothing of it stays.
 pub struct NewBlob {
-    layout: Layout,
+    directory: PathBuf,
+    name: Name,
     path: PathBuf,
     file: File,
     hasher: Hasher,
@@ -30,20 +34,20 @@ pub struct NewBlob {
 }
 
 impl NewBlob {
-    pub(super) fn new(layout: &Layout) -> Result<NewBlob> {
-        let directory = layout.blobs();
+    /// A blob of `directory`, where a digest is called so.
+    pub(super) fn new(directory: PathBuf, name: Name) -> Result<NewBlob> {
         files::make_dir(&directory)?;
         sweep(&directory)?;
         let (path, file) = create(&directory)?;
         let hasher = Hasher::new(Algorithm::Sha256);
-        Ok(NewBlob { layout: layout.clone(), path, file, hasher, size: 0, kept: false })
+        Ok(NewBlob { directory, name, path, file, hasher, size: 0, kept: false })
     }
 
     /// Gives it the name of its digest: that, and its size in bytes. Not synced to disk.
     pub fn commit(mut self) -> Result<(Digest, u64)> {
         let digest = std::mem::replace(&mut self.hasher, Hasher::new(Algorithm::Sha256)).finish();
         crate::sys::point::reach("new_blob.written");
-        fs::rename(&self.path, self.layout.blob(&digest))
+        fs::rename(&self.path, self.directory.join((self.name)(&digest)))
             .attempt(|| format!("rename '{}'", self.path.display()))?;
         self.kept = true;
         Ok((digest, self.size))
@@ -108,16 +112,21 @@ fn is_free(file: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::layout::Layout;
     use crate::store::tests::Scene;
+
+    fn new(layout: &Layout) -> Result<NewBlob> {
+        NewBlob::new(layout.blobs(), |digest| format!("sha256_{}", digest.hex()))
+    }
 
     #[test]
     fn it_has_a_name_only_when_it_is_whole() {
         let scene = Scene::new();
         let layout = scene.layout();
         let names = || files::names(&layout.blobs()).unwrap();
-        let mut dropped = NewBlob::new(&layout).unwrap();
+        let mut dropped = new(&layout).unwrap();
         dropped.write_all(b"half").unwrap();
-        let mut blob = NewBlob::new(&layout).unwrap();
+        let mut blob = new(&layout).unwrap();
         assert_eq!(names().len(), 2);
         drop(dropped);
         blob.write_all(b"hel").unwrap();
@@ -133,8 +142,8 @@ mod tests {
         files::make_dir(&layout.blobs()).unwrap();
         let left = layout.blobs().join("new.1.0.partial");
         fs::write(&left, "half").unwrap();
-        let held = NewBlob::new(&layout).unwrap();
-        let other = NewBlob::new(&layout).unwrap();
+        let held = new(&layout).unwrap();
+        let other = new(&layout).unwrap();
         assert!(!left.exists() && held.path.exists() && other.path.exists());
     }
 }

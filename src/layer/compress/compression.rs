@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 
@@ -35,6 +36,9 @@ const ENDINGS: [(&str, Compression); 13] = [
     (".tar", Compression::None),
 ];
 
+/// Ends of file names that promise what is not written here.
+const OTHERS: [&str; 7] = ["zst", "tzst", "lz4", "lz", "lzma", "zip", "7z"];
+
 impl Compression {
     /// What the end of a file name asks for: `.tar.gz`, `.tgz`, `.tar.bz2`, `.tbz2`, `.tar.xz`, `.txz`, `.tar` and
     /// their short forms, in large or small letters. Nothing if the name does not say.
@@ -44,6 +48,23 @@ impl Compression {
             .iter()
             .find(|(ending, _)| name.ends_with(ending.as_bytes()))
             .map(|&(_, compression)| compression)
+    }
+
+    /// What a file's name asks for. One that says nothing of compression is that of a plain archive.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Usage`](crate::error::Kind::Usage) for a name that promises a kind which is not written.
+    pub fn of_file(path: &Path) -> Result<Compression> {
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+        match path.file_name().and_then(Compression::of_name) {
+            Some(compression) => Ok(compression),
+            None if OTHERS.contains(&&*ending) => {
+                Err(Error::usage(format!("'.{ending}' archives cannot be written"))
+                    .hint("end the name in .tar, .tar.gz, .tar.bz2 or .tar.xz"))
+            }
+            None => Ok(Compression::None),
+        }
     }
 
     /// What a user's word asks for: `gzip`, `bzip2`, `xz` or `none`, or the short forms `gz` and `bz2`.

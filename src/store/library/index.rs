@@ -68,20 +68,10 @@ impl Index {
         let digest = descriptor.digest.to_string();
         // It has a name again.
         self.retain(|entry| name_of(entry).is_some() || entry["digest"] != *digest);
-        let mut annotations = json!({ NAME: name });
-        // A digest's colon follows an `@`.
-        if let Some((_, tag)) = name.rsplit_once(':').filter(|_| !name.contains('@')) {
-            annotations[TAG] = tag.into();
-        }
+        let mut entry = index_entry(Some(name), descriptor);
         if pulled {
-            annotations[PULLED] = "true".into();
+            entry["annotations"][PULLED] = "true".into();
         }
-        let entry = json!({
-            "mediaType": descriptor.media_type,
-            "digest": digest,
-            "size": descriptor.size,
-            "annotations": annotations,
-        });
         if let Some(list) = self.0["manifests"].as_array_mut() {
             list.push(entry);
         }
@@ -92,7 +82,7 @@ impl Index {
         let digest = descriptor.digest.to_string();
         let Some(list) = self.0["manifests"].as_array_mut() else { return };
         if list.iter().all(|entry| entry["digest"] != *digest) {
-            list.push(json!({"mediaType": descriptor.media_type, "digest": digest, "size": descriptor.size}));
+            list.push(index_entry(None, descriptor));
         }
     }
 
@@ -123,6 +113,20 @@ impl Index {
             list.retain(keep);
         }
     }
+}
+
+/// An entry of an OCI layout's index: an image under a name, or without one.
+pub fn index_entry(name: Option<&str>, descriptor: &Descriptor) -> Value {
+    let digest = descriptor.digest.to_string();
+    let mut entry = json!({"mediaType": descriptor.media_type, "digest": digest, "size": descriptor.size});
+    if let Some(name) = name {
+        entry["annotations"] = json!({ NAME: name });
+        // A digest's colon follows an `@`.
+        if let Some((_, tag)) = name.rsplit_once(':').filter(|_| !name.contains('@')) {
+            entry["annotations"][TAG] = tag.into();
+        }
+    }
+    entry
 }
 
 fn name_of(entry: &Value) -> Option<&str> {

@@ -16,6 +16,7 @@ use crate::store::blobs::{self, Fetch};
 use crate::store::files::{make_dir, names, read, remove, write};
 use crate::store::layout::PARTIAL;
 use crate::store::lock::Lock;
+use crate::store::new_blob::NewBlob;
 
 /// Bytes; a manifest or an index is at most 4 MiB where registries limit it at all.
 const DOCUMENT_MAX: u64 = 16 << 20;
@@ -94,6 +95,12 @@ impl Library {
         let mut partial = target.clone().into_os_string();
         partial.push(PARTIAL);
         blobs::fetch(target, partial.into(), digest, size, report)
+    }
+
+    /// Begins a blob whose digest is not known yet.
+    pub fn new_blob(&self, _: &Holding) -> Result<NewBlob> {
+        let directory = self.root.join("blobs").join(Algorithm::Sha256.name());
+        NewBlob::new(directory, |digest| digest.hex().to_owned())
     }
 
     /// Takes a blob that has another name on disk already, without copying it; whether that was possible.

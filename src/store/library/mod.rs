@@ -8,5 +8,5 @@ mod index;
 mod keep;
 mod reach;
 
-pub use index::Named;
+pub use index::{Named, index_entry};
 pub use keep::{Holding, Library};

@@ -1,0 +1,64 @@
+//! What is loaded, under which names.
+
+use super::parts::Place;
+use super::ready::Ready;
+use super::{docker, oci};
+use crate::error::Result;
+use crate::image::pull::Keeping;
+use crate::oci::{Descriptor, Digest, Reference};
+use crate::report::Report;
+use crate::store::Store;
+
+/// An image that was loaded, under one of its names.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its name; none when the archive gives it none.
+    pub name: Option<Reference>,
+    /// The digest of its manifest or index.
+    pub digest: Digest,
+}
+
+/// Loads every image. They get their names at the end, when the blobs of all of them are there: what fails before
+/// changes nothing that `images` shows.
+///
+/// # Errors
+///
+/// [`Kind::Invalid`](crate::error::Kind::Invalid) for blobs that are not what their digests say, and documents that are not
+/// those of images; [`Kind::NotFound`](crate::error::Kind::NotFound) for missing ones.
+pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec<Kept>> {
+    let keeping = Keeping::new(store, report)?;
+    let ready = match (place.index()?, place) {
+        (None, Place::Archive(archive, contents)) => docker::load(archive, contents, &keeping, report)?,
+        (index, _) => oci::load(place, &index.unwrap_or_default(), &keeping, report)?,
+    };
+    crate::sys::point::reach("load.blobs");
+    let mut kept = Vec::new();
+    for Ready { image, names } in &ready {
+        let digest = &image.digest;
+        if names.is_empty() {
+            keeping.keep(image)?;
+            kept.push(Kept { name: None, digest: digest.clone() });
+        }
+        for name in names {
+            give(store, &keeping, name, image, report)?;
+            kept.push(Kept { name: Some(name.clone()), digest: digest.clone() });
+        }
+    }
+    Ok(kept)
+}
+
+/// Gives a name. One that the image has already stays as it is: it may be that of a registry.
+fn give(
+    store: &Store,
+    keeping: &Keeping<'_>,
+    name: &Reference,
+    image: &Descriptor,
+    report: &dyn Report,
+) -> Result<()> {
+    match store.library().named(&name.full())? {
+        Some(old) if old.descriptor.digest == image.digest => return Ok(()),
+        Some(old) => report.info(&format!("{name} was the image {} until now", old.descriptor.short())),
+        None => {}
+    }
+    keeping.tag(&name.full(), false, image)
+}
