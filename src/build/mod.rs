@@ -1,5 +1,7 @@
 //! Builds: images from Dockerfiles.
 
 pub mod cache;
+pub mod config;
 pub mod copy;
+mod ports;
 pub mod tree;
