@@ -30,6 +30,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("export", &[]),
     ("search", &["find", "se"]),
     ("pull", &[]),
+    ("push", &[]),
     ("images", &[]),
     ("tag", &[]),
     ("save", &[]),

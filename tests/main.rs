@@ -38,6 +38,7 @@
 //! | `processes` | who changed its root or forks without end is seen and ended, with cgroups and without |
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
+//! | `push` | images into a real registry and back: digests, platforms, what is sent and what is not |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `load`, `save` | images from the archives of every tool, and back |
 //! | `load_hostile` | archives of images that lie or lead out |
@@ -107,6 +108,7 @@ mod load_hostile;
 mod options;
 mod package;
 mod processes;
+mod push;
 mod ranks;
 mod registry;
 mod regression;

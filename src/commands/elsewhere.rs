@@ -13,7 +13,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),
     ("inspect", "'chroot-distro list -v' shows what is known of each container"),
     ("network", "a session has the host's network, or none with '--network none'"),
-    ("push", "publishing images is not part of this version yet"),
     ("restart", "type 'chroot-distro kill NAME', then 'chroot-distro run --detach NAME'"),
     (
         "start",

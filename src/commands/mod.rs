@@ -31,6 +31,7 @@ pub mod probe;
 pub mod prune;
 pub mod ps;
 pub mod pull;
+pub mod push;
 pub mod remove;
 pub mod rename;
 pub mod reset;

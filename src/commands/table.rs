@@ -4,8 +4,8 @@
 use super::command::Command;
 use super::{
     applets, autostart, backup, clear_cache, clone, complete, completions, copy, diff, help, images, info,
-    install, kill, list, load, login, logs, man, probe, prune, ps, pull, remove, rename, reset, restore, rmi,
-    run, save, search, selftest, session, setup, sync, tag, unmount,
+    install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset,
+    restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -31,6 +31,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<backup::Export>(),
     Command::of::<search::Search>(),
     Command::of::<pull::PullImages>(),
+    Command::of::<push::PushImage>(),
     Command::of::<images::Images>(),
     Command::of::<tag::Tag>(),
     Command::of::<save::Save>(),

@@ -30,6 +30,19 @@ pub fn copy(
             blobs.push(blob);
         }
     }
+    at_once(&blobs, workers, &|blob| {
+        let task = report.task(blob.short(), Some(blob.size));
+        copy_blob(blob, from, to, &*task)
+            .map_err(|error| error.context(format!("copy blob {}", blob.short())))
+    })
+}
+
+/// Does `each` for every blob, up to `workers` of them at once. After the first error no further one is begun.
+pub(super) fn at_once(
+    blobs: &[&Descriptor],
+    workers: usize,
+    each: &(dyn Fn(&Descriptor) -> Result<()> + Sync),
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let failed: Mutex<Option<Error>> = Mutex::default();
     let failure = || failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,9 +50,8 @@ pub fn copy(
         while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed))
             && failure().is_none()
         {
-            let task = report.task(blob.short(), Some(blob.size));
-            if let Err(error) = copy_blob(blob, from, to, &*task) {
-                failure().get_or_insert(error.context(format!("copy blob {}", blob.short())));
+            if let Err(error) = each(blob) {
+                failure().get_or_insert(error);
             }
         }
     };

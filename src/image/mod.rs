@@ -12,6 +12,7 @@
 //! | `local`, `pull` | the images that are kept here, and how they get here |
 //! | `below` | what an image is made of, as far as it is here |
 //! | `save`, `load` | archives of kept images |
+//! | `shelf`, `parts`, `neighbours`, `push` | from here into a registry: what goes, what it has already, in which order |
 //! | `layer`, `new_layer`, `new_image` | what is made here: layers, and images of them |
 
 mod archive;
@@ -25,12 +26,16 @@ mod layer;
 mod layout;
 mod load;
 mod local;
+mod neighbours;
 mod new_image;
 mod new_layer;
 mod origin;
+mod parts;
 mod pull;
+mod push;
 mod resolve;
 mod save;
+mod shelf;
 mod source;
 mod survey;
 
@@ -44,11 +49,15 @@ pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use load::{Kept, Place, load};
 pub use local::{Local, Summary, find, open, remove, shown};
+pub use neighbours::Neighbours;
 pub use new_image::{NewImages, keep_new};
 pub use new_layer::NewLayer;
 pub use origin::Origin;
+pub use parts::{Parts, Which};
 pub use pull::{Keeping, pull};
+pub use push::push;
 pub use resolve::Pull;
 pub use save::{Format, save};
+pub use shelf::{Remembered, Shelf, Stored};
 pub use source::Source;
 pub use survey::Holds;

@@ -39,6 +39,9 @@ pub struct Request<'a> {
     pub offset: Option<u64>,
     /// `If-Range`: the validator of what there is up to `offset`.
     pub if_range: Option<String>,
+    /// `Content-Range: FIRST-LAST`, both inclusive, as uploads in pieces have it (distribution spec, "Pushing a blob in
+    /// chunks").
+    pub content_range: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
     /// What a POST, PUT or PATCH carries, where it carries something.
@@ -168,6 +171,7 @@ impl Http {
             (header::AUTHORIZATION, request.authorization.as_deref()),
             (header::CONTENT_TYPE, request.payload.map(Payload::content_type)),
             (header::CONTENT_LENGTH, length.as_deref()),
+            (header::CONTENT_RANGE, request.content_range.as_deref()),
         ] {
             if let Some(value) = value {
                 builder = builder.header(name, value);

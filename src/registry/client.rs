@@ -53,7 +53,7 @@ pub struct Client<'a> {
     settings: Settings,
     report: &'a dyn Report,
     host: Host,
-    http: Http,
+    pub(super) http: Http,
     keychain: Keychain<'a>,
     limiter: Limiter,
     /// For each registry its mirrors, and itself last.
@@ -78,6 +78,11 @@ impl<'a> Client<'a> {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Who hears of what goes on.
+    pub(super) fn report(&self) -> &'a dyn Report {
+        self.report
     }
 
     /// The manifest or index that `reference` names (its digest first, then its tag). With `known`, a HEAD or
@@ -272,7 +277,12 @@ impl<'a> Client<'a> {
         Ok(Request { method, accept: Some(accept.join(", ")), ..Request::get(url) })
     }
 
-    fn send(&self, endpoint: &Endpoint, scopes: &[Scope], request: &Request<'_>) -> Result<Answer, Failure> {
+    pub(super) fn send(
+        &self,
+        endpoint: &Endpoint,
+        scopes: &[Scope],
+        request: &Request<'_>,
+    ) -> Result<Answer, Failure> {
         endpoint.send(&self.http, &self.keychain, self.report, scopes, request)
     }
 
@@ -295,7 +305,7 @@ impl<'a> Client<'a> {
         attempt(registry)
     }
 
-    fn endpoints(&self, registry: &str) -> Arc<[Endpoint]> {
+    pub(super) fn endpoints(&self, registry: &str) -> Arc<[Endpoint]> {
         let mut known = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoints = known.entry(registry.to_owned()).or_insert_with(|| {
             let list =
@@ -308,7 +318,7 @@ impl<'a> Client<'a> {
         Arc::clone(endpoints)
     }
 
-    fn policy<'t>(&self, endpoint: &Endpoint, task: Option<&'t dyn Task>) -> Policy<'t> {
+    pub(super) fn policy<'t>(&self, endpoint: &Endpoint, task: Option<&'t dyn Task>) -> Policy<'t> {
         let policy = self.patient(task);
         match endpoint.is_mirror() {
             true => Policy { max_retries: policy.max_retries.min(1), wait_max: MIRROR_WAIT_MAX, ..policy },
@@ -343,10 +353,10 @@ fn url_status(response: Response, url: &str) -> Failure {
     }
 }
 
-fn content_digest(response: &Response) -> Option<Digest> {
+pub(super) fn content_digest(response: &Response) -> Option<Digest> {
     Digest::parse(text(response, "docker-content-digest")?.trim()).ok()
 }
 
-fn text(response: &Response, name: &str) -> Option<String> {
+pub(super) fn text(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

@@ -19,6 +19,8 @@ pub enum What<'a> {
     Image(&'a Reference),
     /// A blob that a manifest names.
     Blob(&'a Digest),
+    /// What is written into the repository of this reference.
+    Push(&'a Reference),
 }
 
 impl fmt::Display for What<'_> {
@@ -26,6 +28,7 @@ impl fmt::Display for What<'_> {
         match self {
             What::Image(reference) => write!(f, "image '{reference}'"),
             What::Blob(digest) => write!(f, "blob {}", digest.short()),
+            What::Push(reference) => write!(f, "upload to '{}/{}'", reference.registry, reference.repository),
         }
     }
 }
@@ -65,14 +68,21 @@ fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
             Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
                 .hint("try another tag; or ask the publisher to push the image again")
         }
+        What::Push(_) => Error::not_found(format!("'{endpoint}' knows nothing of the {what}{said}"))
+            .hint("check the destination; some registries want the repository to be made first"),
     }
 }
 
 fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &str) -> Error {
+    let may = if matches!(what, What::Push(_)) { "write there" } else { "pull this image" };
     match refused {
         Some(source) => {
             Error::new(Kind::Denied, format!("'{endpoint}' refuses the credentials from {source}{said}"))
-                .hint(format!("check user and password in {source}, and that they may pull this image"))
+                .hint(format!("check user and password in {source}, and that they may {may}; CD_DOCKER_AUTH=user:password goes before files"))
+        }
+        None if matches!(what, What::Push(_)) => {
+            Error::new(Kind::Denied, format!("'{endpoint}' refuses the {what}{said}"))
+                .hint("log in: set CD_DOCKER_AUTH=user:password")
         }
         None => Error::new(
             Kind::Denied,

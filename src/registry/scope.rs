@@ -13,6 +13,9 @@ pub struct Scope {
 /// To read, and no more.
 pub const PULL: &str = "pull";
 
+/// To write, and to see what is there.
+pub const PUSH: &str = "pull,push";
+
 impl Scope {
     /// `actions` are separated by commas: `pull`, or `pull,push` for what writes.
     pub fn new(repository: &str, actions: &'static str) -> Scope {
@@ -72,8 +75,6 @@ pub fn to_ask_for(needed: &[Scope], challenged: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PUSH: &str = "pull,push";
 
     #[test]
     fn what_the_call_needs_widens_what_the_challenge_says() {
