@@ -76,7 +76,7 @@ fn run(command: &Command, call: &str, global: Global, words: &[String]) -> Resul
         None if command.root => {
             let host = Host::detect();
             let wishes = wishes(&line, &global).or_environment(&host)?;
-            if !privilege::is_root() {
+            if !privilege::is_root() && command.needs_root(&line, &host) {
                 let names = command.variables(&line, &host).map_err(|error| command.failed(error))?;
                 return elevate(command, &host, &wishes, words, &names, &Ui::new(verbosity(&line)))
                     .map_err(|error| command.failed(error));

@@ -112,3 +112,81 @@ fn sync_with_delete_never_empties_a_container_and_a_dry_run_counts() {
         assert!(!s.rootfs("c").join("opt/app/old").exists());
     });
 }
+
+#[test]
+fn a_word_too_many_is_told_where_it_goes() {
+    need!(Root);
+    for (words, answer) in [
+        (&["backup", "box", "box.tar.xz"][..], "--output box.tar.xz"),
+        (&["export", "box", "x"], "--output x"),
+        (&["restore", "a.tar", "name"], "restore --name name FILE"),
+        (&["clone", "--name", "t4", "box"], "clone CONTAINER NAME"),
+        (&["pull", "--name", "mine", "alpine"], "tag IMAGE NAME"),
+        (&["kill", "-9", "web"], "--time 0"),
+        (&["kill", "-KILL", "web"], "--time 0"),
+        (&["list", "box"], "shows all containers"),
+        (&["backup", "box/"], "did you mean 'box'?"),
+    ] {
+        Cd::bare(words).run().code(2).prints("").says(&[answer]);
+    }
+}
+
+#[test]
+fn a_directory_is_refused_as_an_archive_before_anything_is_read() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        scene(s);
+        for command in ["backup", "export"] {
+            cd(s, &[command, "c", "-o", "proj"]).run().code(2).says(&["is a directory", "'proj/c.tar.xz'"]);
+            let ran = cd(s, &[command, "c", "-o", "none/"]).run().code(2);
+            let told = ran.says(&["not there", "'none/c.tar.xz'"]).err();
+            assert!(!told.contains("archiving"), "{told}");
+        }
+        cd(s, &["backup", "c", "-o", "proj/c.tar"]).run().ok();
+        // Without './' it is an image's name: nobody is asked for it.
+        fs::copy(s.path("w/proj/c.tar"), s.path("w/r.tar")).unwrap();
+        cd(s, &["install", "r.tar"]).run().code(2).says(&["'./r.tar'"]);
+        assert_eq!(s.names(), ["c"]);
+    });
+}
+
+#[test]
+fn what_is_only_read_needs_no_root_where_the_caller_may_read_it() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        scene(s);
+        cd(s, &["backup", "-q", "c", "-o", "b.tar"]).run().ok();
+        let whole = fs::read(s.path("w/b.tar")).unwrap();
+        cd(s, &["restore", "--verify", "b.tar"]).uid(1000).run().fails(&["root"]);
+        fs::write(s.path("w/open.tar"), &whole).unwrap();
+        cd(s, &["restore", "--verify", "open.tar"]).uid(1000).run().ok().says(&["is whole"]);
+        let ran = cd(s, &["restore", "--list", "open.tar"]).uid(1000).run().ok();
+        assert!(ran.out().starts_with("c/rootfs/") && !ran.err().contains("reading"), "{}", ran.err());
+        cd(s, &["restore", "--list"]).stdin(whole.clone()).uid(1000).run().ok();
+        cd(s, &["restore", "open.tar"]).uid(1000).run().fails(&["root"]);
+        // A file that was cut short is not called read.
+        fs::write(s.path("w/cut.tar"), &whole[..whole.len() / 2]).unwrap();
+        let told = cd(s, &["restore", "-n", "d", "cut.tar"]).run().fails(&["'cut.tar'"]).err();
+        assert!(told.contains("reading: stopped") && !told.contains("done"), "{told}");
+        fs::write(s.path("w/none.tar"), "no archive").unwrap();
+        cd(s, &["restore", "none.tar"]).run().fails(&["'none.tar'"]);
+    });
+}
+
+#[test]
+fn remove_says_that_something_ran_and_diff_says_why() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        fs::write(s.rootfs("c").join("new"), "").unwrap();
+        let told = s.cd(["diff", "-v", "c"]).run().ok().out();
+        assert!(told.contains("A /new\n") && told.contains("C / (time)\n"), "{told}");
+        assert!(s.cd(["diff", "c"]).run().ok().out().contains("C /\n"));
+        let session = login(s, &[], "echo > /up; exec sleep 1000").spawn();
+        appears(&s.rootfs("c").join("up"));
+        s.cd(["remove", "c"]).run().ok().says(&["Stopping what runs in 'c'"]);
+        session.wait();
+        make(s);
+        assert!(!s.cd(["remove", "c"]).run().ok().err().contains("Stopping"));
+    });
+}

@@ -99,6 +99,11 @@ impl<'a> Line<'a> {
         self.given.iter().any(|given| given.flag.long == long)
     }
 
+    /// The arguments that are no options.
+    pub fn arguments(&self) -> &[String] {
+        &self.positionals
+    }
+
     /// Hands the command's own options and the arguments to argh.
     pub fn parse<C: FromArgs + ArgsInfo>(&self) -> Result<C> {
         let mut words = self.given(C::get_args_info().flags);
@@ -220,7 +225,14 @@ impl<'a> Line<'a> {
                     shown(extra)
                 )))
             }
-            Some(extra) => Err(self.usage(&format!("unexpected argument '{}'", shown(extra)))),
+            Some(extra) => {
+                let error = self.error(&format!("unexpected argument '{}'", shown(extra)));
+                let answer = self.syntax.elsewhere.iter().find(|(known, _)| known.is_empty());
+                Err(match answer {
+                    Some((_, answer)) => error.hint(answer.replace("{}", &shown(extra))),
+                    None => error.hint(format!("see '{} --help'", self.call)),
+                })
+            }
         }
     }
 

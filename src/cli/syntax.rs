@@ -17,7 +17,8 @@ pub struct Syntax {
     pub conflicts: &'static [(&'static str, &'static str)],
     /// Words that choose it too, but are shown nowhere: other tools call it so.
     pub silent: &'static [&'static str],
-    /// Options of other tools that are often typed here, dashes and all, with what to type instead.
+    /// Options of other tools that are often typed here, dashes and all, with what to type instead. The empty word stands
+    /// for an argument too many, which `{}` in the answer repeats.
     pub elsewhere: &'static [(&'static str, &'static str)],
     /// The first argument ends the options, as if `--` stood behind it: `exec NAME COMMAND --ITS-OPTION`.
     pub command_follows: bool,

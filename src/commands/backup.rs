@@ -1,6 +1,7 @@
 //! `backup` and `export`: a container as an archive.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -9,7 +10,7 @@ use crate::cli::os_string;
 use crate::error::{Error, Result, WRONG_USAGE};
 use crate::layer::Compression;
 use crate::report::Report;
-use crate::store::Container;
+use crate::store::{Container, Name};
 use crate::transfer::backup::{self, Options, Output};
 
 /// save a container to an archive: its files and what is known of its image. It may be running.
@@ -80,10 +81,20 @@ pub struct Export {
     container: String,
 }
 
+/// What people type who know tar.
+const TO_A_FILE: &[(&str, &str)] = &[
+    ("", "to write to a file, type '--output {}'"),
+    ("-f", "type '--output FILE'"),
+    ("-z", "type '--compress gzip', or end FILE's name in .tar.gz"),
+    ("-j", "type '--compress bzip2', or end FILE's name in .tar.bz2"),
+    ("-J", "type '--compress xz', or end FILE's name in .tar.xz"),
+];
+
 impl Run for Backup {
     const NAME: &'static str = "backup";
     const ALIASES: &'static [&'static str] = &["bak", "bkp"];
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = TO_A_FILE;
 
     fn run(self, app: &App) -> Result<u8> {
         let Backup { output, compress, level, portable, container, .. } = self;
@@ -94,6 +105,7 @@ impl Run for Backup {
 impl Run for Export {
     const NAME: &'static str = "export";
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--verbose")];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = TO_A_FILE;
 
     fn run(self, app: &App) -> Result<u8> {
         let Export { output, compress, level, container, .. } = self;
@@ -114,6 +126,7 @@ type Write = dyn Fn(&Container, Options, Output, &dyn Report) -> Result<u64>;
 fn archive(app: &App, container: &str, wanted: &Wanted, portable: bool, write: &Write) -> Result<u8> {
     let container = app.container(container)?;
     let path = wanted.output.as_deref().map(os_string).map(PathBuf::from);
+    path.iter().try_for_each(|path| refuse_directory(path, container.name()))?;
     let compression = match &wanted.compress {
         Some(word) => Compression::parse(word).map_err(|error| error.exits(WRONG_USAGE))?,
         None => path.as_deref().map_or(Ok(Compression::None), Compression::of_file).map_err(|error| {
@@ -134,4 +147,18 @@ fn archive(app: &App, container: &str, wanted: &Wanted, portable: bool, write: &
         app.ui.info(&format!("Wrote '{}'", path.display()));
     }
     Ok(u8::from(cut > 0))
+}
+
+/// Before the container is read.
+fn refuse_directory(path: &Path, name: &Name) -> Result<()> {
+    let is_directory = path.is_dir();
+    if !is_directory && !path.as_os_str().as_bytes().ends_with(b"/") {
+        return Ok(());
+    }
+    let message = match is_directory {
+        true => format!("'{}' is a directory", path.display()),
+        false => format!("'{}' names a directory, and is not there", path.display()),
+    };
+    let file = path.join(format!("{name}.tar.xz"));
+    Err(Error::usage(message).hint(format!("name a file in it, such as '{}'", file.display())))
 }

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::report::Report;
 use crate::transfer::clone;
 
-/// make a copy of a container under another name. It may be running: files that change meanwhile are copied as they are
-/// at that moment. The log and the place in 'autostart' are not copied.
+/// make a copy of a container under another name. The container may be running. A file that is changed during the copy may be
+/// copied in its old or new form. The log is not copied, and 'autostart' does not start the copy.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro clone ubuntu work")]
 pub struct Clone {
@@ -27,6 +27,10 @@ pub struct Clone {
 
 impl Run for Clone {
     const NAME: &'static str = "clone";
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = &[
+        ("--name", "the name of the copy comes second: chroot-distro clone CONTAINER NAME"),
+        ("-n", "the name of the copy comes second: chroot-distro clone CONTAINER NAME"),
+    ];
 
     fn run(self, app: &App) -> Result<u8> {
         let copy = name(&self.copy)?;

@@ -55,9 +55,13 @@ pub(super) fn name(argument: &str) -> Result<Name> {
     Name::parse(&cli::os_string(argument).to_string_lossy())
 }
 
-/// The name of a container that is there. An image's name shows how its container is called.
+/// The name of a container that is there. An image's name shows how its container is called, and a slash at the end is what
+/// a shell makes of a directory of that name.
 fn existing(argument: &str) -> Result<Name> {
     name(argument).map_err(|error| {
+        if let Ok(name) = name(argument.trim_end_matches('/')) {
+            return error.hint_instead(format!("did you mean '{name}'?"));
+        }
         let image = Reference::parse(&cli::os_string(argument).to_string_lossy()).ok();
         match image.and_then(|image| Name::parse(image.short_name()).ok()) {
             Some(name) => error.hint_instead(format!(
@@ -84,12 +88,17 @@ pub trait Run: argh::FromArgs + argh::ArgsInfo + 'static {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[];
     /// Words that choose it too, but are shown nowhere: what other tools call exactly this.
     const SILENT: &'static [&'static str] = &[];
-    /// Options of other tools that are often typed here, with what to type instead.
+    /// Options of other tools that are often typed here, with what to type instead. The empty word stands for an argument
+    /// too many, which `{}` in the answer repeats.
     const ELSEWHERE: &'static [(&'static str, &'static str)] = &[];
     /// Whether edits of a mistyped word may lead to it: not where a slip would cost data.
     const SUGGESTED: bool = true;
     /// Whether it elevates when not root.
     const ROOT: bool = true;
+    /// Whether this line needs no root, though the command elevates: the caller may read what it is about.
+    fn spares_root(_line: &Line, _host: &Host) -> bool {
+        false
+    }
     /// Whether the list of commands leaves it out: what the program says to itself.
     const HIDDEN: bool = false;
     /// The exit code when it fails, other than for a wrong command line.
@@ -110,6 +119,7 @@ pub struct Command {
     pub syntax: Syntax,
     /// Whether it elevates when not root.
     pub root: bool,
+    spares_root: fn(&Line, &Host) -> bool,
     /// Whether the list of commands leaves it out.
     pub hidden: bool,
     /// Whether edits of a mistyped word may lead to it.
@@ -134,6 +144,7 @@ impl Command {
                 common: None,
             },
             root: C::ROOT,
+            spares_root: C::spares_root,
             hidden: C::HIDDEN,
             suggested: C::SUGGESTED,
             failure: C::FAILURE,
@@ -154,7 +165,17 @@ impl Command {
         variables: Names,
     ) -> Command {
         let variables = Some(variables);
-        Command { syntax, root: true, hidden: false, suggested: true, failure, prepare, variables }
+        let spares_root = |_: &Line, _: &Host| false;
+        Command {
+            syntax,
+            root: true,
+            spares_root,
+            hidden: false,
+            suggested: true,
+            failure,
+            prepare,
+            variables,
+        }
     }
 
     /// The same command by another word, which shows nowhere; what follows its first argument is a command line.
@@ -180,6 +201,11 @@ impl Command {
     /// Reads the values on the line; nothing is done yet. Errors are of kind `Usage`.
     pub fn prepare(&self, line: &Line) -> Result<Action> {
         (self.prepare)(line)
+    }
+
+    /// Whether the line is to be run by a process with root.
+    pub fn needs_root(&self, line: &Line, host: &Host) -> bool {
+        self.root && !(self.spares_root)(line, host)
     }
 
     /// The names of the caller's variables that the line asks for: their values are not those of a process with root.

@@ -17,7 +17,11 @@ use crate::ui::text;
 #[argh(example = "chroot-distro diff ubuntu")]
 #[argh(example = "chroot-distro diff --json ubuntu work")]
 pub struct Diff {
-    /// print paths only, one a line
+    /// show also what is different in each file, such as its mode or its time
+    #[argh(switch, short = 'v')]
+    pub verbose: bool,
+
+    /// print only the paths, one per line
     #[argh(switch, short = 'q')]
     quiet: bool,
 
@@ -36,7 +40,8 @@ pub struct Diff {
 
 impl Run for Diff {
     const NAME: &'static str = "diff";
-    const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--quiet", "--json")];
+    const CONFLICTS: &'static [(&'static str, &'static str)] =
+        &[("--quiet", "--json"), ("--quiet", "--verbose"), ("--json", "--verbose")];
 
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;
@@ -51,7 +56,11 @@ impl Run for Diff {
         let line = |change: &Change| {
             // A name forges no line.
             let path = text::line(&change.path.to_string_lossy()).into_owned();
-            if self.quiet { path } else { format!("{} {path}", change.kind.letter()) }
+            match (self.quiet, self.verbose && !change.what.is_empty()) {
+                (true, _) => path,
+                (false, false) => format!("{} {path}", change.kind.letter()),
+                (false, true) => format!("{} {path} ({})", change.kind.letter(), change.what.join(", ")),
+            }
         };
         if !changes.is_empty() {
             app.ui.print(changes.iter().map(line).collect::<Vec<_>>().join("\n"));

@@ -4,11 +4,13 @@ use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
 use super::command::{App, Run};
+use crate::cli::Line;
 use crate::error::Result;
+use crate::host::Host;
 use crate::image::{Summary, find, shown};
 use crate::oci::Reference;
 use crate::report::Report;
-use crate::store::{Library, Named};
+use crate::store::{Library, Named, Store};
 use crate::ui::{Table, human};
 
 /// show the stored images. These are images that were pulled, loaded or built on this machine.
@@ -39,7 +41,10 @@ impl Run for Images {
     const NAME: &'static str = "images";
     const CONFLICTS: &'static [(&'static str, &'static str)] =
         &[("--quiet", "--json"), ("--quiet", "--digests"), ("--digests", "--json")];
-    const ROOT: bool = true;
+
+    fn spares_root(_: &Line, host: &Host) -> bool {
+        Store::open(host.paths()).library().is_readable()
+    }
 
     fn run(self, app: &App) -> Result<u8> {
         let library = app.store.library();

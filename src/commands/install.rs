@@ -27,7 +27,8 @@ use crate::store::{Container, Name};
     example = "chroot-distro install - --name work <rootfs.tar.xz",
     note = "Private images: set CD_DOCKER_AUTH=user:password, or log in with docker, podman or skopeo.\n\
             An archive can be a root filesystem, an OCI layout, the output of 'docker save' or a backup. It can \
-            be compressed with gzip, bzip2, xz, lzma or zstd."
+            be compressed with gzip, bzip2, xz, lzma or zstd.\n\
+            For a backup, 'chroot-distro restore' is better: it also brings back what 'diff' compares with."
 )]
 pub struct Install {
     /// name of the container (default: the name of the image or archive)
@@ -92,6 +93,7 @@ impl Install {
         let mut wanted: Vec<Wanted<'_>> = Vec::new();
         for typed in [&self.image].into_iter().chain(&self.more) {
             let source = Source::parse(&os_string(typed), home)?;
+            refuse_archive(&source, typed)?;
             let name = match &self.name {
                 Some(_) if !self.more.is_empty() => {
                     return Err(Error::usage("'--name' gives one name, but there are several images")
@@ -110,6 +112,26 @@ impl Install {
         Ok(wanted)
     }
 }
+
+/// Without `./` it is the name of an image, and somebody else may have one of that name in a registry.
+fn refuse_archive(source: &Source, typed: &str) -> Result<()> {
+    let file = os_string(typed);
+    let path = Path::new(&file);
+    let ends = |ending: &&str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    match matches!(source, Source::Registry(_))
+        && ARCHIVES.iter().any(|ending| ends(&ending))
+        && path.is_file()
+    {
+        true => {
+            Err(Error::usage(format!("'{}' is the name of an image, and of a file here", path.display()))
+                .hint(format!("to install the file, type './{}'", path.display())))
+        }
+        false => Ok(()),
+    }
+}
+
+/// How the names of archives end.
+const ARCHIVES: [&str; 11] = ["tar", "gz", "tgz", "xz", "txz", "bz2", "tbz", "tbz2", "zst", "tzst", "lzma"];
 
 /// What was typed as an image may be a file, if no such image is found.
 fn or_a_file(error: Error, typed: &str) -> Error {

@@ -36,12 +36,22 @@ pub struct Kill {
     more: Vec<String>,
 }
 
+const AT_ONCE: &str = "type '--time 0' to kill all processes at once";
+
 impl Run for Kill {
     const NAME: &'static str = "kill";
     const ALIASES: &'static [&'static str] = &["k", "stop"];
     const SUGGESTED: bool = false;
+    const ELSEWHERE: &'static [(&'static str, &'static str)] =
+        &[("-KILL", AT_ONCE), ("-SIGKILL", AT_ONCE), ("-s", AT_ONCE), ("--signal", AT_ONCE), ("-f", AT_ONCE)];
 
     fn run(self, app: &App) -> Result<u8> {
+        // A number with a dash is no option, for other commands take negative ones.
+        if let Some(signal) = [&self.target].into_iter().chain(&self.more).find(|word| word.starts_with('-'))
+        {
+            return Err(Error::usage(format!("'{signal}' is no option here, and signals cannot be chosen"))
+                .hint(AT_ONCE));
+        }
         let names: Vec<&String> = [&self.target].into_iter().chain(&self.more).collect();
         app.each(&names, &mut |name| match (app.store.container(name), name.as_str().parse()) {
             (Ok(container), _) => self.end(app, &container),

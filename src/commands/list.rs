@@ -33,6 +33,8 @@ impl Run for List {
     const ALIASES: &'static [&'static str] = &["li", "ls"];
     const CONFLICTS: &'static [(&'static str, &'static str)] =
         &[("--quiet", "--verbose"), ("--quiet", "--json"), ("--verbose", "--json")];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] =
+        &[("", "this shows all containers; '-v' tells more of each, and '--json' is for programs")];
     const ROOT: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {

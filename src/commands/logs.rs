@@ -15,8 +15,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[argh(
     example = "chroot-distro logs nextcloud",
     example = "chroot-distro logs -f -n 20 nextcloud",
-    note = "A log that reaches 10 MiB is begun anew; the 10 MiB before are kept beside it, with '.1' after its name, and are \
-        printed too. Until then the log of the run before is kept there."
+    note = "A program may print secrets, so only root can read a log.\n\
+        A log has at most two files of 10 MiB each. If the first is full, its name gets '.1' at the end and a new file \
+        begins; 'logs' prints both. Before that, the '.1' file is the log of the previous run."
 )]
 pub struct Logs {
     /// keep printing new output until the program ends

@@ -7,7 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::report::Report;
 use crate::ui::human;
 
-/// delete stored images that have no name. It prints how much space this freed. Containers and the cache are kept.
+/// delete stored images that have no name, and print how much space this freed. An image loses its name when another image
+/// gets it, such as by 'pull' or 'tag'. Containers and the cache are kept.
 #[derive(FromArgs, ArgsInfo)]
 pub struct Prune {
     /// print errors only

@@ -40,6 +40,10 @@ pub struct PullImages {
 
 impl Run for PullImages {
     const NAME: &'static str = "pull";
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = &[
+        ("--name", "type 'chroot-distro tag IMAGE NAME' afterwards"),
+        ("-n", "type 'chroot-distro tag IMAGE NAME' afterwards"),
+    ];
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[("--platform", "--architecture")];
 
     fn run(self, app: &App) -> Result<u8> {

@@ -52,6 +52,9 @@ impl Run for Remove {
                 found => found?,
             };
             warn_of_hidden(app, &container)?;
+            if !container.is_quiet()? {
+                app.ui.info(&format!("Stopping what runs in '{name}'"));
+            }
             let mut work = Work::new(app, name);
             container.remove(&mut |path| {
                 work.deleted();

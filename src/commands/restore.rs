@@ -2,17 +2,22 @@
 
 use std::fs::File;
 use std::io::{Read, stdin};
+use std::sync::Arc;
 
 use argh::{ArgsInfo, FromArgs};
+use rustix::fs::{Access, access};
 
 use super::command::{App, Run, name};
-use crate::cli::os_string;
+use crate::cli::{Line, os_string};
 use crate::error::{Attempt, Error, Result};
-use crate::report::{Report, Task};
+use crate::host::Host;
+use crate::report::{Report, Silent, Task};
+use crate::store::Name;
 use crate::transfer::backup;
 use crate::ui::human;
 
-/// make a container of a backup. It is called as when it was saved, and must not exist.
+/// make a container from a backup. The container gets the name that it had when it was saved, or the name that '--name'
+/// gives. A container of this name must not exist yet.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro restore ubuntu.tar.xz",
@@ -49,6 +54,20 @@ impl Run for Restore {
     const NAME: &'static str = "restore";
     const CONFLICTS: &'static [(&'static str, &'static str)] =
         &[("--quiet", "--verbose"), ("--list", "--verify"), ("--list", "--name"), ("--verify", "--name")];
+    const ELSEWHERE: &'static [(&'static str, &'static str)] = &[
+        ("", "the name goes after '--name': chroot-distro restore --name {} FILE"),
+        ("-o", "type '--name NAME'"),
+        ("-f", "leave it out: chroot-distro restore FILE"),
+    ];
+
+    fn spares_root(line: &Line, _: &Host) -> bool {
+        // Not opened, for it may be a pipe.
+        let is_readable = || match line.arguments() {
+            [] => true,
+            [file, ..] => file == "-" || access(os_string(file), Access::READ_OK).is_ok(),
+        };
+        (line.has("--list") || line.has("--verify")) && is_readable()
+    }
 
     fn run(self, app: &App) -> Result<u8> {
         let wanted = self.name.as_deref().map(name).transpose()?;
@@ -56,33 +75,40 @@ impl Run for Restore {
             None | Some("-") => "standard input".to_owned(),
             Some(file) => format!("'{}'", os_string(file).display()),
         };
-        let input = self.input(app)?;
-        if self.list {
-            backup::list(input, &mut |entry| app.ui.print(entry)).attempt(|| format!("read {shown}"))?;
-        } else if self.verify {
-            let read = backup::verify(input).attempt(|| format!("read {shown}"))?;
-            let backup::Verified { name, entries, bytes } = read;
-            app.ui.info(&format!(
-                "The backup of '{name}' is whole: {entries} entries, {} of files",
-                human::size(bytes)
-            ));
-        } else {
-            let container = backup::restore(&app.store, input, wanted.as_ref(), &app.ui)?;
-            app.ui.info(&format!("Start shell: chroot-distro login {}", container.name()));
-        }
+        let doing = if self.list || self.verify { "read" } else { "from" };
+        let (input, task) = self.input(app)?;
+        let done = self.act(app, input, wanted.as_ref()).attempt(|| format!("{doing} {shown}"));
+        // Else a file that was cut short would look as if it was read to its end.
+        task.state(if done.is_ok() { "done" } else { "stopped" });
+        drop(task);
+        app.ui.info(&done?);
         Ok(0)
     }
 }
 
 impl Restore {
-    fn input(&self, app: &App) -> Result<Box<dyn Read + Send>> {
+    /// Does it; what to tell in the end.
+    fn act(&self, app: &App, input: Box<dyn Read + Send>, wanted: Option<&Name>) -> Result<String> {
+        if !self.list && !self.verify {
+            let container = backup::restore(&app.store, input, wanted, &app.ui)?;
+            return Ok(format!("Start shell: chroot-distro login {}", container.name()));
+        }
+        let read = match self.list {
+            true => backup::list(input, &mut |entry| app.ui.print(entry))?,
+            false => backup::verify(input)?,
+        };
+        let backup::Verified { name, entries, bytes } = read;
+        Ok(format!("The backup of '{name}' is whole: {entries} entries, {} of files", human::size(bytes)))
+    }
+
+    fn input(&self, app: &App) -> Result<(Box<dyn Read + Send>, Arc<dyn Task>)> {
         match self.file.as_deref() {
             None | Some("-") => {
                 if std::io::IsTerminal::is_terminal(&stdin()) {
                     return Err(Error::usage("no backup is named, and standard input is a terminal")
                         .hint("name a file: chroot-distro restore FILE"));
                 }
-                Ok(Box::new(stdin()))
+                Ok((Box::new(stdin()), Arc::new(Silent)))
             }
             Some(file) => {
                 let path = os_string(file);
@@ -90,7 +116,11 @@ impl Restore {
                 let file = File::open(&path).attempt(attempt)?;
                 let size = file.metadata().attempt(attempt)?.len();
                 self.refuse_full(app, size)?;
-                Ok(Box::new(Counted { file, task: app.ui.task("reading", Some(size)) }))
+                let task: Arc<dyn Task> = match self.list {
+                    true => Arc::new(Silent),
+                    false => Arc::from(app.ui.task("reading", Some(size))),
+                };
+                Ok((Box::new(Counted { file, task: task.clone() }), task))
             }
         }
     }
@@ -110,7 +140,7 @@ impl Restore {
 /// A file that is being read, with its progress.
 struct Counted {
     file: File,
-    task: Box<dyn Task>,
+    task: Arc<dyn Task>,
 }
 
 impl Read for Counted {

@@ -8,7 +8,8 @@ use crate::image::{find, remove, shown};
 use crate::report::Report;
 use crate::ui::human;
 
-/// delete stored images. This removes a name; the image itself is deleted with its last name. Containers are kept.
+/// delete stored images. An image can have several names. This removes the given name. When the last name is removed, the
+/// image itself is deleted. Containers that were made from it are kept.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "chroot-distro rmi alpine:3.21", example = "chroot-distro rmi 3c1bd9f5a2d8")]
 pub struct RemoveImages {

@@ -55,6 +55,11 @@ impl Library {
         Ok(self.images()?.into_iter().find(|image| image.name.as_deref() == Some(name)))
     }
 
+    /// Whether this process may read what images there are, and there are any.
+    pub fn is_readable(&self) -> bool {
+        File::open(self.root.join("index.json")).is_ok()
+    }
+
     /// Whether a blob is here, by its size alone: readers verify.
     pub fn has(&self, digest: &Digest, size: u64) -> bool {
         self.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)

@@ -68,8 +68,8 @@ pub fn verify(input: impl Read + Send) -> Result<Verified> {
 }
 
 /// Hands the names of all entries to `each`, as they stand in the archive.
-pub fn list(input: impl Read + Send, each: &mut dyn FnMut(&str)) -> Result<()> {
-    read(input, each).map(drop)
+pub fn list(input: impl Read + Send, each: &mut dyn FnMut(&str)) -> Result<Verified> {
+    read(input, each)
 }
 
 fn read(input: impl Read + Send, each: &mut dyn FnMut(&str)) -> Result<Verified> {
