@@ -138,9 +138,9 @@ fn mistakes_are_named_with_the_nearest_right_word() {
     refused(&["list", "-quiet"], "list: unknown option '-quiet'; did you mean '--quiet'?", &see("list"));
     refused(&["list", "--zzz"], "list: unknown option '--zzz'", &see("list"));
     refused(&["list", "-qz"], "list: unknown option '-z'", &see("list"));
-    refused(&["list", "x"], "list: unexpected argument 'x'", &see("list"));
-    refused(&["list", "-5"], "list: unexpected argument '-5'", &see("list"));
-    refused(&["list", "--", "--quiet"], "list: unexpected argument '--quiet'", &see("list"));
+    refused(&["prune", "x"], "prune: unexpected argument 'x'", &see("prune"));
+    refused(&["prune", "-5"], "prune: unexpected argument '-5'", &see("prune"));
+    refused(&["prune", "--", "--quiet"], "prune: unexpected argument '--quiet'", &see("prune"));
     refused(&["list", "--quiet=yes"], "list: option '--quiet' takes no value", &see("list"));
     refused(&["rm"], "remove: CONTAINER is missing", &see("remove"));
     refused(&["rm", "-qv", "x"], "remove: '--quiet' and '--verbose' exclude each other", &see("remove"));

@@ -151,10 +151,10 @@ fn a_failure_says_each_thing_once_and_what_to_try() {
         );
         // A file of that name was meant; a directory only if it is a layout.
         fs::create_dir(s.path("home/dir")).unwrap();
-        fs::write(s.path("home/app.tar"), "x").unwrap();
+        fs::write(s.path("home/app"), "x").unwrap();
         let closed = crate::support::registry::free_port();
         let mirror = format!("*=http://127.0.0.1:{closed}");
-        for (typed, is_file) in [("app.tar", true), ("dir", false), ("none.tar", false)] {
+        for (typed, is_file) in [("app", true), ("dir", false), ("none.tar", false)] {
             let ran = s
                 .cd(["install", typed])
                 .env("CD_REGISTRY_MIRRORS", &mirror)

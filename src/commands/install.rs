@@ -118,16 +118,12 @@ fn refuse_archive(source: &Source, typed: &str) -> Result<()> {
     let file = os_string(typed);
     let path = Path::new(&file);
     let ends = |ending: &&str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
-    match matches!(source, Source::Registry(_))
-        && ARCHIVES.iter().any(|ending| ends(&ending))
-        && path.is_file()
-    {
-        true => {
-            Err(Error::usage(format!("'{}' is the name of an image, and of a file here", path.display()))
-                .hint(format!("to install the file, type './{}'", path.display())))
-        }
-        false => Ok(()),
+    if !matches!(source, Source::Registry(_)) || !ARCHIVES.iter().any(ends) || !path.is_file() {
+        return Ok(());
     }
+    let shown = path.display();
+    Err(Error::usage(format!("'{shown}' is the name of an image, and of a file here"))
+        .hint(format!("to install the file, type './{shown}'")))
 }
 
 /// How the names of archives end.
