@@ -34,4 +34,5 @@ pub use owner::owner;
 pub use patterns::Patterns;
 pub use place::Placed;
 pub use select::{Selection, select};
+pub use view::{Stands, View};
 pub use wanted::{Downloaded, Source, Wanted};

@@ -22,6 +22,14 @@ use crate::rootfs::{FileType, Timestamp};
 pub struct Placed<'a> {
     pub(super) selection: &'a Selection<'a>,
     pub(super) phases: Vec<Phase>,
+    warnings: Vec<String>,
+}
+
+impl Placed<'_> {
+    /// What Docker does without a word, and hardly anybody wants.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 /// What is sent one after the other.
@@ -70,13 +78,18 @@ impl Selection<'_> {
     /// Places it into the tree that `into` describes. For `--link` that is an empty one: what is copied shall not depend
     /// on what is there.
     pub fn place(&self, into: &Index) -> Result<Placed<'_>> {
-        let mut placer =
-            Placer { selection: self, view: View::new(into), entries: BTreeMap::new(), phases: Vec::new() };
+        let mut placer = Placer {
+            selection: self,
+            view: View::new(into),
+            entries: BTreeMap::new(),
+            phases: Vec::new(),
+            warnings: Vec::new(),
+        };
         for (number, pick) in self.picks.iter().enumerate() {
             placer.pick(number, pick)?;
         }
         placer.flush();
-        Ok(Placed { selection: self, phases: placer.phases })
+        Ok(Placed { selection: self, phases: placer.phases, warnings: placer.warnings })
     }
 }
 
@@ -85,6 +98,7 @@ struct Placer<'a> {
     view: View<'a>,
     entries: BTreeMap<Vec<u8>, What>,
     phases: Vec<Phase>,
+    warnings: Vec<String>,
 }
 
 impl Placer<'_> {
@@ -160,8 +174,14 @@ impl Placer<'_> {
     /// One file, into the directory at the destination or in its place.
     fn file(&mut self, number: usize, name: &[u8], stands: Stands) -> Result<()> {
         let mut path = self.destination()?;
-        if self.view.at(&path) == Some(Stands::Directory) {
-            path = join(&path, name);
+        match self.view.at(&path) {
+            Some(Stands::Directory) => path = join(&path, name),
+            _ if matches!(self.entries.get(&path), Some(What::Whole(_))) => self.warnings.push(format!(
+                "'/{}' is the destination of several files, and only the last one stays: for a directory write '/' at \
+                 its end",
+                lossy(&path)
+            )),
+            _ => {}
         }
         self.make(parent(&path))?;
         self.put(path, stands, What::Whole(number))

@@ -5,5 +5,6 @@ mod contexts;
 mod copying;
 mod options;
 mod reading;
+mod reported;
 mod scene;
 mod wildcards;

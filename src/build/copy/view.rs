@@ -15,9 +15,11 @@ const MAX_LINKS: usize = 40;
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stands {
+    /// A directory.
     Directory,
     /// A symlink, and where it leads.
     Link(Vec<u8>),
+    /// Anything else.
     Other,
 }
 
@@ -30,6 +32,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The tree of an index, on which nothing is placed yet.
     pub fn new(index: &'a Index) -> View<'a> {
         View { index, placed: HashMap::new(), replaced: Vec::new() }
     }

@@ -2,6 +2,7 @@
 
 use super::scene::{From, check, files, on_disk, wanted};
 use crate::build::copy::select;
+use crate::layer::Index;
 use crate::testing::needs_root;
 
 const TREE: &[&str] = &[
@@ -56,4 +57,27 @@ fn what_matches_nothing_is_told_and_copies_nothing() {
     assert_eq!(selection.unmatched(), ["*.h", "none*"]);
     assert!(!selection.is_empty());
     check(TREE, From::Context(""), &[], "COPY non[e]xistent /x/", &[]);
+}
+
+#[test]
+fn several_files_with_one_destination_are_warned_of() {
+    needs_root!();
+    let source = on_disk(TREE);
+    let files = files(&source, From::Context(""));
+    let warnings = |instruction: &str| {
+        let wanted = wanted(instruction);
+        let selection = select(&files, &wanted).unwrap();
+        let placed = selection.place(&Index::new()).unwrap();
+        placed.warnings().to_vec()
+    };
+    for instruction in ["COPY a.* /x", "COPY a.c a.h /y/../x"] {
+        let told = warnings(instruction);
+        assert!(
+            told.len() == 1 && told[0].starts_with("'/x' is the destination of several files"),
+            "{told:?}"
+        );
+    }
+    for instruction in ["COPY a.* /x/", "COPY d e /x", "COPY a.c /x"] {
+        assert!(warnings(instruction).is_empty(), "{instruction}");
+    }
 }
