@@ -33,6 +33,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("push", &[]),
     ("images", &[]),
     ("tag", &[]),
+    ("commit", &[]),
     ("save", &[]),
     ("load", &[]),
     ("rmi", &[]),

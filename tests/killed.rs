@@ -249,6 +249,32 @@ fn a_copied_file_is_old_or_new_and_the_next_copy_clears_away_the_rest() {
     });
 }
 
+/// The image is listed with all its blobs or not at all, and nothing is in the way of the next commit.
+#[test]
+fn a_commit_is_there_as_a_whole_or_not_at_all() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        fs::write(s.rootfs("c").join("new"), "x").unwrap();
+        let images = |s: &Sandbox| s.cd(["images", "-q"]).run().ok().out();
+        for moment in ["new_blob.written", "new_image.layers", "images.synced"] {
+            killed(s, moment, &["commit", "c", "mine"]);
+            assert_eq!(images(s), "", "{moment}");
+        }
+        s.cd(["commit", "-q", "c", "mine"]).run().ok();
+        assert_eq!(images(s).lines().count(), 1);
+        let parts = fs::read_dir(s.cache().join("oci_layers")).unwrap().flatten();
+        let names: Vec<_> = parts.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        assert!(names.iter().all(|name| !name.starts_with("new.")), "{names:?}");
+        // The cache may go; what is needed is kept.
+        s.cd(["clear-cache", "-q"]).run().ok();
+        s.cd(["install", "-q", "-n", "twin", "mine"]).run().ok();
+        assert_eq!(count(s, "twin"), 1500);
+        assert_eq!(fs::read_to_string(s.rootfs("twin").join("new")).unwrap(), "x");
+    });
+}
+
 /// Killed at every point, the destination holds whole files, and the next run leaves nothing else.
 #[test]
 fn a_sync_goes_on_where_it_was() {

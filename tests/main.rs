@@ -45,6 +45,7 @@
 //! | `screens` | what stands on the screen: widths, verdicts, progress, what to do next |
 //! | `search` | Docker Hub's search |
 //! | `clone` | a container's twin: the same files, of one that runs too, and nothing half-made |
+//! | `commit` | a container becomes an image: its files, and a configuration that instructions change |
 //! | `cli` | command lines: names, options, help, mistakes, streams |
 //! | `guides` | README and guides: what they say is so, and reads well on a terminal |
 //! | `elsewhere` | words and options of docker, podman and others, and what is answered |
@@ -76,6 +77,7 @@ mod archive;
 mod backup;
 mod cli;
 mod clone;
+mod commit;
 mod completions;
 mod container;
 mod copy;

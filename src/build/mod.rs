@@ -1,6 +1,7 @@
 //! Builds: images from Dockerfiles.
 
 pub mod cache;
+pub mod change;
 pub mod config;
 pub mod copy;
 mod ports;

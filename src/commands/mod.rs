@@ -10,6 +10,7 @@ pub mod choose;
 pub mod clear_cache;
 pub mod clone;
 mod command;
+pub mod commit;
 pub mod complete;
 pub mod completions;
 pub mod copy;

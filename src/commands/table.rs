@@ -3,8 +3,8 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, backup, clear_cache, clone, complete, completions, copy, diff, help, images, info,
-    install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset,
+    applets, autostart, backup, clear_cache, clone, commit, complete, completions, copy, diff, help, images,
+    info, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset,
     restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
@@ -34,6 +34,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<push::PushImage>(),
     Command::of::<images::Images>(),
     Command::of::<tag::Tag>(),
+    Command::of::<commit::Commit>(),
     Command::of::<save::Save>(),
     Command::of::<load::Load>(),
     Command::of::<rmi::RemoveImages>(),

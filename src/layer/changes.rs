@@ -20,16 +20,27 @@ use super::linked::Linked;
 use super::name::Name;
 use super::target::Target;
 use super::whiteout::order;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::{Dir, FileType, Metadata, Rootfs};
 
-/// Sends what is different from `before` to `after`, which is the index of `root` as it is now, to `target`. The hashes of
-/// `after` must be known where the stamps differ ([`super::Trust::Contents`]). How many entries were sent.
-pub fn changes(before: &Index, after: &Index, root: &Rootfs, target: &mut dyn Target) -> Result<u64> {
-    let list = list(before, after)?;
+/// Sends what is different from `before` to `after`, which is the index of `root` as it is now, to `target`: the paths that
+/// `wanted` wants. The hashes of `after` must be known where a file may have other contents of the same size. What has gone
+/// meanwhile is left out. How many entries were sent.
+pub fn changes(
+    before: &Index,
+    after: &Index,
+    root: &Rootfs,
+    wanted: &dyn Fn(&OsStr) -> bool,
+    target: &mut dyn Target,
+) -> Result<u64> {
+    let mut list = list(before, after)?;
+    list.retain(|change| wanted(OsStr::from_bytes(&change.path)));
     let mut sender = Sender { root, target, above: Vec::new(), here: None, first: HashMap::new(), sent: 0 };
     for change in &list {
-        sender.change(change).attempt(|| format!("'/{}'", OsStr::from_bytes(&change.path).display()))?;
+        match sender.change(change) {
+            Err(error) if error.kind() == Kind::NotFound => {}
+            sent => sent.attempt(|| format!("'/{}'", OsStr::from_bytes(&change.path).display()))?,
+        }
     }
     Ok(sender.sent)
 }
@@ -102,19 +113,22 @@ impl Sender<'_> {
     fn change(&mut self, change: &Change) -> Result<()> {
         let name = Name::parse(&change.path)?;
         self.parents(&change.path)?;
-        self.sent += 1;
         match change.what {
-            What::Hide => self.target.hide(&name),
-            What::Put(None) => self.put(&name),
-            What::Put(Some(file)) => {
-                if let Some(first) = self.first.get(&file) {
+            What::Hide => self.target.hide(&name)?,
+            What::Put(None) => self.put(&name)?,
+            What::Put(Some(file)) => match self.first.get(&file) {
+                Some(first) => {
                     let kind = EntryKind::HardLink(first.clone());
-                    return self.target.put(&Entry::new(name.as_path(), kind)?, &mut NoContent);
+                    self.target.put(&Entry::new(name.as_path(), kind)?, &mut NoContent)?;
                 }
-                self.first.insert(file, name.clone());
-                self.put(&name)
-            }
+                None => {
+                    self.put(&name)?;
+                    self.first.insert(file, name);
+                }
+            },
         }
+        self.sent += 1;
+        Ok(())
     }
 
     /// Sends the directories that lead to `path` and were not sent yet.
@@ -123,8 +137,8 @@ impl Sender<'_> {
         for end in ends {
             let parent = &path[..end];
             if self.above != parent && !is_below(&self.above, parent) {
-                self.sent += 1;
                 self.put(&Name::parse(parent)?)?;
+                self.sent += 1;
             }
         }
         Ok(())

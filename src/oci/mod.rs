@@ -10,6 +10,7 @@ pub mod media_type;
 mod platform;
 mod provenance;
 mod reference;
+pub mod time;
 
 pub use config::ImageConfig;
 pub use descriptor::Descriptor;

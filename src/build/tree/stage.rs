@@ -98,7 +98,7 @@ impl<'a> Tree<'a> {
         let before = self.index.clone();
         self.settle(Trust::Contents).attempt(|| "compare the files before and after")?;
         layer.begin()?;
-        let sent = changes(&before, &self.index, &self.root, layer)?;
+        let sent = changes(&before, &self.index, &self.root, &|_| true, layer)?;
         layer.end()?;
         Ok(sent)
     }

@@ -42,7 +42,7 @@ impl Scene {
         let before = self.index.clone();
         self.settle(Trust::Contents);
         let mut layer = pack::Writer::layer(Vec::new());
-        changes(&before, &self.index, &self.rootfs, &mut layer).unwrap();
+        changes(&before, &self.index, &self.rootfs, &|_| true, &mut layer).unwrap();
         let layer = layer.finish().unwrap();
         let mut names = Vec::new();
         let mut archive = ::tar::Archive::new(&layer[..]);

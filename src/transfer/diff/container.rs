@@ -18,15 +18,33 @@ const EXCLUDED: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
 
 /// What has changed in `container` since it was installed, sorted by path. The container may be running.
 pub fn since_install(store: &Store, container: &Container, report: &dyn Report) -> Result<Vec<Change>> {
-    let lock = container.lock_shared("diff")?;
-    let Baseline { index: before, rebuilt } = Baseline::of(store, container, report)?;
-    let now = Side::of(container, before.clone(), report)?;
+    let _lock = container.lock_shared("diff")?;
+    Ok(Since::install(store, container, report)?.changes)
+}
+
+/// A container before and now.
+pub(super) struct Since {
+    pub(super) before: Index,
+    pub(super) now: Side,
+    pub(super) changes: Vec<Change>,
+}
+
+impl Since {
+    /// Since it was installed. Its lock is held.
+    pub(super) fn install(store: &Store, container: &Container, report: &dyn Report) -> Result<Since> {
+        let Baseline { index: before, rebuilt } = Baseline::of(store, container, report)?;
+        let now = Side::of(container, before.clone(), report)?;
+        let changes = differences(&before, &now, rebuilt)?;
+        Ok(Since { before, now, changes })
+    }
+}
+
+fn differences(before: &Index, now: &Side, rebuilt: bool) -> Result<Vec<Change>> {
     let rules = Rules { lenient: rebuilt };
     let changes =
-        compare(&before, &now.index, rules, &EXCLUDED, &Live(None, &now), &mut |change, installed| {
+        compare(before, &now.index, rules, &EXCLUDED, &Live(None, now), &mut |change, installed| {
             !may_be_own(change) || !is_own(&now.rootfs, &change.path, installed.as_ref())
         })?;
-    drop(lock);
     Ok(sorted(without_mount_points(changes, &now.rootfs)))
 }
 
@@ -72,14 +90,14 @@ fn sorted(mut changes: Vec<Change>) -> Vec<Change> {
 }
 
 /// A container's tree as it is now.
-struct Side {
-    index: Index,
-    rootfs: Rootfs,
+pub(super) struct Side {
+    pub(super) index: Index,
+    pub(super) rootfs: Rootfs,
 }
 
 impl Side {
     /// `index`: what is known of it.
-    fn of(container: &Container, mut index: Index, report: &dyn Report) -> Result<Side> {
+    pub(super) fn of(container: &Container, mut index: Index, report: &dyn Report) -> Result<Side> {
         let rootfs = container.rootfs()?;
         let attempt = || format!("compare container '{}'", container.name());
         let root = rootfs.dir("").attempt(attempt)?;

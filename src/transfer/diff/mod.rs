@@ -7,8 +7,10 @@ mod baseline;
 mod change;
 mod compare;
 mod container;
+mod layer;
 mod names;
 mod own;
 
 pub use change::{Change, Kind};
 pub use container::{between, since_install};
+pub use layer::{layer, whole};
