@@ -24,8 +24,8 @@
 //! | [`store`] | the sole owner of the on-disk layout |
 //! | [`host`] | platform, paths, feature probes, emulators, start-up services |
 //! | [`layer`] | decompress, untar, apply, index, pack, compress |
-//! | [`oci`] | pure: reference, digest, platform, documents |
 //! | [`dockerfile`] | pure: the Dockerfile language, parsed, expanded and checked |
+//! | [`oci`] | pure: reference, digest, platform, documents |
 //! | [`cgroup`] | control groups: the processes of a container told apart, stopped and ended together |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |

@@ -1,5 +1,6 @@
 //! The Dockerfile language: from text to instructions, variables in words, and checks. Pure: nothing here reads a file.
 
+mod check;
 mod copying;
 mod expand;
 mod flags;
@@ -10,10 +11,12 @@ mod numbers;
 mod parse;
 mod pattern;
 mod reader;
+mod refuse;
 mod running;
 mod single;
 mod words;
 
+pub use check::{Checked, check};
 pub use expand::{Lookup, expand, expand_document, expand_words};
 pub use heredoc::Heredoc;
 pub use instruction::{
@@ -22,4 +25,5 @@ pub use instruction::{
 };
 pub use mount::{Mount, MountKind, MountOptions, Sharing};
 pub use parse::{parse, parse_onbuild};
+pub use refuse::{is_git, refuse, refuse_git};
 pub use running::Script;

@@ -2,6 +2,7 @@
 
 mod archives;
 mod compressed;
+mod dockerfiles;
 mod images;
 mod lines;
 mod network;
@@ -35,6 +36,8 @@ pub static TARGETS: &[Target] = &[
     texts::MOUNTINFO,
     texts::ZONES,
     lines::LINES,
+    dockerfiles::DOCKERFILES,
+    dockerfiles::EXPANSION,
 ];
 
 /// The parts of an input for a target that takes several texts.
