@@ -4,6 +4,8 @@
 
 use std::{fmt, io};
 
+pub mod told;
+
 /// The exit code for a wrong command line.
 pub const WRONG_USAGE: u8 = 2;
 

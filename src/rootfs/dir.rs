@@ -172,6 +172,11 @@ impl Dir {
         })
     }
 
+    /// Removes an empty directory.
+    pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::REMOVEDIR)?)
+    }
+
     /// Unlinks what is not a directory.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, leaf(name)?, AtFlags::empty())?)

@@ -41,6 +41,24 @@ impl Rootfs {
         Ok(())
     }
 
+    /// Removes what [`Rootfs::create_mount_point`] made, unless somebody has changed it since. Whether it is gone.
+    pub fn remove_mount_point(&self, path: impl AsRef<Path>) -> io::Result<bool> {
+        let (parent, leaf) = self.parent(path)?;
+        let found = parent.metadata(&leaf)?;
+        if !is_mount_point(&found) {
+            return Ok(false);
+        }
+        let _kept = Kept::time_of(&parent)?;
+        let removed = match found.file_type {
+            FileType::Directory => parent.remove_dir(&leaf),
+            _ => parent.remove_file(&leaf),
+        };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => removed.map(|()| true),
+        }
+    }
+
     fn is_there(&self, path: &Path) -> bool {
         self.open_path(path, Follow::Yes).is_ok()
     }
@@ -84,6 +102,9 @@ mod tests {
             assert!(!is(path), "{path}");
         }
         assert_eq!((times("").unwrap(), times("own").unwrap()), (root, own));
+        assert!(!rootfs.remove_mount_point("a/b").unwrap() && rootfs.remove_mount_point("own/x").unwrap());
+        assert!(!tree.path().join("own/x").exists());
+        assert_eq!(times("own").unwrap(), own);
         fs::write(tree.path().join("a/b/f"), "x").unwrap();
         fs::write(tree.path().join("a/b/c/x"), "x").unwrap();
         assert!(!is("a/b/f") && !is("a/b/c"));

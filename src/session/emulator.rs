@@ -81,7 +81,7 @@ pub fn steps(emulator: &Emulator, mode: Mode) -> Vec<Step> {
     };
     let read_only = Restrict { read_only: true, ..Restrict::NONE };
     let mut steps = Vec::new();
-    if mode == Mode::Isolated {
+    if mode.is_private() {
         // The registration lasts as long as it is mounted somewhere; elsewhere it is part of the host's /proc.
         let data_only = Restrict { no_suid: true, no_dev: true, no_exec: true, ..read_only };
         steps.push(bind(MOUNT_POINT.into(), true, data_only, false));

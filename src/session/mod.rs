@@ -38,6 +38,7 @@ mod terminal;
 mod tests;
 
 pub use bind::Bind;
+pub use confine::shield::shield;
 pub use draft::Draft;
 pub use enter::{Ended, Stdio, describe, enter, run};
 pub use request::{Mode, Network, Request, Terminal};

@@ -1,6 +1,6 @@
 //! Namespaces of a session, by name.
 
-use super::request::{Mode, Network, Request};
+use super::request::{Network, Request};
 use crate::sys::namespace::NamespaceTypes as Types;
 
 /// Namespaces of the container's own, besides the mount namespace that it always has.
@@ -17,7 +17,7 @@ pub struct Namespaces {
 impl Namespaces {
     /// What a request needs, whatever the kernel has.
     pub fn wanted(request: &Request) -> Namespaces {
-        let all = request.mode == Mode::Isolated || request.namespaces;
+        let all = request.mode.is_private() || request.namespaces;
         Namespaces {
             pid: all,
             uts: all || request.hostname.is_some(),

@@ -18,6 +18,23 @@ pub enum Mode {
     Isolated,
     /// The host's core pseudo-filesystems, and a stripped environment.
     Minimal,
+    /// A step of a build: what an isolated guest sees, with all of root's rights, and no variable but those that the
+    /// step is given.
+    Build,
+}
+
+impl Mode {
+    /// Whether it has pseudo-filesystems and namespaces of its own, and no host path.
+    pub fn is_private(self) -> bool {
+        matches!(self, Mode::Isolated | Mode::Build)
+    }
+}
+
+impl Request {
+    /// Whether the program has few rights: an isolated guest, or a confined step of a build.
+    pub fn is_isolated(&self) -> bool {
+        self.mode == Mode::Isolated || (self.mode == Mode::Build && self.confined)
+    }
 }
 
 /// Whether the guest's program gets a terminal of its own.
@@ -62,6 +79,8 @@ pub struct Request {
     pub shared_tmp: bool,
     /// The host's display, sound and session bus.
     pub shared_display: bool,
+    /// A step of a build has no more rights than an isolated guest.
+    pub confined: bool,
     /// `PR_SET_NO_NEW_PRIVS`.
     pub no_new_privs: bool,
     /// `CD_NO_SECCOMP`: without the denylist of an isolated session.

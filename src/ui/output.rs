@@ -107,6 +107,11 @@ impl Ui {
         stdout().is_terminal()
     }
 
+    /// A line that belongs to an error, or to a protocol: `--quiet` does not silence it.
+    pub fn unasked(&self, line: &str) {
+        self.screen.say("", None, line);
+    }
+
     /// An error and what to try.
     pub fn error(&self, error: &Error) {
         self.screen.say("chroot-distro: ", Some("1;31"), &error.to_string());

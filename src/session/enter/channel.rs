@@ -12,7 +12,7 @@ use rustix::net::{
 };
 
 use super::ended::Ended;
-use super::told;
+use crate::error::told;
 use crate::error::{Attempt, Error, Kind, Result};
 
 /// Begins a message: the terminal's master comes with it.

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::live::Live;
-use super::told;
+use crate::error::told;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
 use crate::sys::namespace::{NamespaceTypes, unshare};

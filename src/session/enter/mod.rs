@@ -15,7 +15,6 @@ mod relay;
 mod route;
 mod run;
 mod streams;
-mod told;
 
 pub use ended::Ended;
 pub use route::{describe, enter};

@@ -20,6 +20,7 @@ use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::session::confine::shield::is_shielded;
 use crate::session::draft::Draft;
+use crate::session::mount::apply::{missing_mount_points, remove_mount_points};
 use crate::session::mount::root::switch_root;
 use crate::session::plan::decide::Plan;
 use crate::session::request::Mode;
@@ -32,10 +33,22 @@ use crate::sys::process::{Fork, fork, wait};
 ///
 /// An error exits with 126 or 127 when the program cannot be executed or found.
 pub fn run(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -> Result<Ended> {
-    let attempt = || "start the session's process";
-    if draft.request.mode == Mode::Isolated && !is_shielded()? {
+    if draft.request.is_isolated() && !is_shielded()? {
         return Err(Error::new(Kind::Denied, "an isolated guest could write to this program's own file"));
     }
+    let plan = draft.plan()?;
+    let made = match draft.request.mode {
+        // What it leaves behind is a layer of an image.
+        Mode::Build => missing_mount_points(root, plan.steps.iter().chain(&plan.binds)),
+        _ => Vec::new(),
+    };
+    let ended = in_a_child(root, draft, stdio, report);
+    remove_mount_points(root, &made)?;
+    ended
+}
+
+fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -> Result<Ended> {
+    let attempt = || "start the session's process";
     let (listener, speaker) = channel::pair()?;
     let caller = rustix::process::getpid();
     match fork().attempt(attempt)? {

@@ -114,7 +114,7 @@ pub fn gather(
         android: host.is_android(),
         namespaces: namespaces(request),
         machine: emulator::machine(request, rootfs, provenance, host)?,
-        seccomp: request.mode == Mode::Isolated && seccomp::is_supported(),
+        seccomp: request.is_isolated() && seccomp::is_supported(),
         ..sharing
     })
 }
@@ -132,7 +132,7 @@ fn share(
     let mut facts = Facts::empty(user);
     let paths = shares(request.mode, termux, prefixed);
     facts.shared = paths.into_iter().filter_map(|path| shared(path, host)).collect();
-    if request.mode != Mode::Isolated {
+    if !request.mode.is_private() {
         facts.dev = dev::entries(host);
     }
     let mut gpu = Gpu::default();

@@ -28,7 +28,21 @@ use crate::sys::namespace::{NamespaceTypes, unshare};
 /// Makes the missing mount points, while nothing of the host stands below the root: so nothing can be made on the
 /// host. Below another target nothing is made: that filesystem has the mount point or refuses.
 pub fn make_mount_points<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>) -> Result<()> {
+    for (target, directory, required) in mount_points(steps) {
+        match make_mount_point(root, target, directory) {
+            Err(error) if required => return Err(error),
+            // Whoever mounts there will say so.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the steps mount on in the guest's own tree: where, whether it is a directory, and whether there is no session
+/// without it.
+fn mount_points<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<(&'a Path, bool, bool)> {
     let mut covered: Vec<&Path> = Vec::new();
+    let mut points = Vec::new();
     for step in steps {
         let (target, directory) = match step {
             Step::Bind { target, directory, .. } => (target, *directory),
@@ -36,13 +50,36 @@ pub fn make_mount_points<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a 
             _ => continue,
         };
         if !covered.iter().any(|above| target.starts_with(above)) {
-            match make_mount_point(root, target, directory) {
-                Err(error) if step.is_required() => return Err(error),
-                // Whoever mounts there will say so.
-                _ => {}
-            }
+            points.push((target.as_path(), directory, step.is_required()));
         }
         covered.push(target);
+    }
+    points
+}
+
+/// The mount points that will have to be made, each with what is missing above it, the innermost first.
+pub fn missing_mount_points<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>) -> Vec<PathBuf> {
+    let is_missing = |path: &Path| root.open_path(path, Follow::Yes).is_err();
+    let points = mount_points(steps).into_iter();
+    let mut missing: Vec<PathBuf> = points
+        .flat_map(|(target, ..)| target.ancestors().take_while(|path| is_missing(path)))
+        .map(Path::to_owned)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing.reverse();
+    missing
+}
+
+/// Removes mount points that were made, as far as nobody has changed them.
+pub fn remove_mount_points(root: &Rootfs, made: &[PathBuf]) -> Result<()> {
+    for path in made {
+        match root.remove_mount_point(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => {
+                removed.attempt(|| format!("remove the mount point '{}'", path.display()))?;
+            }
+        }
     }
     Ok(())
 }

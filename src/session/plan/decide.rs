@@ -85,10 +85,12 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let wanted = Namespaces::wanted(request);
     let lacking = wanted.without(facts.namespaces.types());
     let namespaces = wanted.without(lacking.types());
-    let isolated = request.mode == Mode::Isolated;
+    let isolated = request.is_isolated();
     let wants_seccomp = isolated && !request.no_seccomp;
+    // A build does without, and says so once.
+    let silent = request.mode == Mode::Build && !lacking.net;
     let mut missing: Vec<&str> =
-        lacking.each().into_iter().filter(|(.., is)| *is).map(|(name, ..)| name).collect();
+        lacking.each().into_iter().filter(|(.., is)| *is && !silent).map(|(name, ..)| name).collect();
     if wants_seccomp && !facts.seccomp {
         missing.push("seccomp filters");
     }
@@ -168,6 +170,7 @@ fn working_dir(request: &Request, facts: &Facts) -> PathBuf {
 
 fn absent(request: &Request) -> Absent {
     match (&request.work_dir, request.kind) {
+        (Some(_), _) if request.mode == Mode::Build => Absent::Make,
         (Some(_), _) => Absent::Refuse,
         (None, SessionKind::Login) => Absent::Replace,
         (None, SessionKind::Run) => Absent::Make,

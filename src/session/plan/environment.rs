@@ -17,6 +17,9 @@ pub type Environment = BTreeMap<OsString, OsString>;
 pub const DEFAULT_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games";
 
+/// The same for the steps of a build, as BuildKit has it.
+const BUILD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Detected on the host, never taken from an image: a display, a sound server or a GPU of the builder's.
 const NOT_FROM_IMAGE: [&str; 14] = [
     "DBUS_SESSION_BUS_ADDRESS",
@@ -38,6 +41,12 @@ const NOT_FROM_IMAGE: [&str; 14] = [
 /// The guest's environment.
 pub fn environment(facts: &Facts, request: &Request) -> Environment {
     let mut env = Environment::new();
+    if request.mode == Mode::Build {
+        env.insert("PATH".into(), BUILD_PATH.into());
+        env.insert("HOME".into(), facts.user.home.clone().into());
+        env.extend(request.env.iter().cloned());
+        return env;
+    }
     if request.mode != Mode::Minimal {
         env.extend(given(facts, request));
     }

@@ -90,7 +90,7 @@ const ANDROID: [&str; 15] = [
 /// itself, whose own prefix stands where the host's would.
 pub fn shares(mode: Mode, termux: Option<&Termux>, prefixed: bool) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    if mode == Mode::Isolated {
+    if mode.is_private() {
         return paths;
     }
     if let (Mode::Default, Some(termux)) = (mode, termux) {
@@ -115,7 +115,7 @@ pub fn shares(mode: Mode, termux: Option<&Termux>, prefixed: bool) -> Vec<PathBu
 /// What makes a mode's view. `shared` are those of [`shares`] that the host has, `dev` what is put together to a /dev
 /// instead of sharing that.
 pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Share], dev: Option<&[DevEntry]>) -> Vec<Step> {
-    if mode == Mode::Isolated {
+    if mode.is_private() {
         return private(namespaces);
     }
     let mut steps = Vec::new();

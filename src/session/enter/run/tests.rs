@@ -123,3 +123,37 @@ fn what_it_started_ends_with_it_and_it_with_its_caller() {
         }
     });
 }
+
+#[test]
+fn a_step_of_a_build_sees_its_own_world_and_leaves_nothing_of_it() {
+    needs_root!();
+    alone(
+        "session::enter::run::tests::a_step_of_a_build_sees_its_own_world_and_leaves_nothing_of_it",
+        || {
+            let tree = bare();
+            let shown = TempDir::new();
+            fs::write(shown.path().join("conf"), "ours").unwrap();
+            let bind = |source: std::path::PathBuf, target: &str| crate::session::Bind {
+                source,
+                target: Some(target.into()),
+                restrict: crate::session::bind::Restrict::NONE,
+            };
+            let request = Request {
+                mode: Mode::Build,
+                kind: crate::running::SessionKind::Run,
+                work_dir: Some("/a/work".into()),
+                env: vec![("A".into(), "1".into())],
+                binds: vec![bind(shown.path().join("conf"), "/etc/conf")],
+                ..Request::default()
+            };
+            let look = "echo $PWD $HOME $(/bin/busybox cat /etc/conf) $(/bin/busybox env | /bin/busybox wc -l)
+            : >/dev/null && [ -c /dev/full ] && [ -e /proc/1/stat ] && [ -d /dev/shm ] && /bin/busybox mkdir /made";
+            let (ended, text) = sh(&tree, request, look);
+            assert_eq!((ended.unwrap(), text.as_str()), (Ended::Exited(0), "/a/work / ours 5\n"));
+            let mut left: Vec<_> =
+                fs::read_dir(tree.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            left.sort();
+            assert_eq!(left, ["a", "bin", "made", "output"]);
+        },
+    );
+}

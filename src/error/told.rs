@@ -1,6 +1,6 @@
 //! An error as bytes, for a process to tell another one.
 
-use crate::error::{Error, Kind};
+use super::{Error, Kind};
 
 /// Their order is that of the bytes; both processes are the same program.
 const KINDS: [Kind; 9] = [
