@@ -29,6 +29,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("restore", &[]),
     ("export", &[]),
     ("search", &["find", "se"]),
+    ("build", &[]),
     ("pull", &[]),
     ("push", &[]),
     ("images", &[]),

@@ -18,7 +18,6 @@ fn commands_of_other_tools_are_answered() {
         ("start", "chroot-distro run --detach NAME"),
         ("uninstall", "chroot-distro remove NAME"),
         ("version", "chroot-distro --version"),
-        ("build", "not part of this version yet"),
     ] {
         let hint = hint_of(&[word, "x"]);
         assert!(hint.contains(answer) && !hint.contains("did you mean"), "{word}: {hint}");

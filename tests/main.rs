@@ -4,6 +4,7 @@
 //!
 //! | file | its concern |
 //! |---|---|
+//! | `build` | images from a Dockerfile: steps, stages, the cache, mounts, and where an image goes |
 //! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
 //! | `credentials` | passwords and tokens for registries, and where they are found |
 //! | `faults` | a network and a registry that fail in every way |
@@ -75,6 +76,7 @@ mod support;
 mod applets;
 mod archive;
 mod backup;
+mod build;
 mod cli;
 mod clone;
 mod commit;

@@ -1,8 +1,49 @@
 //! Builds: images from Dockerfiles.
+//!
+//! A Dockerfile and what base images say become a graph of stages (`graph`). Each stage is made in a process of its own
+//! (`engine`), step by step (`stage`): what the cache knows is not done again. COPY needs no tree on disk, RUN does.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `request` | what was asked for |
+//! | `run` | the whole way, for each platform |
+//! | `graph`, `base` | which stages are needed, and which images |
+//! | `scope`, `expanded` | ARG and ENV: what words mean |
+//! | `job`, `engine`, `message`, `progress` | what stages share; their processes, and what those tell |
+//! | `stage`, `made` | one stage, and what it has come to |
+//! | `run_step`, `mounts`, `resolving` | RUN |
+//! | `copy_step`, `copy` | COPY, ADD and WORKDIR; what they take |
+//! | `config`, `ports` | what instructions do to an image's config |
+//! | `cache`, `tree` | what steps have made; the tree of a stage on disk |
+//! | `finish`, `written` | the image, and its files alone |
 
+mod base;
 pub mod cache;
 pub mod change;
 pub mod config;
 pub mod copy;
+mod copy_step;
+mod engine;
+mod expanded;
+mod finish;
+mod graph;
+mod job;
+mod made;
+mod message;
+mod mounts;
 mod ports;
+mod progress;
+mod request;
+mod resolving;
+mod run;
+mod run_step;
+mod scope;
+mod stage;
 pub mod tree;
+mod written;
+
+pub use finish::{Built, Outcome};
+pub use progress::Progress;
+pub use request::{NamedContext, Request, Secret};
+pub use run::{Workshop, build};
+pub use written::{write_archive, write_directory};

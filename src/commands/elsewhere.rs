@@ -6,7 +6,6 @@
 /// Commands of other tools, with the answer.
 const COMMANDS: &[(&str, &str)] = &[
     ("attach", "to enter a running container, type 'chroot-distro login NAME'"),
-    ("build", "building images is not part of this version yet"),
     ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
     ("image", "type 'chroot-distro images', 'pull', 'save', 'load', 'tag', 'rmi' or 'prune'"),
     ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),

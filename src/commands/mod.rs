@@ -6,6 +6,7 @@
 pub mod applets;
 pub mod autostart;
 pub mod backup;
+mod build;
 pub mod choose;
 pub mod clear_cache;
 pub mod clone;

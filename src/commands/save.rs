@@ -86,7 +86,7 @@ fn or_a_container(app: &App, error: Error, text: &str) -> Error {
     }
 }
 
-fn to_file(app: &App, images: &[Named], format: Format, path: &Path) -> Result<()> {
+pub(super) fn to_file(app: &App, images: &[Named], format: Format, path: &Path) -> Result<()> {
     let compression = Compression::of_file(path)?;
     let output = BufWriter::with_capacity(256 << 10, Output::create(path)?);
     let mut output = Compressor::new(output, compression, None)?;

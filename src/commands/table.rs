@@ -3,9 +3,9 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, backup, clear_cache, clone, commit, complete, completions, copy, diff, help, images,
-    info, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset,
-    restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
+    applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help,
+    images, info, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename,
+    reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -30,6 +30,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<restore::Restore>(),
     Command::of::<backup::Export>(),
     Command::of::<search::Search>(),
+    build::command(),
     Command::of::<pull::PullImages>(),
     Command::of::<push::PushImage>(),
     Command::of::<images::Images>(),

@@ -96,7 +96,8 @@ fn with_name(text: &[u8], name: &[u8]) -> Vec<u8> {
     kept
 }
 
-fn resolv_conf(host: &Host, scoped: bool) -> String {
+/// The text of `/etc/resolv.conf` for a guest. `scoped`: with the servers that are on a link of the host's network.
+pub fn resolv_conf(host: &Host, scoped: bool) -> String {
     let mut conf = host.resolv_conf();
     if conf.servers.iter().all(|server| server.zone.is_some() && !scoped) {
         conf.servers.extend(PUBLIC.map(NameServer::from));

@@ -60,6 +60,13 @@ impl<'a> Pull<'a> {
         Pull { host, client: Client::new(host, settings, report), reference, store, platform, report }
     }
 
+    /// The image as it is remembered, if all of it is in the cache. Asks nobody.
+    pub fn cached(&self) -> Result<Option<Image>> {
+        let cached = self.store.image(self.reference, self.platform.arch)?;
+        let image = cached.and_then(|cached| self.image_of(&cached).ok());
+        Ok(image.filter(|image| self.is_here(image)))
+    }
+
     /// Finds the image, and remembers what it found.
     pub fn resolve(&self) -> Result<Image> {
         let cached = self.store.image(self.reference, self.platform.arch)?;

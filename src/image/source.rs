@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Attempt, Error, Result, WRONG_USAGE};
 use crate::net::url::shown;
-use crate::oci::Reference;
+use crate::oci::{Digest, Reference};
 use crate::store::Name;
 
 /// Where an image or a root filesystem comes from.
@@ -26,6 +26,8 @@ pub enum Source {
     Url(String),
     /// An archive on standard input.
     Stdin,
+    /// An image that is kept here, by its manifest or index. No argument is one: only commands that have just made it.
+    Kept(Digest),
 }
 
 /// What an archive's name ends with, longest first; dropped to name a container.
@@ -96,7 +98,7 @@ impl Source {
                 let last = path.split_once('/').map_or("", |(_, rest)| rest).trim_end_matches('/');
                 stem(last.rsplit('/').next().unwrap_or_default()).to_owned()
             }
-            Source::Stdin => String::new(),
+            Source::Stdin | Source::Kept(_) => String::new(),
         };
         let allowed = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
         let text: String = text.chars().map(allowed).collect();
@@ -135,6 +137,7 @@ impl fmt::Display for Source {
             Source::Archive(path) | Source::Layout(path) => path.display().fmt(f),
             Source::Url(url) => f.write_str(&shown(url)),
             Source::Stdin => f.write_str("standard input"),
+            Source::Kept(digest) => digest.fmt(f),
         }
     }
 }

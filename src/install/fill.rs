@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::assemble::Assembly;
 use super::download::{download, open_archive, read_stdin};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{
     self, Archive, Holds, Image, Imported, LayoutDirectory, Local, Origin, Pull, Source, image_in,
@@ -53,6 +53,15 @@ pub(super) fn fill(
 ) -> Result<Filled> {
     let workers = new.settings.workers;
     match &new.source {
+        Source::Kept(digest) => {
+            let library = store.library();
+            let _holding = library.hold(report)?;
+            let kept = library.images()?.into_iter().find(|image| image.descriptor.digest == *digest);
+            let kept =
+                kept.ok_or_else(|| Error::not_found(format!("image {digest} is not here any more")))?;
+            let image = image::open(&library, &kept, &new.platform)?;
+            assemble(store, &Local(&library), image, workers, staged, report).map(Filled::local)
+        }
         Source::Registry(reference) => from_name(store, reference, new, host, staged, report),
         Source::Layout(path) => {
             let directory = LayoutDirectory::new(path);

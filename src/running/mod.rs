@@ -15,6 +15,7 @@
 //! | `hunt` | who is to end, found again and again |
 //! | `ending` | asked first, then killed |
 //! | `sweep` | killed, whoever forks meanwhile |
+//! | `nobodys` | the same in a root that no store knows |
 //! | `mounts` | the Python tool's mounts are undone, anyone else's are a reason to refuse |
 //! | `seize` | a container taken for one command: to remove, rename or replace it |
 
@@ -23,6 +24,7 @@ mod ending;
 mod hunt;
 mod lasting;
 mod mounts;
+mod nobodys;
 mod positions;
 mod processes;
 mod records;
@@ -31,6 +33,7 @@ mod sweep;
 mod usage;
 
 pub use ending::GRACE;
+pub use nobodys::end_in;
 pub use processes::{Process, mount_namespace};
 pub use records::{Registration, Session, SessionKind};
 pub use usage::Usage;

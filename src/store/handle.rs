@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::blobs::{self, Fetch};
 use super::building::{self, Building};
+use super::cache_mounts::{self, CacheMount};
 use super::container::Container;
 use super::images::{self, CachedImage};
 use super::layout::Layout;
@@ -156,6 +157,18 @@ impl Store {
     /// Forgets it.
     pub fn forget_step(&self, key: &Digest) -> Result<()> {
         steps::forget(&self.layout, key)
+    }
+
+    /// What `RUN --mount=type=cache` keeps under `id`; see [`CacheMount`].
+    pub fn cache_mount(
+        &self,
+        id: &str,
+        alone: Option<bool>,
+        owner: (u32, u32),
+        mode: u32,
+        report: &dyn Report,
+    ) -> Result<CacheMount> {
+        cache_mounts::get(&self.layout, id, alone, owner, mode, report)
     }
 
     /// Whether the cache has the blob, by its size alone: readers verify.

@@ -141,6 +141,11 @@ impl Layout {
     }
 
     /// On the filesystem of the trees.
+    /// `build_mounts/`: what RUN keeps from one build to the next.
+    pub(super) fn build_mounts(&self) -> PathBuf {
+        self.cache.join("build_mounts")
+    }
+
     pub(super) fn build_scratch(&self) -> PathBuf {
         self.cache.join("build_scratch")
     }

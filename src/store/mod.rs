@@ -9,6 +9,7 @@ mod autostart;
 mod blobs;
 mod building;
 mod cache;
+mod cache_mounts;
 mod container;
 mod files;
 mod flush;
@@ -32,6 +33,7 @@ mod trees;
 
 pub use blobs::{Fetch, Partial};
 pub use building::Building;
+pub use cache_mounts::CacheMount;
 pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;

@@ -102,6 +102,11 @@ impl Ui {
         Interruptible::begin(&self.screen, last)
     }
 
+    /// Whether messages go to a terminal that can show a line that changes.
+    pub fn is_live(&self) -> bool {
+        self.screen.is_live()
+    }
+
     /// Whether results go to a terminal.
     pub fn is_terminal(&self) -> bool {
         stdout().is_terminal()

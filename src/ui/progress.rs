@@ -42,6 +42,11 @@ impl Screen {
         }
     }
 
+    /// Whether lines can be drawn again.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// A message of one line, its prefix perhaps in an ANSI colour.
     pub fn say(&self, prefix: &str, colour: Option<&str>, message: &str) {
         let line = self.lines(&format!("{prefix}{}", text::line(message)));

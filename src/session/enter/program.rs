@@ -24,10 +24,10 @@ const NOT_FOUND: u8 = 127;
 
 /// Puts the streams in place and executes the plan's program, in the root that the process has already. `stood_for`: its
 /// parent waits for it, and it ends when that does. Returns only to say why not, or with an exit code to those who
-/// cannot hear that. A confined one has no descriptor but standard input, output and error: the caller has dropped all
+/// cannot hear that. A closed one has no descriptor but standard input, output and error: the caller has dropped all
 /// of its own but those of `streams`.
 pub fn execute(plan: &Plan, streams: Streams, stood_for: bool, report: &dyn Report) -> Result<u8> {
-    if plan.confinement.is_some() {
+    if plan.closed {
         // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
         close_all_but(streams.descriptors());
     }

@@ -18,6 +18,7 @@ use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
 use crate::rootfs::Rootfs;
+use crate::running::end_in;
 use crate::session::confine::shield::is_shielded;
 use crate::session::draft::Draft;
 use crate::session::mount::apply::{missing_mount_points, remove_mount_points};
@@ -36,18 +37,22 @@ pub fn run(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -
     if draft.request.is_isolated() && !is_shielded()? {
         return Err(Error::new(Kind::Denied, "an isolated guest could write to this program's own file"));
     }
+    if draft.request.mode != Mode::Build {
+        return in_a_child(root, draft, stdio, report).map(|(ended, _)| ended);
+    }
+    // What it leaves behind is a layer of an image.
     let plan = draft.plan()?;
-    let made = match draft.request.mode {
-        // What it leaves behind is a layer of an image.
-        Mode::Build => missing_mount_points(root, plan.steps.iter().chain(&plan.binds)),
-        _ => Vec::new(),
-    };
+    let made = missing_mount_points(root, plan.steps.iter().chain(&plan.binds));
     let ended = in_a_child(root, draft, stdio, report);
+    if !matches!(ended, Ok((_, true))) {
+        end_in(root)?;
+    }
     remove_mount_points(root, &made)?;
-    ended
+    ended.map(|(ended, _)| ended)
 }
 
-fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -> Result<Ended> {
+/// How it ended, and whether all that it started has ended with it.
+fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -> Result<(Ended, bool)> {
     let attempt = || "start the session's process";
     let (listener, speaker) = channel::pair()?;
     let caller = rustix::process::getpid();
@@ -66,7 +71,8 @@ fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report
             drop((stdio, speaker));
             let told = listener.ended();
             let status = wait(child).attempt(|| "wait for the session")?;
-            Ok(told?.unwrap_or_else(|| Ended::of(status)))
+            // Who told has waited in a PID namespace's stead.
+            Ok(told?.map_or((Ended::of(status), false), |ended| (ended, true)))
         }
     }
 }

@@ -71,6 +71,8 @@ pub struct Plan {
     pub working_dir_absent: Absent,
     /// The program and its arguments; never empty.
     pub argv: Vec<OsString>,
+    /// Descriptors of its caller's, but for the standard streams, are not passed on.
+    pub closed: bool,
     /// Neither it nor what it starts gains privileges.
     pub no_new_privs: bool,
     /// It is a 32-bit program of this CPU's.
@@ -142,6 +144,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         working_dir: working_dir(request, facts),
         working_dir_absent: absent(request),
         argv: argv(request, facts)?,
+        closed: request.mode.is_private(),
         no_new_privs: request.no_new_privs,
         narrow: facts.machine.narrow,
         search_path,

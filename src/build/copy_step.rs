@@ -1,0 +1,199 @@
+//! COPY and ADD: what they take becomes a layer, without the stage's tree.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use serde_json::{Value, json};
+
+use super::copy::{Downloaded, Files, Mode, Source as From, Stands, View, Wanted, fetch, owner, select};
+use super::graph;
+use super::stage::Making;
+use crate::dockerfile::{Copying, Source};
+use crate::error::{Attempt, Error, Result};
+use crate::image::Layer;
+use crate::layer::{Entry, EntryKind, Index, NoContent};
+use crate::registry::Client;
+
+impl Making<'_> {
+    /// Whether it came from the cache.
+    pub(super) fn copy_step(&mut self, copying: &Copying, is_add: bool) -> Result<bool> {
+        let word = if is_add { "ADD" } else { "COPY" };
+        let created_by = created_by(word, copying);
+        let wanted = self.wanted(copying, is_add)?;
+        let asked = json!([
+            word,
+            copying.destination,
+            self.text("WorkingDir"),
+            wanted.owner,
+            copying.chmod,
+            copying.parents,
+            copying.unpack,
+        ]);
+        let Some(from) = &copying.from else {
+            let files = self.job.context;
+            let key = json!([asked, select(files, &wanted)?.digest()?.to_string()]);
+            return self.layer(&[key], &created_by, &mut |making| making.copy_now(files, &wanted));
+        };
+        let from = self.job.names.from(from, self.number)?;
+        if let graph::From::Context(number) = from
+            && let Some(files) = &self.job.contexts[number]
+        {
+            let key = json!([asked, select(files, &wanted)?.digest()?.to_string()]);
+            return self.layer(&[key], &created_by, &mut |making| making.copy_now(files, &wanted));
+        }
+        self.copy_from(&from, copying, &asked, &wanted, &created_by)
+    }
+
+    /// From a stage or an image: what those layers hold is the same whenever they are the same. Where they are not, their
+    /// tree is laid out, and what is taken from it may still be.
+    fn copy_from(
+        &mut self,
+        from: &graph::From,
+        copying: &Copying,
+        asked: &Value,
+        wanted: &Wanted,
+        created_by: &str,
+    ) -> Result<bool> {
+        let source = self.source(from)?;
+        let layers: Vec<String> = source.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+        let words: Vec<&str> = copying.sources.iter().filter_map(path_of).collect();
+        let by_layers = json!([asked, words, copying.exclude, layers]);
+        if self.is_cached(&by_layers)? {
+            return self.layer(&[by_layers], created_by, &mut |_| Err(gone()));
+        }
+        let (root, _tree) = self.job.root_of(&source)?;
+        let files = Files::tree(root);
+        let by_contents = json!([asked, select(&files, wanted)?.digest()?.to_string()]);
+        self.layer(&[by_contents, by_layers], created_by, &mut |making| making.copy_now(&files, wanted))
+    }
+
+    fn copy_now(&mut self, files: &Files, wanted: &Wanted) -> Result<Layer> {
+        let selection = select(files, wanted)?;
+        if let [unmatched, ..] = selection.unmatched() {
+            return Err(Error::not_found(format!("nothing matches '{unmatched}'")));
+        }
+        let placed = selection.place(self.index()?)?;
+        self.sent(&mut |target| placed.send(target))
+    }
+
+    fn wanted(&mut self, copying: &Copying, is_add: bool) -> Result<Wanted> {
+        let mut sources = Vec::new();
+        for source in &copying.sources {
+            sources.push(match source {
+                Source::Inline(here) => From::Inline(here.name.clone(), here.text().into_bytes()),
+                Source::Path(path) if is_add && is_url(path) => {
+                    From::Downloaded(self.download(path, copying)?)
+                }
+                Source::Path(path) => From::Path(path.clone()),
+            });
+        }
+        let owner = match &copying.chown {
+            Some(spec) => Some(owner(spec, &mut |path| self.read(path))?),
+            None => None,
+        };
+        Ok(Wanted {
+            sources,
+            destination: self.absolute(&copying.destination),
+            owner,
+            mode: copying.chmod.as_deref().map(Mode::parse).transpose()?,
+            exclude: copying.exclude.clone(),
+            parents: copying.parents,
+            unpack: is_add && copying.unpack != Some(false),
+            now: self.job.request.epoch.unwrap_or(self.job.now),
+        })
+    }
+
+    fn download(&self, url: &str, copying: &Copying) -> Result<Downloaded> {
+        let job = self.job;
+        let client = Client::new(job.host, job.request.settings.clone(), job.report);
+        let unpack = copying.unpack == Some(true);
+        fetch(url, copying.checksum.as_deref(), unpack, &client, job.store, job.report)
+    }
+
+    /// WORKDIR makes the directory, for the user that the image has by then. Whether it came from the cache.
+    pub(super) fn workdir_step(&mut self, path: &str) -> Result<bool> {
+        let path = clean(&self.absolute(path));
+        self.config["config"]["WorkingDir"] = path.as_str().into();
+        let created_by = format!("WORKDIR {path}");
+        if path == "/" {
+            self.history(&created_by, None);
+            return Ok(false);
+        }
+        let user = self.text("User");
+        let owner = match user.as_str() {
+            "" => (0, 0),
+            user => owner(user, &mut |path| self.read(path)).attempt(|| format!("USER {user}"))?,
+        };
+        let now = self.job.request.epoch.unwrap_or(self.job.now);
+        let key = json!(["WORKDIR", path, owner]);
+        self.layer(&[key], &created_by, &mut |making| {
+            let entries = directories(making.index()?, &path, owner, now)?;
+            making.sent(&mut |target| entries.iter().try_for_each(|entry| target.put(entry, &mut NoContent)))
+        })
+    }
+}
+
+/// The directories that are missing so that `path` is one; its links are followed inside the root.
+fn directories(index: &Index, path: &str, owner: (u32, u32), now: i64) -> Result<Vec<Entry>> {
+    let view = View::new(index);
+    let path = view.resolve(b"", path.as_bytes(), true)?;
+    let ends = (0..path.len()).filter(|at| path[*at] == b'/').chain([path.len()]);
+    let mut entries = Vec::new();
+    for directory in ends.map(|end| &path[..end]).filter(|directory| !directory.is_empty()) {
+        match view.at(directory) {
+            Some(Stands::Directory) => {}
+            None => {
+                let entry = Entry::new(OsStr::from_bytes(directory), EntryKind::Directory)?;
+                entries.push(entry.owner(owner.0, owner.1).mtime(now, 0));
+            }
+            Some(_) => {
+                let shown = String::from_utf8_lossy(directory);
+                return Err(Error::invalid(format!("'/{shown}' is not a directory")));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn gone() -> Error {
+    Error::not_found("what the cache had is gone").hint("run the same command again")
+}
+
+fn path_of(source: &Source) -> Option<&str> {
+    match source {
+        Source::Path(path) => Some(path),
+        Source::Inline(_) => None,
+    }
+}
+
+fn is_url(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}
+
+/// As Go's path.Clean does.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// As the history has it.
+fn created_by(word: &str, copying: &Copying) -> String {
+    let mut words = vec![word.to_owned()];
+    let flags = [("from", &copying.from), ("chown", &copying.chown), ("chmod", &copying.chmod)];
+    for (name, value) in flags {
+        words.extend(value.as_ref().map(|value| format!("--{name}={value}")));
+    }
+    words.extend(copying.sources.iter().map(|source| match source {
+        Source::Path(path) => path.clone(),
+        Source::Inline(here) => format!("<<{}", here.name),
+    }));
+    words.push(copying.destination.clone());
+    words.join(" ")
+}

@@ -1,0 +1,180 @@
+//! Which stages a build needs, and what each one needs: from a Dockerfile, and what base images say. Pure.
+
+use std::collections::BTreeSet;
+
+use super::request::NamedContext;
+use super::scope::Globals;
+use crate::dockerfile::{Copying, Dockerfile, Instruction, Lines, Located, Stage};
+use crate::error::{Error, Result};
+use crate::oci::{Platform, Reference};
+use crate::suggest::nearest;
+
+/// What a name in FROM or `--from` means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// Nothing.
+    Scratch,
+    /// A stage above, by its number.
+    Stage(usize),
+    /// What `--build-context` gave this name to, by its number there: a directory, or a layout.
+    Context(usize),
+    /// An image, of this platform.
+    Image(Reference, Platform),
+}
+
+/// Names in a Dockerfile.
+pub struct Names<'a> {
+    /// The Dockerfile, and how it is called.
+    pub dockerfile: &'a Dockerfile,
+    pub file: &'a str,
+    /// Those of `--build-context`.
+    pub contexts: &'a [(String, NamedContext)],
+    pub globals: &'a Globals,
+    /// What is built for.
+    pub platform: &'a Platform,
+}
+
+impl Names<'_> {
+    /// The stage that is to be built: by its name or number; the last one.
+    pub fn target(&self, name: Option<&str>) -> Result<usize> {
+        let stages = &self.dockerfile.stages;
+        let Some(name) = name else { return Ok(stages.len().saturating_sub(1)) };
+        if let Some(found) = self.stage(name, stages.len()) {
+            return Ok(found);
+        }
+        let names: Vec<&str> = stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+        let error = Error::usage(format!("{} has no stage '{name}'", self.file));
+        Err(match nearest(name, names.iter().copied()) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None if names.is_empty() => error.hint("its stages have no names: give a number, from 0"),
+            None => error.hint(format!("its stages are {}", names.join(", "))),
+        })
+    }
+
+    /// The last stage before `before` with this name, or number.
+    fn stage(&self, name: &str, before: usize) -> Option<usize> {
+        let has = |stage: &Stage| stage.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let stages = self.dockerfile.stages.get(..before).unwrap_or_default();
+        let number = || name.parse().ok().filter(|number| *number < before);
+        stages.iter().rposition(has).or_else(number)
+    }
+
+    /// The platform of a stage.
+    pub fn platform_of(&self, number: usize) -> Result<Platform> {
+        let stage = &self.dockerfile.stages[number];
+        let Some(word) = &stage.platform else { return Ok(self.platform.clone()) };
+        let word = self.globals.expand(word).map_err(|error| self.at(stage.lines, error))?;
+        match word.is_empty() {
+            true => Err(self.at(stage.lines, Error::invalid("the platform is empty"))),
+            false => Platform::parse(&word).map_err(|error| self.at(stage.lines, error)),
+        }
+    }
+
+    /// What a stage is FROM.
+    pub fn base(&self, number: usize) -> Result<From> {
+        let stage = &self.dockerfile.stages[number];
+        let at = |error| self.at(stage.lines, error);
+        let word = self.globals.expand(&stage.image).map_err(at)?;
+        if word.is_empty() {
+            let error = Error::invalid(format!("FROM {}: the name of the image is empty", stage.image));
+            return Err(at(error.hint("give the ARG a default, or set it with --build-arg NAME=VALUE")));
+        }
+        let by_name = self.stage(&word, number).filter(|_| word.parse::<usize>().is_err());
+        match by_name {
+            Some(found) => Ok(From::Stage(found)),
+            None if word == "scratch" => Ok(From::Scratch),
+            None => self.other(&word, &self.platform_of(number)?).map_err(at),
+        }
+    }
+
+    /// What `--from` means in a step of the stage `number`.
+    pub fn from(&self, word: &str, number: usize) -> Result<From> {
+        match self.stage(word, number) {
+            Some(found) => Ok(From::Stage(found)),
+            None if word.parse::<usize>() == Ok(number) || self.is_own(word, number) => {
+                Err(Error::invalid(format!("--from={word} is the stage itself")))
+            }
+            None if word.parse::<usize>().is_ok() => {
+                Err(Error::invalid(format!("--from={word}: there is no such stage above")))
+            }
+            None if word == "scratch" => Ok(From::Scratch),
+            None => self.other(word, &self.platform_of(number)?),
+        }
+    }
+
+    fn is_own(&self, word: &str, number: usize) -> bool {
+        let own = self.dockerfile.stages.get(number).and_then(|stage| stage.name.as_ref());
+        own.is_some_and(|own| own.eq_ignore_ascii_case(word))
+    }
+
+    fn other(&self, word: &str, platform: &Platform) -> Result<From> {
+        let image = |reference: &Reference| From::Image(reference.clone(), platform.clone());
+        match self.contexts.iter().rposition(|(name, _)| name == word) {
+            None => Ok(image(&Reference::parse(word)?)),
+            Some(number) => Ok(match &self.contexts[number].1 {
+                NamedContext::Image(reference) => image(reference),
+                _ => From::Context(number),
+            }),
+        }
+    }
+
+    /// The stages that `steps`, those of the stage `number`, need, and its base.
+    pub fn needs(&self, number: usize, steps: &[Located]) -> Result<Vec<usize>> {
+        let froms = sources(steps.iter()).into_iter();
+        let froms = froms.map(|(word, lines)| self.from(word, number).map_err(|error| self.at(lines, error)));
+        let stage = |from| match from {
+            Ok(From::Stage(number)) => Some(Ok(number)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
+        std::iter::once(self.base(number)).chain(froms).filter_map(stage).collect()
+    }
+
+    /// What tells an image from others; none of what is no image.
+    pub fn key(&self, from: &From) -> Option<String> {
+        match from {
+            From::Image(reference, platform) => Some(format!("{reference} {platform}")),
+            From::Context(number) => match self.contexts.get(*number) {
+                Some((name, NamedContext::Layout(_))) => Some(name.clone()),
+                _ => None,
+            },
+            From::Scratch | From::Stage(_) => None,
+        }
+    }
+
+    /// Where in the Dockerfile something is wrong.
+    pub fn at(&self, lines: Lines, error: Error) -> Error {
+        error.context(format!("{}:{}", self.file, lines.first))
+    }
+}
+
+/// What the steps of a stage take from.
+pub fn sources<'s>(steps: impl Iterator<Item = &'s Located>) -> Vec<(&'s str, Lines)> {
+    let mut found = Vec::new();
+    for step in steps {
+        match &step.instruction {
+            Instruction::Copy(Copying { from: Some(from), .. })
+            | Instruction::Add(Copying { from: Some(from), .. }) => found.push((from.as_str(), step.lines)),
+            Instruction::Run(run) => {
+                let mounts = run.mounts.iter().filter_map(|mount| mount.from.as_deref());
+                found.extend(mounts.map(|from| (from, step.lines)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// All stages that `target` needs, each after those that it needs itself. `needs`: what one needs directly, always
+/// stages above it.
+pub fn needed(target: usize, needs: &dyn Fn(usize) -> Result<Vec<usize>>) -> Result<Vec<usize>> {
+    let (mut all, mut waiting) = (BTreeSet::from([target]), vec![target]);
+    while let Some(stage) = waiting.pop() {
+        for needed in needs(stage)? {
+            if all.insert(needed) {
+                waiting.push(needed);
+            }
+        }
+    }
+    Ok(all.into_iter().collect())
+}

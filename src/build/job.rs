@@ -1,0 +1,173 @@
+//! What all stages of one build share: what was asked for, what is known by now, and where things are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, open};
+
+use super::copy::Files;
+use super::graph::{From, Names};
+use super::made::Made;
+use super::request::Request;
+use super::tree::Tree;
+use crate::dockerfile::{Located, Stage};
+use crate::error::{Attempt, Error, Result};
+use crate::host::Host;
+use crate::image::{Image, Layer, open_blob};
+use crate::layer::{Content, Entry, EntryKind, Index, Name, Options, Target, apply, flatten};
+use crate::report::Report;
+use crate::store::Store;
+
+/// A build for one platform.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    pub store: &'a Store,
+    pub host: &'a Host,
+    pub request: &'a Request,
+    pub report: &'a dyn Report,
+    pub names: &'a Names<'a>,
+    /// The build context, and those that have names.
+    pub context: &'a Files,
+    pub contexts: &'a [Option<Files>],
+    /// By what tells them apart.
+    pub images: &'a BTreeMap<String, Image>,
+    /// For what must stand on disk while the build runs; gone with it.
+    pub scratch: &'a Path,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+impl<'a> Job<'a> {
+    fn stage(&self, number: usize) -> Option<&Stage> {
+        self.names.dockerfile.stages.get(number)
+    }
+
+    /// How a stage's steps are shown: `builder `, or nothing where there is but one stage.
+    pub fn label(&self, number: usize) -> String {
+        if self.names.dockerfile.stages.len() < 2 {
+            return String::new();
+        }
+        let name = self.stage(number).and_then(|stage| stage.name.clone());
+        format!("{} ", name.unwrap_or_else(|| format!("stage-{number}")))
+    }
+
+    /// A directory of a stage's own.
+    pub fn scratch_of(&self, number: usize) -> Result<PathBuf> {
+        let path = self.scratch.join(number.to_string());
+        fs::create_dir_all(&path).attempt(|| format!("make '{}'", path.display()))?;
+        Ok(path)
+    }
+
+    /// Whether no step of a stage may come from the cache.
+    pub fn ignores_cache(&self, number: usize) -> bool {
+        let name = self.stage(number).and_then(|stage| stage.name.as_deref());
+        let is = |filter: &String| name.is_some_and(|name| name.eq_ignore_ascii_case(filter));
+        self.request.no_cache || self.request.no_cache_filter.iter().any(is)
+    }
+
+    /// Where in the Dockerfile something is wrong.
+    pub fn at(&self, step: &Located, error: Error) -> Error {
+        self.names.at(step.lines, error)
+    }
+
+    /// The image that a name stands for.
+    pub fn image(&self, from: &From) -> Option<&Image> {
+        self.images.get(&self.names.key(from)?)
+    }
+
+    /// The tree of a stage or an image.
+    pub fn laid_out(&self, of: &Made) -> Result<Tree<'a>> {
+        let (base, made) = of.layers.split_at(of.base.min(of.layers.len()));
+        let mut tree = Tree::new(self.store, base, self.report)?;
+        made.iter().try_for_each(|layer| tree.apply(layer))?;
+        Ok(tree)
+    }
+
+    /// The root of a stage or an image, for reading: where it stands in the stage's process, or laid out here, while the tree
+    /// lives that comes along.
+    pub fn root_of(&self, of: &Made) -> Result<(OwnedFd, Option<Tree<'a>>)> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let there = of.tree.as_ref().and_then(|path| open(path, flags, Mode::empty()).ok());
+        if let Some(root) = there {
+            return Ok((root, None));
+        }
+        let mut tree = self.laid_out(of)?;
+        let root = tree.root()?.dir("").attempt(|| "open the stage's root")?.into();
+        Ok((root, Some(tree)))
+    }
+
+    /// A file of what these layers make, without laying them out; none when there is no such file. Links are not followed.
+    pub fn read(&self, layers: &[Layer], path: &Path) -> Result<Option<Vec<u8>>> {
+        let name = Name::parse(path.as_os_str().as_bytes())?;
+        let mut finder = Finder { name, found: None };
+        self.apply(layers, &mut finder)?;
+        Ok(finder.found)
+    }
+
+    /// The index of the tree that these layers make.
+    pub fn index_of(&self, layers: &[Layer]) -> Result<Index> {
+        let mut index = Index::new();
+        self.apply(layers, &mut index)?;
+        Ok(index)
+    }
+
+    fn apply(&self, layers: &[Layer], target: &mut dyn Target) -> Result<()> {
+        let options = Options { whiteouts: true, ..Options::default() };
+        for layer in layers {
+            let blob = open_blob(self.store, &layer.blob)?;
+            apply(blob, target, &options).attempt(|| format!("read layer {}", layer.blob.short()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the contents of one file.
+struct Finder {
+    name: Name,
+    found: Option<Vec<u8>>,
+}
+
+/// Bytes; account files are smaller by far.
+const FOUND_MAX: u64 = 4 << 20;
+
+impl Target for Finder {
+    fn begin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
+        if entry.name != self.name {
+            return Ok(());
+        }
+        self.found = match entry.kind {
+            EntryKind::File { size } if size <= FOUND_MAX => {
+                let mut bytes = Vec::new();
+                flatten(content, size, &mut |chunk| {
+                    bytes.extend_from_slice(chunk);
+                    Ok(())
+                })?;
+                Some(bytes)
+            }
+            _ => None,
+        };
+        Ok(())
+    }
+
+    fn hide(&mut self, name: &Name) -> Result<()> {
+        if self.name.under(name).is_some() {
+            self.found = None;
+        }
+        Ok(())
+    }
+
+    fn hide_children(&mut self, name: &Name) -> Result<()> {
+        self.hide(name)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! The files of an image alone: as an archive, or in a directory.
+
+use std::fs;
+use std::io::BufWriter;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, open};
+
+use crate::error::{Attempt, Error, Result};
+use crate::image::{Layer, open_blob};
+use crate::layer::pack::Writer;
+use crate::layer::{Compression, Compressor, Options, RootfsTarget, Target, apply, send};
+use crate::report::Report;
+use crate::rootfs::Rootfs;
+use crate::rootfs::walk::Order;
+use crate::store::Store;
+use crate::transfer::backup::Output;
+
+/// Lays the layers out in a new directory. What fails leaves nothing.
+pub fn write_directory(store: &Store, layers: &[Layer], path: &Path, report: &dyn Report) -> Result<()> {
+    let attempt = || format!("write '{}'", path.display());
+    fs::create_dir(path).attempt(attempt)?;
+    let written = open_directory(path).attempt(attempt).and_then(|root| lay_out(store, layers, root, report));
+    if written.is_err() {
+        // It was not there before.
+        let _ = fs::remove_dir_all(path);
+    }
+    written.attempt(attempt)?;
+    report.info(&format!("Wrote '{}'", path.display()));
+    Ok(())
+}
+
+/// Writes them to a new archive; the name's ending chooses the compression.
+pub fn write_archive(store: &Store, layers: &[Layer], path: &Path, report: &dyn Report) -> Result<()> {
+    let attempt = || format!("write '{}'", path.display());
+    let compression = Compression::of_name(path.as_os_str()).unwrap_or(Compression::None);
+    let output = BufWriter::with_capacity(256 << 10, Output::create(path)?);
+    let work = store.work()?;
+    let root = open_directory(work.path()).attempt(attempt)?;
+    let tree = Rootfs::new(root.try_clone().attempt(attempt)?);
+    lay_out(store, layers, root, report)?;
+    let mut writer = Writer::new(Compressor::new(output, compression, None)?);
+    writer.begin()?;
+    send(tree.dir("").attempt(attempt)?, "", Order::Sorted, &mut writer, &mut |_| ())?;
+    writer.end()?;
+    let output = writer.finish()?.finish().attempt(attempt)?;
+    output.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?.finish()?;
+    report.info(&format!("Wrote '{}'", path.display()));
+    Ok(())
+}
+
+fn open_directory(path: &Path) -> rustix::io::Result<OwnedFd> {
+    open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn lay_out(store: &Store, layers: &[Layer], root: OwnedFd, report: &dyn Report) -> Result<()> {
+    let root = Rootfs::new(root);
+    let mut target = RootfsTarget::new(&root, report);
+    let options = Options { whiteouts: true, ..Options::default() };
+    for layer in layers {
+        let blob = open_blob(store, &layer.blob)?;
+        apply(blob, &mut target, &options).attempt(|| format!("layer {}", layer.blob.short()))?;
+    }
+    target.finish()
+}

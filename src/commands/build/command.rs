@@ -1,0 +1,222 @@
+//! The command line of `build`, and the way from it to an image.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::outputs::{Outputs, Wanted};
+use super::shown::{Shown, Style};
+use super::source::Source;
+use crate::build::{self, Outcome, Request, Workshop};
+use crate::cli::{Line, Syntax};
+use crate::commands::command::{Action, App, Command};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::session;
+use crate::ui::Ui;
+
+/// build an image from a Dockerfile. PATH is the build context: a directory, a tar archive, or '-' for one on standard
+/// input (default: the current directory).
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "chroot-distro build -t myapp:1.0 .",
+    example = "chroot-distro build -t myapp:1.0 --install-as myapp ./myapp",
+    example = "chroot-distro build -t myapp:arm64 --platform linux/arm64 -o myapp.oci.tar.gz .",
+    example = "chroot-distro build --secret id=token,src=token.txt .",
+    note = "The image is kept here: 'chroot-distro images' shows it, 'chroot-distro install NAME' makes a container of it. \
+            Steps that did not change come from the cache. 'chroot-distro clear-cache --build-cache' empties that."
+)]
+pub struct BuildImage {
+    /// the Dockerfile; '-' is standard input (default: PATH/Dockerfile)
+    #[argh(option, short = 'f', arg_name = "FILE")]
+    pub(super) file: Option<String>,
+
+    /// name of the image; several are possible (default: the name of the directory)
+    #[argh(option, short = 't', arg_name = "NAME[:TAG]")]
+    pub(super) tag: Vec<String>,
+
+    /// value of an ARG; without =VALUE, the variable of the environment
+    #[argh(option, arg_name = "NAME[=VALUE]")]
+    pub(super) build_arg: Vec<String>,
+
+    /// a name for FROM and --from: a directory, an image (docker-image://), or an OCI layout (oci-layout://)
+    #[argh(option, arg_name = "NAME=SOURCE")]
+    pub(super) build_context: Vec<String>,
+
+    /// CPU to build for (default: the CPU of this machine)
+    #[argh(option, short = 'a', arg_name = "CPU")]
+    pub(super) architecture: Option<String>,
+
+    /// platforms to build for, separated by commas, such as linux/amd64,linux/arm64
+    #[argh(option, arg_name = "LIST")]
+    pub(super) platform: Vec<String>,
+
+    /// stop at this stage
+    #[argh(option, arg_name = "STAGE")]
+    pub(super) target: Option<String>,
+
+    /// write the image to an archive, too; the name's ending chooses the compression. type=docker,dest=FILE writes docker's
+    /// format, type=tar and type=local write the files alone
+    #[argh(option, short = 'o', arg_name = "FILE")]
+    pub(super) output: Vec<String>,
+
+    /// write the files of the image, without the image: type=local,dest=DIR or type=tar,dest=FILE
+    #[argh(option, arg_name = "type=TYPE,dest=PATH")]
+    pub(super) export: Vec<String>,
+
+    /// make a container of the image
+    #[argh(option, arg_name = "CONTAINER")]
+    pub(super) install_as: Option<String>,
+
+    /// a secret for RUN --mount=type=secret: id=NAME, with src=FILE or env=VARIABLE (default: the variable NAME)
+    #[argh(option, arg_name = "id=NAME")]
+    pub(super) secret: Vec<String>,
+
+    /// socket of an SSH agent for RUN --mount=type=ssh (default: SSH_AUTH_SOCK)
+    #[argh(option, arg_name = "ID[=SOCKET]")]
+    pub(super) ssh: Vec<String>,
+
+    /// do not use the cache
+    #[argh(switch)]
+    pub(super) no_cache: bool,
+
+    /// do not use the cache for this stage
+    #[argh(option, arg_name = "STAGE")]
+    pub(super) no_cache_filter: Vec<String>,
+
+    /// network of RUN: host, default (the same), or none
+    #[argh(option, arg_name = "NETWORK")]
+    pub(super) network: Option<String>,
+
+    /// add a label to the image
+    #[argh(option, arg_name = "NAME=VALUE")]
+    pub(super) label: Vec<String>,
+
+    /// ask the registries for newer base images
+    #[argh(switch)]
+    pub(super) pull: bool,
+
+    /// write the digest of the image's config to a file
+    #[argh(option, arg_name = "FILE")]
+    pub(super) iidfile: Option<String>,
+
+    /// write names and digests of the image to a JSON file
+    #[argh(option, arg_name = "FILE")]
+    pub(super) metadata_file: Option<String>,
+
+    /// only check the Dockerfile, build nothing
+    #[argh(switch)]
+    pub(super) check: bool,
+
+    /// how progress is shown: auto, plain, tty or rawjson
+    #[argh(option, arg_name = "MODE")]
+    pub(super) progress: Option<String>,
+
+    /// do not check TLS certificates, and use plain HTTP if the registry uses it
+    #[argh(switch)]
+    pub(super) allow_insecure: bool,
+
+    /// print all output of RUN
+    #[argh(switch, short = 'v')]
+    pub verbose: bool,
+
+    /// print only errors
+    #[argh(switch, short = 'q')]
+    pub quiet: bool,
+
+    /// the build context
+    #[argh(positional, arg_name = "PATH")]
+    pub(super) path: Option<String>,
+}
+
+/// The row of the table.
+pub const fn command() -> Command {
+    let syntax = Syntax {
+        name: "build",
+        aliases: &[],
+        long_aliases: &[],
+        conflicts: &[("--quiet", "--verbose")],
+        silent: &["buildx"],
+        elsewhere: ELSEWHERE,
+        command_follows: false,
+        info: BuildImage::get_args_info,
+        common: None,
+    };
+    Command::reading(syntax, 1, prepare, |line, _| Ok(line.parse::<BuildImage>()?.variables()))
+}
+
+/// Options of docker and podman that are often typed here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("--force-rm", "there are no containers of steps to remove: leave it out"),
+    ("--layers", "layers are always kept: leave it out, or use '--no-cache'"),
+    ("--load", "the image is always kept here: leave it out"),
+    ("--provenance", "provenance is not supported: leave it out"),
+    ("--push", "use 'chroot-distro push' afterwards"),
+    ("--rm", "there are no containers of steps to remove: leave it out"),
+    ("--sbom", "SBOMs are not supported: leave it out"),
+    ("--squash", "use '--export type=tar,dest=FILE' for the files in one archive"),
+];
+
+fn prepare(line: &Line) -> Result<Action> {
+    let command: BuildImage = line.parse()?;
+    Ok(Box::new(move |app| command.run(app)))
+}
+
+impl BuildImage {
+    fn run(self, app: &App) -> Result<u8> {
+        let style = self.style(&app.ui)?;
+        let request = self.request(&app.host)?;
+        let outputs = Outputs::read(&self.wanted(), &request, app)?;
+        if request.confined {
+            session::shield()?;
+        }
+        let _building = app.store.building(&app.ui)?;
+        let source = Source::open(&request, app)?;
+        source.dockerfile.warnings.iter().for_each(|warning| {
+            app.ui.warn(&format!("{}:{}: {}", source.name, warning.lines.first, warning.message));
+        });
+        if self.check {
+            return Ok(u8::from(!source.dockerfile.warnings.is_empty()));
+        }
+        let Source { dockerfile, name, text, context, work } = &source;
+        let shown = Shown::new(&app.ui, style, name, text);
+        let workshop = Workshop { store: &app.store, host: &app.host, report: &app.ui, progress: &shown };
+        let outcome = build::build(&workshop, &request, dockerfile, name, context, work.path())?;
+        outputs.write(app, &request, &outcome)?;
+        self.tell(app, &request, &outcome);
+        Ok(0)
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            images: &self.output,
+            files: &self.export,
+            container: self.install_as.as_deref(),
+            iidfile: self.iidfile.as_deref(),
+            metadata: self.metadata_file.as_deref(),
+        }
+    }
+
+    fn style(&self, ui: &Ui) -> Result<Style> {
+        Ok(match self.progress.as_deref() {
+            Some("rawjson") => Style::RawJson,
+            _ if self.quiet => Style::Quiet,
+            Some("plain") => Style::Plain,
+            Some("tty") => Style::Lines { output: self.verbose },
+            None | Some("auto") if ui.is_live() => Style::Lines { output: self.verbose },
+            None | Some("auto") => Style::Plain,
+            Some(other) => {
+                return Err(Error::usage(format!("--progress '{other}': it is auto, plain, tty or rawjson")));
+            }
+        })
+    }
+
+    fn tell(&self, app: &App, request: &Request, outcome: &Outcome) {
+        let digest = &outcome.named.digest;
+        match &request.tags[..] {
+            [] => app.ui.info(&format!("Built {digest}")),
+            tags => tags.iter().for_each(|tag| app.ui.info(&format!("Built {tag}: {digest}"))),
+        }
+        if let (Some(tag), None) = (request.tags.first(), &self.install_as) {
+            app.ui.info(&format!("Make a container: chroot-distro install {tag}"));
+        }
+    }
+}

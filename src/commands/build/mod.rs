@@ -1,0 +1,10 @@
+//! `build`: an image from a Dockerfile.
+
+mod command;
+mod fields;
+mod options;
+mod outputs;
+mod shown;
+mod source;
+
+pub(super) use command::command;

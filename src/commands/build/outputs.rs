@@ -1,0 +1,187 @@
+//! Where a built image goes besides the images that are kept: archives, files alone, a container, notes for scripts.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::fields::fields;
+use crate::build::{Outcome, Request, write_archive, write_directory};
+use crate::cli::os_string;
+use crate::commands::command::{App, name};
+use crate::commands::save;
+use crate::error::{Attempt, Error, Result};
+use crate::image::{Format, Source};
+use crate::install::{self, NewContainer};
+use crate::oci::Platform;
+use crate::report::Report;
+use crate::store::{Name, Named};
+
+/// One of `--output` and `--export`.
+enum Output {
+    Image(Format, PathBuf),
+    Archive(PathBuf),
+    Directory(PathBuf),
+}
+
+/// The options, as typed.
+pub(super) struct Wanted<'a> {
+    /// `--output`
+    pub(super) images: &'a [String],
+    /// `--export`
+    pub(super) files: &'a [String],
+    pub(super) container: Option<&'a str>,
+    pub(super) iidfile: Option<&'a str>,
+    pub(super) metadata: Option<&'a str>,
+}
+
+/// All that a build is to leave behind.
+pub(super) struct Outputs {
+    outputs: Vec<Output>,
+    container: Option<Name>,
+    iidfile: Option<PathBuf>,
+    metadata: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Reads the options. What is there already is refused before anything is built.
+    pub(super) fn read(wanted: &Wanted<'_>, request: &Request, app: &App) -> Result<Outputs> {
+        let image = wanted.images.iter().map(|text| output(text, "--output"));
+        let files = wanted.files.iter().map(|text| output(text, "--export"));
+        let outputs: Vec<Output> = image.chain(files).collect::<Result<_>>()?;
+        for output in &outputs {
+            refuse(output, request)?;
+        }
+        let container = wanted.container.map(name).transpose()?;
+        if let Some(container) = &container {
+            if app.store.container(container).is_ok() {
+                return Err(Error::new(
+                    crate::error::Kind::Exists,
+                    format!("container '{container}' exists already"),
+                )
+                .hint(format!("choose another name, or remove it: chroot-distro remove {container}")));
+            }
+            if own(request).is_none() {
+                return Err(Error::usage("--install-as: none of the platforms runs on this machine"));
+            }
+        }
+        let path = |text: Option<&str>| text.map(os_string).map(PathBuf::from);
+        let (iidfile, metadata) = (path(wanted.iidfile), path(wanted.metadata));
+        Ok(Outputs { outputs, container, iidfile, metadata })
+    }
+
+    /// Writes all of it.
+    pub(super) fn write(&self, app: &App, request: &Request, outcome: &Outcome) -> Result<()> {
+        for output in &self.outputs {
+            write(output, app, request, outcome)?;
+        }
+        if let (Some(path), Some(image)) = (&self.iidfile, outcome.images.first()) {
+            fs::write(path, image.config.to_string()).attempt(|| format!("write '{}'", path.display()))?;
+        }
+        if let Some(path) = &self.metadata {
+            let text = format!("{:#}\n", metadata(request, outcome));
+            fs::write(path, text).attempt(|| format!("write '{}'", path.display()))?;
+        }
+        match &self.container {
+            Some(container) => install(app, request, outcome, container),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A path, or `type=TYPE,dest=PATH`.
+fn output(text: &str, option: &str) -> Result<Output> {
+    let wrong = |why: &str| {
+        Error::usage(format!("{option} '{text}': {why}")).hint("write a file's name, or type=TYPE,dest=PATH")
+    };
+    if !text.contains("type=") {
+        let path = PathBuf::from(os_string(text));
+        return match option {
+            "--output" if !text.is_empty() => Ok(Output::Image(Format::Oci, path)),
+            _ => Err(wrong("it has no type")),
+        };
+    }
+    let (mut kind, mut path) = ("", None);
+    for (key, value) in fields(text) {
+        match key {
+            "type" => kind = value,
+            "dest" => path = Some(PathBuf::from(os_string(value))),
+            _ => return Err(wrong(&format!("'{key}' is not known"))),
+        }
+    }
+    let path = path.ok_or_else(|| wrong("it has no dest"))?;
+    match kind {
+        "oci" if option == "--output" => Ok(Output::Image(Format::Oci, path)),
+        "docker" if option == "--output" => Ok(Output::Image(Format::Docker, path)),
+        "tar" => Ok(Output::Archive(path)),
+        "local" => Ok(Output::Directory(path)),
+        _ => Err(wrong(&format!("the type '{kind}' is not known"))),
+    }
+}
+
+fn refuse(output: &Output, request: &Request) -> Result<()> {
+    let (Output::Image(_, path) | Output::Archive(path) | Output::Directory(path)) = output;
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::new(crate::error::Kind::Exists, format!("'{}' exists already", path.display()))
+            .hint("choose another name, or remove it first"));
+    }
+    if !matches!(output, Output::Image(..)) && own(request).is_none() {
+        return Err(Error::usage("--export writes the files for this machine's CPU, and that is not built"));
+    }
+    Ok(())
+}
+
+/// Which of the platforms is this machine's, by its number; the only one counts as that.
+fn own(request: &Request) -> Option<usize> {
+    let host = Platform::host();
+    let found = request.platforms.iter().position(|platform| platform.arch == host.arch);
+    found.or((request.platforms.len() == 1).then_some(0))
+}
+
+fn write(output: &Output, app: &App, request: &Request, outcome: &Outcome) -> Result<()> {
+    let layers = || own(request).and_then(|own| outcome.images.get(own)).map(|built| &built.layers[..]);
+    match output {
+        Output::Image(format, path) => {
+            let named =
+                |name: Option<String>| Named { name, descriptor: outcome.named.clone(), pulled: false };
+            let mut images: Vec<Named> = request.tags.iter().map(|tag| named(Some(tag.full()))).collect();
+            if images.is_empty() {
+                images.push(named(None));
+            }
+            save::to_file(app, &images, *format, path)
+        }
+        Output::Archive(path) => write_archive(&app.store, layers().unwrap_or_default(), path, &app.ui),
+        Output::Directory(path) => write_directory(&app.store, layers().unwrap_or_default(), path, &app.ui),
+    }
+}
+
+fn install(app: &App, request: &Request, outcome: &Outcome, container: &Name) -> Result<()> {
+    let platform = own(request).and_then(|own| request.platforms.get(own)).cloned();
+    let new = NewContainer {
+        source: match request.tags.first() {
+            Some(tag) => Source::Registry(tag.clone()),
+            None => Source::Kept(outcome.named.digest.clone()),
+        },
+        name: container.clone(),
+        platform: platform.unwrap_or_else(Platform::host),
+        settings: request.settings.clone(),
+    };
+    install::install(&app.store, &new, &app.host, &app.ui)?;
+    app.ui.info(&format!("Start shell: chroot-distro login {container}"));
+    Ok(())
+}
+
+/// As buildx names it.
+fn metadata(request: &Request, outcome: &Outcome) -> serde_json::Value {
+    let names: Vec<String> = request.tags.iter().map(|tag| tag.full()).collect();
+    json!({
+        "containerimage.config.digest": outcome.images.first().map(|image| image.config.to_string()),
+        "containerimage.descriptor": {
+            "mediaType": outcome.named.media_type,
+            "digest": outcome.named.digest.to_string(),
+            "size": outcome.named.size,
+        },
+        "containerimage.digest": outcome.named.digest.to_string(),
+        "image.name": names.join(","),
+    })
+}
