@@ -11,7 +11,7 @@ use crate::support::digest;
 use crate::support::prelude::*;
 
 /// A context with a shell, and a Dockerfile in it.
-fn context(s: &Sandbox, dockerfile: &str) {
+pub fn context(s: &Sandbox, dockerfile: &str) {
     fs::create_dir_all(s.path("c/sub")).unwrap();
     let busybox = crate::support::need::program("busybox").unwrap();
     fs::copy(busybox, s.path("c/busybox")).unwrap();
@@ -20,10 +20,10 @@ fn context(s: &Sandbox, dockerfile: &str) {
 }
 
 /// Begins a Dockerfile: a stage with a shell.
-const SHELL: &str = "FROM scratch AS shell\nCOPY busybox /bin/busybox\n\
+pub const SHELL: &str = "FROM scratch AS shell\nCOPY busybox /bin/busybox\n\
                      RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
 
-fn build(s: &Sandbox, args: &[&str]) -> Cd {
+pub fn build(s: &Sandbox, args: &[&str]) -> Cd {
     s.cd([&["build", "-t", "app"], args, &["c"]].concat()).current_dir(s.path(""))
 }
 

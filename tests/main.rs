@@ -5,6 +5,7 @@
 //! | file | its concern |
 //! |---|---|
 //! | `build` | images from a Dockerfile: steps, stages, the cache, mounts, and where an image goes |
+//! | `build_cache` | what a build gives to other machines, and how much its cache holds |
 //! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
 //! | `credentials` | passwords and tokens for registries, and where they are found |
 //! | `faults` | a network and a registry that fail in every way |
@@ -77,6 +78,7 @@ mod applets;
 mod archive;
 mod backup;
 mod build;
+mod build_cache;
 mod cli;
 mod clone;
 mod commit;

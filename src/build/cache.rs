@@ -23,7 +23,8 @@ pub struct Record {
 }
 
 impl Record {
-    fn to_json(&self) -> Value {
+    /// As it is kept, and exchanged.
+    pub fn to_json(&self) -> Value {
         let blob = &self.layer.blob;
         json!({
             "mediaType": blob.media_type,
@@ -34,7 +35,8 @@ impl Record {
         })
     }
 
-    fn from_json(json: &Value) -> Result<Record> {
+    /// What [`Record::to_json`] wrote.
+    pub fn from_json(json: &Value) -> Result<Record> {
         let diff_id = json["diff_id"].as_str().ok_or_else(|| Error::invalid("it has no diff_id"))?;
         Ok(Record {
             layer: Layer { blob: Descriptor::parse(json, "its layer")?, diff_id: Digest::parse(diff_id)? },

@@ -30,6 +30,8 @@ pub struct Outcome {
     pub images: Vec<Built>,
     /// What the names lead to: the image, or the index of all of them.
     pub named: Descriptor,
+    /// What the cache has of the steps, each with its key.
+    pub steps: Vec<Value>,
 }
 
 /// Keeps the images of a build, and names them: all or none.
@@ -55,7 +57,8 @@ pub fn keep(
         }
     };
     new.name(&named, &request.tags)?;
-    Ok(Outcome { images, named })
+    let steps = made.iter().flat_map(|(_, made)| made.steps.clone()).collect();
+    Ok(Outcome { images, named, steps })
 }
 
 /// The digest of the config that a manifest names.

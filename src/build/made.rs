@@ -22,6 +22,8 @@ pub struct Made {
     pub base: usize,
     /// Its ARGs, for stages that are FROM it.
     pub arguments: Vec<Pair>,
+    /// The steps that it took, by their keys: what an export of the cache holds.
+    pub steps: Vec<Value>,
     /// Where its tree stands while the build runs, if it was laid out.
     pub tree: Option<PathBuf>,
 }
@@ -33,7 +35,7 @@ impl Made {
     /// What a stage FROM scratch begins with.
     pub fn nothing() -> Made {
         let config = json!({"config": {"Env": [PATH], "WorkingDir": "/"}});
-        Made { config, layers: Vec::new(), base: 0, arguments: Vec::new(), tree: None }
+        Made { config, layers: Vec::new(), base: 0, arguments: Vec::new(), steps: Vec::new(), tree: None }
     }
 
     /// What a stage FROM an image begins with.
@@ -44,6 +46,7 @@ impl Made {
             base: layers.len(),
             layers,
             arguments: Vec::new(),
+            steps: Vec::new(),
             tree: None,
         }
     }
@@ -51,7 +54,7 @@ impl Made {
     /// For the other process.
     pub fn to_json(&self) -> Value {
         let layers: Vec<Value> = self.layers.iter().map(layer_json).collect();
-        json!({"config": self.config, "layers": layers, "base": self.base, "arguments": self.arguments,
+        json!({"config": self.config, "layers": layers, "base": self.base, "arguments": self.arguments, "steps": self.steps,
             "tree": self.tree.as_ref().map(|path| path.as_os_str().as_bytes())})
     }
 
@@ -64,6 +67,7 @@ impl Made {
             layers: json["layers"].as_array().into_iter().flatten().map(layer).collect::<Result<_>>()?,
             base: json["base"].as_u64().and_then(|base| base.try_into().ok()).unwrap_or_default(),
             arguments: pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
+            steps: json["steps"].as_array().cloned().unwrap_or_default(),
             tree: json["tree"].as_array().map(|bytes| {
                 let bytes = bytes.iter().filter_map(|byte| byte.as_u64()?.try_into().ok());
                 OsString::from_vec(bytes.collect()).into()

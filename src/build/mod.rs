@@ -14,7 +14,7 @@
 //! | `run_step`, `mounts`, `resolving` | RUN |
 //! | `copy_step`, `copy` | COPY, ADD and WORKDIR; what they take |
 //! | `config`, `ports` | what instructions do to an image's config |
-//! | `cache`, `tree` | what steps have made; the tree of a stage on disk |
+//! | `cache`, `exchange`, `tree` | what steps have made, here and elsewhere; the tree of a stage on disk |
 //! | `finish`, `written` | the image, and its files alone |
 
 mod base;
@@ -24,6 +24,7 @@ pub mod config;
 pub mod copy;
 mod copy_step;
 mod engine;
+pub mod exchange;
 mod expanded;
 mod finish;
 mod graph;

@@ -128,7 +128,9 @@ impl For<'_> {
         };
         let needs = |number: usize| names.needs(number, &steps[&number]);
         let mut made = engine::make_all(&needed, &needs, &make, self.workshop.progress)?;
-        made.remove(&target).ok_or_else(|| Error::not_found("the stage was not made"))
+        let steps: Vec<Value> = made.values().flat_map(|made| made.steps.clone()).collect();
+        let target = made.remove(&target);
+        target.map(|made| Made { steps, ..made }).ok_or_else(|| Error::not_found("the stage was not made"))
     }
 
     /// A `--build-arg` that no ARG declares is a slip, perhaps.

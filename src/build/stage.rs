@@ -50,6 +50,8 @@ pub struct Making<'a> {
     has_cmd: bool,
     /// The stages that were made before.
     pub(super) made: &'a BTreeMap<usize, Made>,
+    /// What the cache has of them.
+    steps: Vec<Value>,
     speaker: &'a Speaker,
     pub(super) output: OwnedFd,
 }
@@ -75,6 +77,7 @@ impl<'a> Making<'a> {
             scope: Scope::new(job.names.globals, below.arguments),
             has_cmd: false,
             made,
+            steps: Vec::new(),
             speaker,
             output,
         }
@@ -136,6 +139,7 @@ impl<'a> Making<'a> {
             layers: self.layers.clone(),
             base: self.base,
             arguments: self.scope.arguments().to_vec(),
+            steps: self.steps.clone(),
             tree: None,
         }
     }
@@ -199,7 +203,9 @@ impl<'a> Making<'a> {
         let keys: Vec<Digest> = keys.iter().map(|key| self.key(key)).collect::<Result<_>>()?;
         if !self.job.ignores_cache(self.number) {
             for key in &keys {
-                if let Some(Record { layer, created }) = cache::get(self.job.store, key)? {
+                if let Some(record) = cache::get(self.job.store, key)? {
+                    self.took(key, &record);
+                    let Record { layer, created } = record;
                     if let Some(tree) = &mut self.tree {
                         tree.apply(&layer)?;
                     }
@@ -212,12 +218,21 @@ impl<'a> Making<'a> {
         }
         let layer = make(self)?;
         let created = self.job.now;
+        let record = Record { layer, created };
         for key in &keys {
-            cache::put(self.job.store, key, &Record { layer: layer.clone(), created })?;
+            cache::put(self.job.store, key, &record)?;
+            self.took(key, &record);
         }
+        let layer = record.layer;
         self.layers.push(layer);
         self.history(created_by, Some(created));
         Ok(false)
+    }
+
+    fn took(&mut self, key: &Digest, record: &Record) {
+        let mut step = record.to_json();
+        step["key"] = key.to_string().into();
+        self.steps.push(step);
     }
 
     fn key(&self, step: &Value) -> Result<Digest> {

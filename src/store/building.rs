@@ -95,10 +95,13 @@ fn steps(layout: &Layout, pinned: &HashSet<Digest>) -> Result<Vec<Item>> {
     Ok(steps::all(layout)?.into_iter().map(item).collect())
 }
 
+/// Trees of base images, and what RUNs keep from one build to the next.
 fn trees(layout: &Layout) -> Result<Vec<Item>> {
     let mut items = Vec::new();
-    for name in files::names(&layout.build_trees())? {
-        let path = layout.build_trees().join(name);
+    let all = |directory: PathBuf| -> Result<Vec<PathBuf>> {
+        Ok(files::names(&directory)?.into_iter().map(|name| directory.join(name)).collect())
+    };
+    for path in all(layout.build_trees())?.into_iter().chain(all(layout.build_mounts())?) {
         let used = path.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let size = if path.is_dir() { disk_usage(&path)? } else { 0 };
         items.push(Item { path, used, size, blob: None });

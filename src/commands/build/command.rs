@@ -2,16 +2,17 @@
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::caches::Caches;
 use super::outputs::{Outputs, Wanted};
 use super::shown::{Shown, Style};
 use super::source::Source;
 use crate::build::{self, Outcome, Request, Workshop};
 use crate::cli::{Line, Syntax};
 use crate::commands::command::{Action, App, Command};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::report::Report;
 use crate::session;
-use crate::ui::Ui;
+use crate::ui::{Ui, human};
 
 /// build an image from a Dockerfile. PATH is the build context: a directory, a tar archive, or '-' for one on standard
 /// input (default: the current directory).
@@ -81,6 +82,14 @@ pub struct BuildImage {
     /// do not use the cache for this stage
     #[argh(option, arg_name = "STAGE")]
     pub(super) no_cache_filter: Vec<String>,
+
+    /// take the results of steps from a directory: type=local,src=DIR. Only use one that you trust
+    #[argh(option, arg_name = "type=local,src=DIR")]
+    pub(super) cache_from: Vec<String>,
+
+    /// add the results of the steps to a directory: type=local,dest=DIR
+    #[argh(option, arg_name = "type=local,dest=DIR")]
+    pub(super) cache_to: Vec<String>,
 
     /// network of RUN: host, default (the same), or none
     #[argh(option, arg_name = "NETWORK")]
@@ -163,12 +172,15 @@ fn prepare(line: &Line) -> Result<Action> {
 impl BuildImage {
     fn run(self, app: &App) -> Result<u8> {
         let style = self.style(&app.ui)?;
+        let most =
+            app.host.var("CD_BUILD_CACHE_MAX").map(|text| size(&text.to_string_lossy())).transpose()?;
         let request = self.request(&app.host)?;
         let outputs = Outputs::read(&self.wanted(), &request, app)?;
+        let caches = Caches::read(&self.cache_from, &self.cache_to)?;
         if request.confined {
             session::shield()?;
         }
-        let _building = app.store.building(&app.ui)?;
+        let building = app.store.building(&app.ui)?;
         let source = Source::open(&request, app)?;
         source.dockerfile.warnings.iter().for_each(|warning| {
             app.ui.warn(&format!("{}:{}: {}", source.name, warning.lines.first, warning.message));
@@ -176,12 +188,20 @@ impl BuildImage {
         if self.check {
             return Ok(u8::from(!source.dockerfile.warnings.is_empty()));
         }
+        if !request.no_cache {
+            caches.import(app)?;
+        }
         let Source { dockerfile, name, text, context, work } = &source;
         let shown = Shown::new(&app.ui, style, name, text);
         let workshop = Workshop { store: &app.store, host: &app.host, report: &app.ui, progress: &shown };
         let outcome = build::build(&workshop, &request, dockerfile, name, context, work.path())?;
         outputs.write(app, &request, &outcome)?;
+        caches.export(app, &outcome.steps)?;
         self.tell(app, &request, &outcome);
+        drop((source, building));
+        if let Some(most) = most {
+            limit(app, most)?;
+        }
         Ok(0)
     }
 
@@ -218,5 +238,25 @@ impl BuildImage {
         if let (Some(tag), None) = (request.tags.first(), &self.install_as) {
             app.ui.info(&format!("Make a container: chroot-distro install {tag}"));
         }
+    }
+}
+
+/// `CD_BUILD_CACHE_MAX`, in bytes.
+fn size(text: &str) -> Result<u64> {
+    human::bytes(text).ok_or_else(|| {
+        Error::usage(format!("CD_BUILD_CACHE_MAX={text} is no size")).hint("write it as '500M' or '1.5G'")
+    })
+}
+
+/// Deletes what was not used for the longest time, unless another build runs: that one sees to it then.
+fn limit(app: &App, most: u64) -> Result<()> {
+    match app.store.clear_build_cache(most, &mut |name| app.ui.detail(&format!("deleted {name}"))) {
+        Ok(0) => Ok(()),
+        Ok(freed) => {
+            app.ui.info(&format!("Freed {} of the build cache", human::size(freed)));
+            Ok(())
+        }
+        Err(error) if error.kind() == Kind::Busy => Ok(()),
+        Err(error) => Err(error),
     }
 }

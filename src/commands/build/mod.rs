@@ -1,5 +1,6 @@
 //! `build`: an image from a Dockerfile.
 
+mod caches;
 mod command;
 mod fields;
 mod options;
