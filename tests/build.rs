@@ -238,14 +238,21 @@ fn a_failure_shows_the_lines_the_output_and_the_code() {
             ("FROM scratch\nCOPY none /\n", 1, "'none'"),
             ("FROM scratch\nCOPY --from=later / /\n", 1, "later"),
             ("RUN x\n", 1, "Dockerfile:1"),
+            ("FROM scratch\nCOPY none /\nRUN --security=insecure x\n", 1, "Dockerfile:3"),
+            ("FROM scratch\nADD https://h/r.git /\n", 1, "git"),
+            ("# check=error=true\nFROM scratch as x\nFROM scratch\n", 1, "Casing"),
             ("", 1, "Dockerfile"),
         ] {
             fs::write(s.path("c/Dockerfile"), dockerfile).unwrap();
             let ran = build(s, &["--allow-insecure"]).env("CD_DOWNLOAD_MAX_RETRIES", "0").run().code(code);
             assert!(ran.err().contains(words), "{dockerfile}: {ran:?}");
         }
+        fs::write(s.path("c/Dockerfile"), "FROM scratch\nENV A_PASSWORD=x\n").unwrap();
+        build(s, &["--check"]).run().code(1).says(&["SecretsUsedInArgOrEnv", "Dockerfile:2"]);
+        fs::write(s.path("c/Dockerfile"), "FROM scratch\nENV A=x\n").unwrap();
+        build(s, &["--check"]).run().ok();
         s.cd(["build", "none"]).run().code(1);
-        s.cd(["build", "--target", "none", "c"]).current_dir(s.path("")).run().code(1);
+        s.cd(["build", "--target", "none", "c"]).current_dir(s.path("")).run().code(2);
         s.assert_store();
     });
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::copy::{Downloaded, Files, Mode, Source as From, Stands, View, Wanted, fetch, owner, select};
 use super::graph;
 use super::stage::Making;
-use crate::dockerfile::{Copying, Source};
+use crate::dockerfile::{Copying, Source, is_git, refuse_git};
 use crate::error::{Attempt, Error, Result};
 use crate::image::Layer;
 use crate::layer::{Entry, EntryKind, Index, NoContent};
@@ -81,10 +81,15 @@ impl Making<'_> {
         for source in &copying.sources {
             sources.push(match source {
                 Source::Inline(here) => From::Inline(here.name.clone(), here.text().into_bytes()),
-                Source::Path(path) if is_add && is_url(path) => {
+                Source::Path(path) if is_add && is_url(path) && !is_git(path) => {
                     From::Downloaded(self.download(path, copying)?)
                 }
-                Source::Path(path) => From::Path(path.clone()),
+                Source::Path(path) => {
+                    if is_add {
+                        refuse_git(path)?;
+                    }
+                    From::Path(path.clone())
+                }
             });
         }
         let owner = match &copying.chown {

@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::request::{NamedContext, Request};
 use super::scope::Globals;
 use super::stage::Making;
-use crate::dockerfile::{Copying, Dockerfile, Instruction, Located, parse_onbuild};
+use crate::dockerfile::{Copying, Dockerfile, Instruction, Located, parse_onbuild, refuse};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::image::{Image, LayoutDirectory};
@@ -266,6 +266,9 @@ impl Resolver<'_> {
             steps.insert(0, self.whole_context(number, context));
         }
         steps.extend(stage.steps.iter().cloned());
+        for step in &steps {
+            refuse(step).map_err(|error| self.names.at(step.lines, error))?;
+        }
         for (word, lines) in graph::sources(steps.iter()) {
             let from = self.names.from(word, number).map_err(|error| self.names.at(lines, error))?;
             self.look(&from).map_err(|error| self.names.at(lines, error))?;

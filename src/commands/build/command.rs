@@ -9,6 +9,7 @@ use super::source::Source;
 use crate::build::{self, Outcome, Request, Workshop};
 use crate::cli::{Line, Syntax};
 use crate::commands::command::{Action, App, Command};
+use crate::dockerfile::{Warning, check};
 use crate::error::{Error, Kind, Result};
 use crate::report::Report;
 use crate::session;
@@ -182,11 +183,18 @@ impl BuildImage {
         }
         let building = app.store.building(&app.ui)?;
         let source = Source::open(&request, app)?;
-        source.dockerfile.warnings.iter().for_each(|warning| {
-            app.ui.warn(&format!("{}:{}: {}", source.name, warning.lines.first, warning.message));
-        });
+        let checked = check(&source.dockerfile, &|_| None)?;
+        for Warning { rule, message, lines } in &checked.warnings {
+            app.ui.warn(&format!("{rule}: {message} ({}:{})", source.name, lines.first));
+        }
+        if let Some(error) = checked.violation() {
+            return Err(error);
+        }
         if self.check {
-            return Ok(u8::from(!source.dockerfile.warnings.is_empty()));
+            if checked.warnings.is_empty() {
+                app.ui.info("Nothing looks wrong");
+            }
+            return Ok(u8::from(!checked.warnings.is_empty()));
         }
         if !request.no_cache {
             caches.import(app)?;
