@@ -102,7 +102,52 @@ impl Sink for FileSink {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
     use super::*;
+    use crate::host::{Host, Paths};
+    use crate::net::Settings;
+    use crate::report::Silent;
+    use crate::testing::TempDir;
+
+    /// Answers one request with a file of three bytes.
+    fn serve() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/d/file%20name?x=/y", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            let modified = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT";
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n{modified}\r\n\r\nabc");
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        url
+    }
+
+    fn fetched(checksum: &str) -> Result<Downloaded> {
+        let temp = TempDir::new();
+        let store = Store::open(Paths { data: temp.path().join("data"), cache: temp.path().join("cache") });
+        let host = Host::at("/nonexistent", [("HOME", "/nonexistent")]);
+        let client = Client::new(&host, Settings::of(&host, false), &Silent);
+        let checksum = Some(checksum).filter(|checksum| !checksum.is_empty());
+        fetch(&serve(), checksum, false, &client, &store, &Silent)
+    }
+
+    #[test]
+    fn a_file_has_its_name_its_age_and_the_right_digest() {
+        for checksum in ["", &Digest::of(b"abc").to_string()] {
+            let found = fetched(checksum).unwrap();
+            assert_eq!((found.name.as_str(), found.size, found.modified), ("file name", 3, 784_111_777));
+            let mut bytes = [0; 3];
+            found.file.read_exact_at(&mut bytes, 0).unwrap();
+            assert_eq!(&bytes, b"abc");
+        }
+        let wrong = fetched(&Digest::of(b"other").to_string()).unwrap_err().to_string();
+        assert!(wrong.contains("file%20name") && wrong.contains("its digest is sha256:ba7816bf"), "{wrong}");
+        assert!(fetched("md5:0").unwrap_err().to_string().starts_with("--checksum: "));
+    }
 
     #[test]
     fn the_last_part_of_the_path_is_the_name() {

@@ -47,6 +47,11 @@ impl Files {
         &self.root
     }
 
+    /// Whether .dockerignore hides anything of it.
+    pub fn is_filtered(&self) -> bool {
+        self.ignored.as_ref().is_some_and(|ignored| !ignored.is_empty())
+    }
+
     /// Whether its owners are kept.
     pub fn has_owners(&self) -> bool {
         self.ignored.is_none()

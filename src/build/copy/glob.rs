@@ -43,6 +43,28 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
+/// Whether all classes and escapes of a pattern are complete.
+pub fn is_valid(mut pattern: &[u8]) -> bool {
+    while let Some((byte, rest)) = pattern.split_first() {
+        let taken = match byte {
+            b'\\' => rest.len().min(1),
+            b'[' => match class_end(rest) {
+                Some(end) => end,
+                None => return false,
+            },
+            _ => {
+                pattern = rest;
+                continue;
+            }
+        };
+        if taken == 0 {
+            return false;
+        }
+        pattern = &rest[taken..];
+    }
+    true
+}
+
 /// Matches one element of a pattern with one character: how many bytes each has.
 fn one(pattern: &[u8], name: &[u8]) -> Option<(usize, usize)> {
     let used = length(name);
@@ -61,8 +83,19 @@ fn one(pattern: &[u8], name: &[u8]) -> Option<(usize, usize)> {
 /// What follows a `[`: how many bytes it has, its `]` among them, if `wanted` is in it.
 fn class(pattern: &[u8], wanted: u32) -> Option<usize> {
     let negated = pattern.first() == Some(&b'^');
-    let mut at = usize::from(negated);
-    let (mut found, mut count) = (false, 0);
+    let mut found = false;
+    let end = ranges(pattern, &mut |low, high| found |= (low..=high).contains(&wanted))?;
+    (found != negated).then_some(end)
+}
+
+fn class_end(pattern: &[u8]) -> Option<usize> {
+    ranges(pattern, &mut |_, _| ())
+}
+
+/// The ranges of a class, and how many bytes it has.
+fn ranges(pattern: &[u8], each: &mut dyn FnMut(u32, u32)) -> Option<usize> {
+    let mut at = usize::from(pattern.first() == Some(&b'^'));
+    let mut count = 0;
     while pattern.get(at) != Some(&b']') || count == 0 {
         let low = character(pattern, &mut at)?;
         let mut high = low;
@@ -70,10 +103,10 @@ fn class(pattern: &[u8], wanted: u32) -> Option<usize> {
             at += 1;
             high = character(pattern, &mut at)?;
         }
-        found |= (low..=high).contains(&wanted);
+        each(low, high);
         count += 1;
     }
-    (found != negated).then_some(at + 1)
+    Some(at + 1)
 }
 
 /// One character of a class.

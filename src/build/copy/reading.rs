@@ -65,11 +65,11 @@ pub fn open(files: &Files, item: &Item) -> Result<File> {
     opened.map(|(file, _)| file).attempt(|| format!("read '{}'", item.path.display()))
 }
 
-/// Whether a file is still what it was when it was found.
+/// Whether a file is still what it was when it was found. Its number does not count: on FUSE (Android's shared storage) a
+/// file may get another one at any time.
 pub fn check(item: &Item, now: &Metadata) -> Result<()> {
     let before = &item.metadata;
-    let same = (before.inode, before.size, before.mtime, before.ctime)
-        == (now.inode, now.size, now.mtime, now.ctime);
+    let same = (before.size, before.mtime, before.ctime) == (now.size, now.mtime, now.ctime);
     if same { Ok(()) } else { Err(changed()) }
 }
 

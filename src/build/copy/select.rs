@@ -12,7 +12,7 @@ use super::listing::{Filter, Item, list};
 use super::patterns::Patterns;
 use super::reading::open;
 use super::wanted::{Downloaded, Source, Wanted};
-use crate::error::{Error, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::rootfs::FileType;
 
 /// All that is copied.
@@ -99,8 +99,8 @@ impl<'a> Selection<'a> {
         if place.metadata.file_type == FileType::Directory {
             let all = include.is_some_and(str::is_empty);
             let filter = Filter {
-                exclude: self.exclude(),
-                include: include.filter(|_| !all).map(|pattern| Patterns::of([pattern])),
+                exclude: self.exclude()?,
+                include: include.filter(|_| !all).map(|pattern| Patterns::of([pattern])).transpose()?,
             };
             let items = list(self.files, &place, &filter)?;
             if items.is_empty() && self.files.ignores(&place.path) {
@@ -112,7 +112,7 @@ impl<'a> Selection<'a> {
         if place.metadata.file_type == FileType::Socket {
             return Err(Error::unsupported(format!("'{source}' is a socket, which no image can hold")));
         }
-        if self.exclude().is_some_and(|exclude| exclude.ignores(Path::new(&name))) {
+        if self.exclude()?.is_some_and(|exclude| exclude.ignores(Path::new(&name))) {
             return Ok(());
         }
         let item = Item { path: place.path, skip: 0, metadata: place.metadata };
@@ -122,9 +122,10 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    fn exclude(&self) -> Option<Patterns> {
+    fn exclude(&self) -> Result<Option<Patterns>> {
         let patterns = &self.wanted.exclude;
-        (!patterns.is_empty()).then(|| Patterns::of(patterns.iter().map(String::as_str)))
+        let exclude = Patterns::of(patterns.iter().map(String::as_str)).attempt(|| "--exclude")?;
+        Ok(Some(exclude).filter(|exclude| !exclude.is_empty()))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::build::copy::{Downloaded, Source, select};
 use crate::layer::{Index, Target};
 use crate::oci::Digest;
 use crate::rootfs::Dir;
-use crate::testing::{TempDir, needs_root};
+use crate::testing::{TempDir, in_mount_namespace, needs_root};
 
 const CONTEXT: From<'_> = From::Context("");
 
@@ -161,4 +161,17 @@ fn a_download_is_a_file_or_an_archive() {
             .collect();
         assert_eq!(shown.join(", "), expected);
     }
+}
+
+#[test]
+fn what_is_mounted_in_a_context_belongs_to_it() {
+    in_mount_namespace(|| {
+        let source = on_disk(&["a=A", "m/", "m/hidden=H"]);
+        let other = on_disk(&["b=B", "c/", "c/d=D"]);
+        let at = source.path().join("m");
+        rustix::mount::mount_bind(other.path(), &at).unwrap();
+        let found = super::scene::copied(&source, From::Context("m/b"), &[], "COPY . /x");
+        rustix::mount::unmount(&at, rustix::mount::UnmountFlags::DETACH).unwrap();
+        assert_eq!(found.unwrap(), ["x/", "x/a=A", "x/m/", "x/m/c/", "x/m/c/d=D"]);
+    });
 }
