@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::archive;
 use super::files::{Files, absent, clean};
@@ -66,8 +66,7 @@ impl Context {
 
     fn unpack(file: File, shown: &str, scratch: &Path, report: &dyn Report) -> Result<Context> {
         let attempt = || format!("unpack the build context '{shown}'");
-        let path = scratch.join("context");
-        fs::create_dir_all(&path).attempt(attempt)?;
+        let path = new_directory(scratch).attempt(attempt)?;
         let root = Rootfs::new(File::open(&path).attempt(attempt)?.into());
         let mut target = RootfsTarget::new(&root, report);
         layer::apply(file, &mut target, &layer::Options::default()).attempt(attempt)?;
@@ -101,6 +100,19 @@ impl Context {
     pub fn files_without(self, ignored: &[u8]) -> Result<Files> {
         let patterns = Patterns::parse(ignored)?;
         Ok(Files::context(self.root.dir("").attempt(|| "open the build context")?.into(), patterns))
+    }
+}
+
+/// A directory of its own for each context: `--build-context` may bring more of them.
+fn new_directory(scratch: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(scratch)?;
+    let mut number = 0;
+    loop {
+        let path = scratch.join(format!("context-{number}"));
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| path),
+        }
     }
 }
 

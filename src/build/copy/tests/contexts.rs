@@ -70,3 +70,15 @@ fn links_of_a_context_do_not_lead_out() {
         assert_eq!(open(&temp, directory.path()).unwrap().read(name).unwrap(), None, "{name}");
     }
 }
+
+#[test]
+fn each_archive_is_a_context_of_its_own() {
+    needs_root!();
+    let temp = TempDir::new();
+    archive(&temp, "one.tar", &["a=1"]);
+    archive(&temp, "two.tar", &["b=2"]);
+    let one = open(&temp, &temp.path().join("one.tar")).unwrap();
+    let two = open(&temp, &temp.path().join("two.tar")).unwrap();
+    assert_eq!((one.read("a").unwrap().unwrap(), one.read("b").unwrap()), (b"1".to_vec(), None));
+    assert_eq!((two.read("b").unwrap().unwrap(), two.read("a").unwrap()), (b"2".to_vec(), None));
+}
