@@ -213,7 +213,13 @@ impl Placer<'_> {
                 return Err(refused(&path, "is a directory, and a file cannot replace it"));
             }
             (Some(Stands::Link(_)), true) => {
-                return Err(refused(&path, "is a symbolic link, and a directory cannot replace it"));
+                let path = lossy(&path);
+                let error = Error::invalid(format!(
+                    "'/{path}' is a symbolic link, and a directory cannot replace it"
+                ));
+                return Err(
+                    error.hint(format!("an instruction of its own follows the link: COPY {path}/ /{path}/"))
+                );
             }
             (Some(Stands::Other), true) => {
                 return Err(refused(&path, "is not a directory, and a directory cannot replace it"));

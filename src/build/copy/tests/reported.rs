@@ -62,6 +62,23 @@ fn links_are_followed_where_they_are_named_and_nowhere_else() {
 }
 
 #[test]
+fn a_directory_meets_a_link_as_in_merged_usr() {
+    needs_root!();
+    let base = &["usr/", "usr/lib/", "lib>usr/lib"];
+    let tree = &["lib/", "lib/x=X"];
+    check(
+        tree,
+        CONTEXT,
+        base,
+        "COPY . /",
+        &[
+            "! '/lib' is a symbolic link, and a directory cannot replace it (an instruction of its own follows the link: COPY lib/ /lib/)",
+        ],
+    );
+    check(tree, CONTEXT, base, "COPY lib/ /lib/", &["lib>usr/lib", "usr/", "usr/lib/", "usr/lib/x=X"]);
+}
+
+#[test]
 fn archives_are_unpacked_where_docker_unpacks_them() {
     needs_root!();
     let source = TempDir::new();
