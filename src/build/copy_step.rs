@@ -10,8 +10,8 @@ use super::graph;
 use super::stage::Making;
 use crate::dockerfile::{Copying, Source, is_git, refuse_git};
 use crate::error::{Attempt, Error, Result};
-use crate::image::Layer;
 use crate::layer::{Entry, EntryKind, Index, NoContent};
+use crate::oci::Digest;
 use crate::registry::Client;
 
 impl Making<'_> {
@@ -30,16 +30,13 @@ impl Making<'_> {
             copying.unpack,
         ]);
         let Some(from) = &copying.from else {
-            let files = self.job.context;
-            let key = json!([asked, select(files, &wanted)?.digest()?.to_string()]);
-            return self.layer(&[key], &created_by, &mut |making| making.copy_now(files, &wanted));
+            return self.copy_files(self.job.context, &wanted, &asked, None, &created_by);
         };
         let from = self.job.names.from(from, self.number)?;
         if let graph::From::Context(number) = from
             && let Some(files) = &self.job.contexts[number]
         {
-            let key = json!([asked, select(files, &wanted)?.digest()?.to_string()]);
-            return self.layer(&[key], &created_by, &mut |making| making.copy_now(files, &wanted));
+            return self.copy_files(files, &wanted, &asked, None, &created_by);
         }
         self.copy_from(&from, copying, &asked, &wanted, &created_by)
     }
@@ -56,24 +53,35 @@ impl Making<'_> {
     ) -> Result<bool> {
         let source = self.source(from)?;
         let layers: Vec<String> = source.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
-        let words: Vec<&str> = copying.sources.iter().filter_map(path_of).collect();
-        let by_layers = json!([asked, words, copying.exclude, layers]);
+        let sources: Vec<Value> = wanted.sources.iter().map(source_key).collect();
+        let by_layers = json!([asked, sources, copying.exclude, layers]);
         if self.is_cached(&by_layers)? {
             return self.layer(&[by_layers], created_by, &mut |_| Err(gone()));
         }
         let (root, _tree) = self.job.root_of(&source)?;
-        let files = Files::tree(root);
-        let by_contents = json!([asked, select(&files, wanted)?.digest()?.to_string()]);
-        self.layer(&[by_contents, by_layers], created_by, &mut |making| making.copy_now(&files, wanted))
+        self.copy_files(&Files::tree(root), wanted, asked, Some(by_layers), created_by)
     }
 
-    fn copy_now(&mut self, files: &Files, wanted: &Wanted) -> Result<Layer> {
+    /// One selection is named for the cache and copied: what changes between the two is told.
+    fn copy_files(
+        &mut self,
+        files: &Files,
+        wanted: &Wanted,
+        asked: &Value,
+        other_key: Option<Value>,
+        created_by: &str,
+    ) -> Result<bool> {
         let selection = select(files, wanted)?;
-        if let [unmatched, ..] = selection.unmatched() {
-            return Err(Error::not_found(format!("nothing matches '{unmatched}'")));
-        }
-        let placed = selection.place(self.index()?)?;
-        self.sent(&mut |target| placed.send(target))
+        selection.all_matched()?;
+        let key = json!([asked, selection.digest()?.to_string()]);
+        let keys: Vec<Value> = [key].into_iter().chain(other_key).collect();
+        self.layer(&keys, created_by, &mut |making| {
+            let placed = selection.place(making.index()?)?;
+            for warning in placed.warnings() {
+                making.job.report.warn(warning);
+            }
+            making.sent(&mut |target| placed.send(target))
+        })
     }
 
     fn wanted(&mut self, copying: &Copying, is_add: bool) -> Result<Wanted> {
@@ -164,10 +172,12 @@ fn gone() -> Error {
     Error::not_found("what the cache had is gone").hint("run the same command again")
 }
 
-fn path_of(source: &Source) -> Option<&str> {
+/// A source, where it is known what the tree holds.
+fn source_key(source: &From) -> Value {
     match source {
-        Source::Path(path) => Some(path),
-        Source::Inline(_) => None,
+        From::Path(path) => json!(["path", path]),
+        From::Inline(name, content) => json!(["inline", name, Digest::of(content).to_string()]),
+        From::Downloaded(file) => json!(["download", file.name, file.size]),
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::files::{Files, Place, absent, clean, missing};
 use super::glob;
-use crate::error::{Attempt, Result};
-use crate::rootfs::{FileType, Follow};
+use crate::error::{Attempt, Error, Result};
+use crate::rootfs::{FileType, Follow, Metadata};
 
 /// One thing that a word leads to.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ pub fn find(files: &Files, source: &str) -> Result<Vec<Match>> {
     }
     let mut found = Vec::new();
     if place.metadata.file_type == FileType::Directory {
-        expand(files, &place.path, &parts[plain..], &mut found)?;
+        let shows = |path: &Path, metadata: &Metadata| files.shows(path, metadata);
+        expand(files, &place.path, &parts[plain..], &shows, &mut found)?;
     }
     let mut matches = Vec::new();
     for path in found {
@@ -43,8 +44,26 @@ pub fn find(files: &Files, source: &str) -> Result<Vec<Match>> {
     Ok(matches)
 }
 
-/// Names below `base`, sorted. On the way links are not followed.
-fn expand(files: &Files, base: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
+/// That a wildcard matches nothing.
+pub fn unmatched(files: &Files, source: &str) -> Error {
+    let error = Error::not_found(format!("nothing matches '{source}'"));
+    let (path, mut found) = (clean(source), Vec::new());
+    let parts: Vec<&str> = path.to_str().unwrap_or_default().split('/').collect();
+    let looked = expand(files, Path::new(""), &parts, &|_, _| true, &mut found);
+    match looked.is_ok() && !found.is_empty() {
+        true => error.hint("the build context has such files, but .dockerignore hides them"),
+        false => error,
+    }
+}
+
+/// Names below `base` that may be seen, sorted. On the way links are not followed.
+fn expand(
+    files: &Files,
+    base: &Path,
+    parts: &[&str],
+    shows: &dyn Fn(&Path, &Metadata) -> bool,
+    found: &mut Vec<PathBuf>,
+) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else { return Ok(()) };
     let names = files.root().dir(base).and_then(|dir| dir.names());
     let mut names = names.attempt(|| format!("list '{}'", base.display()))?;
@@ -53,13 +72,13 @@ fn expand(files: &Files, base: &Path, parts: &[&str], found: &mut Vec<PathBuf>) 
         let path = base.join(name);
         let metadata = absent(files.root().metadata(&path, Follow::No));
         let Some(metadata) = metadata.attempt(|| format!("look at '{}'", path.display()))? else { continue };
-        if !files.shows(&path, &metadata) {
+        if !shows(&path, &metadata) {
             continue;
         }
         if rest.is_empty() {
             found.push(path);
         } else if metadata.file_type == FileType::Directory {
-            expand(files, &path, rest, found)?;
+            expand(files, &path, rest, shows, found)?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::archive;
 use super::files::{Files, clean, missing};
-use super::find::{Match, find};
+use super::find::{Match, find, unmatched};
 use super::glob;
 use super::listing::{Filter, Item, list};
 use super::patterns::Patterns;
@@ -58,6 +58,11 @@ impl<'a> Selection<'a> {
     /// Sources with wildcards that matched nothing.
     pub fn unmatched(&self) -> &[&'a str] {
         &self.unmatched
+    }
+
+    /// An error where a wildcard matched nothing.
+    pub fn all_matched(&self) -> Result<()> {
+        self.unmatched.first().map_or(Ok(()), |source| Err(unmatched(self.files, source)))
     }
 
     /// Whether nothing at all is copied.

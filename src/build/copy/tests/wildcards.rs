@@ -56,6 +56,9 @@ fn what_matches_nothing_is_told_and_copies_nothing() {
     let selection = select(&files, &wanted).unwrap();
     assert_eq!(selection.unmatched(), ["*.h", "none*"]);
     assert!(!selection.is_empty());
+    let error = selection.all_matched().unwrap_err();
+    assert_eq!(error.to_string(), "nothing matches '*.h'");
+    assert!(error.hint_text().unwrap().contains(".dockerignore hides them"));
     check(TREE, From::Context(""), &[], "COPY non[e]xistent /x/", &[]);
 }
 
