@@ -103,7 +103,7 @@ fn trees(layout: &Layout) -> Result<Vec<Item>> {
     };
     for path in all(layout.build_trees())?.into_iter().chain(all(layout.build_mounts())?) {
         let used = path.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        let size = if path.is_dir() { disk_usage(&path)? } else { 0 };
+        let size = if path.is_dir() { disk_usage(&path)? } else { size(&path) };
         items.push(Item { path, used, size, blob: None });
     }
     Ok(items)

@@ -139,6 +139,16 @@ impl Store {
         trees::get(&self.layout, chain, make, report)
     }
 
+    /// The index of that tree, as bytes, if it is known.
+    pub fn kept_index(&self, chain: &Digest) -> Result<Option<Vec<u8>>> {
+        trees::index(&self.layout, chain)
+    }
+
+    /// Keeps the index of a tree that nobody needs on disk.
+    pub fn put_index(&self, chain: &Digest, index: &[u8]) -> Result<()> {
+        trees::put_index(&self.layout, chain, index)
+    }
+
     /// A private directory beside those trees, gone when it is dropped.
     pub fn work(&self) -> Result<Work> {
         Work::new(&self.layout)

@@ -1,5 +1,5 @@
 //! Trees of base images, unpacked once and kept for builds: `build_trees/<chain>/{rootfs/,index,boot}` of the cache, where
-//! `<chain>` names the layers. Beside them, in `build_scratch/`, stands what a running build needs.
+//! `<chain>` names the layers; or `<chain>.index`, where only that was needed. Beside them, in `build_scratch/`, stands what a running build needs.
 //!
 //! Whoever uses a tree shares its lock; it is deleted only while nobody does. A tree is not synced to disk: `boot` says
 //! when it was made, and one of an earlier boot, which may have lost files to a power cut, is made anew.
@@ -72,6 +72,28 @@ pub(super) fn get(
     fs::rename(&directory, &path).attempt(|| format!("rename '{}'", directory.display()))?;
     crate::sys::point::reach("tree.kept");
     find(&path).ok_or_else(|| crate::error::Error::not_found(format!("'{}' is gone again", path.display())))
+}
+
+/// The index alone of what the layers of `chain` make: of the tree that is kept, or as [`put_index`] wrote it.
+pub(super) fn index(layout: &Layout, chain: &Digest) -> Result<Option<Vec<u8>>> {
+    let path = layout.build_tree(chain);
+    if let Some(tree) = find(&path) {
+        return tree.index().map(Some);
+    }
+    let path = path.with_extension("index");
+    let Some(bytes) = files::read(&path, INDEX_MAX)? else { return Ok(None) };
+    if let Ok(file) = File::open(&path) {
+        let _ = file.set_modified(SystemTime::now());
+    }
+    let boot = format!("{}\n", boot_id());
+    Ok(bytes.strip_prefix(boot.as_bytes()).map(<[u8]>::to_vec))
+}
+
+/// Keeps an index where the tree itself is not needed.
+pub(super) fn put_index(layout: &Layout, chain: &Digest, index: &[u8]) -> Result<()> {
+    files::make_dir(&layout.build_trees())?;
+    let bytes = [boot_id().as_bytes(), b"\n", index].concat();
+    files::write_transient(&layout.build_tree(chain).with_extension("index"), &bytes, 0o644)
 }
 
 /// The tree at `path`, if it is whole and of this boot.

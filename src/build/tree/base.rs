@@ -15,6 +15,25 @@ pub fn base(store: &Store, layers: &[Layer], report: &dyn Report) -> Result<(Kep
     Ok((kept, index))
 }
 
+/// The index of what these layers make, without laying them out. That of the first `base` of them, the base image's, is kept
+/// for other builds.
+pub fn index(store: &Store, layers: &[Layer], base: usize) -> Result<Index> {
+    let (below, above) = layers.split_at(base.min(layers.len()));
+    let chain = chain(below);
+    let known = store.kept_index(&chain)?.and_then(|bytes| Index::from_bytes(&bytes).ok());
+    let mut index = match known {
+        Some(index) => index,
+        None => {
+            let mut index = Index::new();
+            below.iter().try_for_each(|layer| apply_layer(store, layer, &mut index))?;
+            store.put_index(&chain, &index.to_bytes())?;
+            index
+        }
+    };
+    above.iter().try_for_each(|layer| apply_layer(store, layer, &mut index))?;
+    Ok(index)
+}
+
 /// Applies layers to an empty root; its index with stamps, as bytes.
 fn unpack(store: &Store, layers: &[Layer], root: &Rootfs, report: &dyn Report) -> Result<Vec<u8>> {
     let mut index = Index::new();

@@ -13,6 +13,6 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use base::base;
+pub use base::{base, index};
 pub use chain::chain;
 pub use stage::Tree;

@@ -265,6 +265,33 @@ fn a_base_is_unpacked_once_and_no_stage_changes_it() {
 }
 
 #[test]
+fn the_index_of_a_base_is_kept_without_its_tree() {
+    in_mount_namespace(|| {
+        let scene = Scene::new(false);
+        let mut layers = base_layers(&scene);
+        layers.push(new_layer(&scene, &|layer| put(layer, "top", "x")));
+        let lines = |index: Index| listing(&index);
+        let whole = lines(index(&scene.store, &layers, 2).unwrap());
+        assert!(whole.iter().any(|line| line.starts_with("\"top\"")), "{whole:?}");
+        for layer in &layers[..2] {
+            scene.store.discard_blob(&layer.blob.digest).unwrap();
+        }
+        assert_eq!(lines(index(&scene.store, &layers, 2).unwrap()), whole);
+        // Nobody knows what a power cut left of it.
+        let kept =
+            scene.temp.path().join("cache/build_trees").join(format!("{}.index", chain(&layers[..2]).hex()));
+        let bytes = fs::read(&kept).unwrap();
+        fs::write(&kept, &bytes[1..]).unwrap();
+        assert!(index(&scene.store, &layers, 2).is_err());
+        let layers: Vec<Layer> = base_layers(&scene).into_iter().chain(layers.pop()).collect();
+        fs::remove_file(&kept).unwrap();
+        drop(scene.tree(&layers[..2]));
+        assert_eq!(lines(index(&scene.store, &layers, 2).unwrap()), whole);
+        assert!(!kept.exists(), "a tree has its own");
+    });
+}
+
+#[test]
 fn a_damaged_layer_is_no_base() {
     in_mount_namespace(|| {
         let scene = Scene::new(false);
