@@ -248,6 +248,30 @@ fn without_the_layers_of_its_image_there_is_no_commit() {
     });
 }
 
+/// An account of a high number makes a `lastlog` of a terabyte that holds a few hundred bytes.
+#[test]
+fn a_huge_file_of_zeros_is_a_small_layer() {
+    need!(Root);
+    sandbox(|s| {
+        make(s);
+        let (size, middle) = (1 << 40, 700 << 30);
+        let file = fs::File::create(s.rootfs("c").join("lastlog")).unwrap();
+        file.set_len(size).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"login", middle).unwrap();
+        s.cd(["commit", "-q", "c", "mine"]).run().ok();
+        let (manifest, _) = documents(s, "mine");
+        let layer = blob(s, &manifest["layers"].as_array().unwrap().last().unwrap()["digest"]);
+        assert!(layer.len() < 10_000, "{} bytes", layer.len());
+        let listed = String::from_utf8(filter("tar", ["tvzf", "-"], &layer)).unwrap();
+        assert!(listed.contains(&size.to_string()) && listed.contains("lastlog"), "{listed}");
+        s.cd(["install", "-q", "-n", "twin", "mine"]).run().ok();
+        let twin = fs::File::open(s.rootfs("twin").join("lastlog")).unwrap();
+        let mut text = [0; 7];
+        std::os::unix::fs::FileExt::read_exact_at(&twin, &mut text, middle - 1).unwrap();
+        assert_eq!((&text, twin.metadata().unwrap().len()), (b"\0login\0", size));
+    });
+}
+
 #[test]
 fn a_running_container_is_committed_without_what_is_mounted() {
     need!(Root);

@@ -38,6 +38,7 @@ mod save;
 mod shelf;
 mod source;
 mod survey;
+mod zeros;
 
 pub use archive::Archive;
 pub use blobs::open_blob;

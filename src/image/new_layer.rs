@@ -6,9 +6,10 @@
 use std::io::{self, BufWriter, Write};
 
 use super::layer::Layer;
+use super::zeros::without_zeros;
 use crate::error::{Attempt, Error, Result};
 use crate::layer::pack::Writer;
-use crate::layer::{Compression, Compressor, Content, Entry, Name, Target};
+use crate::layer::{Compression, Compressor, Content, Entry, EntryKind, Name, Target};
 use crate::oci::{Algorithm, Descriptor, Hasher, media_type};
 use crate::rootfs::Timestamp;
 use crate::store::{NewBlob, Store};
@@ -28,7 +29,11 @@ impl NewLayer {
     pub fn new(store: &Store, epoch: Option<i64>) -> Result<NewLayer> {
         let compressor = Compressor::new(store.new_blob()?, Compression::Gzip, None)?;
         let tar = Tar { hasher: Hasher::new(Algorithm::Sha256), compressor };
-        Ok(NewLayer { writer: Writer::layer(BufWriter::with_capacity(BUFFER, tar)), epoch, entries: 0 })
+        Ok(NewLayer {
+            writer: Writer::layer(BufWriter::with_capacity(BUFFER, tar)).sparse(),
+            epoch,
+            entries: 0,
+        })
     }
 
     /// How many entries it has.
@@ -62,7 +67,13 @@ impl Target for NewLayer {
         let xattrs = entry.kept_xattrs().cloned().collect();
         let entry = Entry { mtime: self.time(entry.mtime), xattrs, ..entry.clone() };
         self.entries += 1;
-        self.writer.put(&entry, content)
+        if let EntryKind::File { size } = entry.kind
+            && let Some(mut blocks) =
+                without_zeros(content.descriptor(), size).attempt(|| format!("entry '{}'", entry.name))?
+        {
+            return self.writer.put(&entry, &mut blocks);
+        }
+        self.writer.put(&entry, &mut Whole(content))
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {
@@ -77,6 +88,19 @@ impl Target for NewLayer {
 
     fn end(&mut self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Contents with their holes as zeros.
+struct Whole<'a>(&'a mut dyn Content);
+
+impl Content for Whole<'_> {
+    fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
+        self.0.chunk()
+    }
+
+    fn is_whole(&self, size: u64) -> bool {
+        self.0.is_whole(size)
     }
 }
 
@@ -104,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::host::Paths;
-    use crate::layer::{EntryKind, Index, NoContent, Options, apply};
+    use crate::layer::{Index, NoContent, Options, apply};
     use crate::report::Silent;
     use crate::store::Fetch;
     use crate::testing::TempDir;
