@@ -21,6 +21,7 @@
 //! | `file_attributes` | permissions and attributes that copy and sync keep, or keep away |
 //! | `diff` | what has changed in a container since it was installed, or from one to another |
 //! | `killed` | kills at named moments; with the feature `fault-points` |
+//! | `build_killed` | the same of builds |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
@@ -79,6 +80,8 @@ mod archive;
 mod backup;
 mod build;
 mod build_cache;
+#[cfg(feature = "fault-points")]
+mod build_killed;
 mod cli;
 mod clone;
 mod commit;
