@@ -12,13 +12,14 @@ use super::copy::Files;
 use super::graph::{From, Names};
 use super::made::Made;
 use super::request::Request;
-use super::tree::Tree;
+use super::tree::{Tree, chain, index};
 use crate::dockerfile::{Located, Stage};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::image::{Image, Layer, open_blob};
 use crate::layer::{Content, Entry, EntryKind, Index, Name, Options, Target, apply, flatten};
 use crate::report::Report;
+use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::store::Store;
 
 /// A build for one platform.
@@ -100,18 +101,22 @@ impl<'a> Job<'a> {
     }
 
     /// A file of what these layers make, without laying them out; none when there is no such file. Links are not followed.
-    pub fn read(&self, layers: &[Layer], path: &Path) -> Result<Option<Vec<u8>>> {
+    /// The first `base` of them are the base image's, whose tree may be there.
+    pub fn read(&self, layers: &[Layer], base: usize, path: &Path) -> Result<Option<Vec<u8>>> {
         let name = Name::parse(path.as_os_str().as_bytes())?;
+        let (below, above) = layers.split_at(base.min(layers.len()));
         let mut finder = Finder { name, found: None };
-        self.apply(layers, &mut finder)?;
+        match self.store.find_tree(&chain(below)) {
+            Some(tree) => finder.found = read_in(&tree.rootfs()?, path),
+            None => self.apply(below, &mut finder)?,
+        }
+        self.apply(above, &mut finder)?;
         Ok(finder.found)
     }
 
-    /// The index of the tree that these layers make.
-    pub fn index_of(&self, layers: &[Layer]) -> Result<Index> {
-        let mut index = Index::new();
-        self.apply(layers, &mut index)?;
-        Ok(index)
+    /// The index of the tree that these layers make, the first `base` of them the base image's.
+    pub fn index_of(&self, layers: &[Layer], base: usize) -> Result<Index> {
+        index(self.store, layers, base)
     }
 
     fn apply(&self, layers: &[Layer], target: &mut dyn Target) -> Result<()> {
@@ -122,6 +127,11 @@ impl<'a> Job<'a> {
         }
         Ok(())
     }
+}
+
+fn read_in(root: &Rootfs, path: &Path) -> Option<Vec<u8>> {
+    let found = root.metadata(path, Follow::No).ok()?;
+    if found.file_type == FileType::Regular { root.read(path, FOUND_MAX).ok() } else { None }
 }
 
 /// Keeps the contents of one file.

@@ -162,7 +162,7 @@ impl<'a> Making<'a> {
     pub(super) fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>> {
         match &mut self.tree {
             Some(tree) => Ok(tree.root()?.read(path, FILE_MAX).ok()),
-            None => self.job.read(&self.layers, path),
+            None => self.job.read(&self.layers, self.base, path),
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> Making<'a> {
             return Ok(tree.index());
         }
         if self.index.is_none() {
-            self.index = Some(self.job.index_of(&self.layers)?);
+            self.index = Some(self.job.index_of(&self.layers, self.base)?);
         }
         self.index.as_ref().ok_or_else(|| Error::invalid("there is no index"))
     }

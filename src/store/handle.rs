@@ -139,6 +139,11 @@ impl Store {
         trees::get(&self.layout, chain, make, report)
     }
 
+    /// That tree, if it is kept.
+    pub fn find_tree(&self, chain: &Digest) -> Option<KeptTree> {
+        trees::find(&self.layout.build_tree(chain))
+    }
+
     /// The index of that tree, as bytes, if it is known.
     pub fn kept_index(&self, chain: &Digest) -> Result<Option<Vec<u8>>> {
         trees::index(&self.layout, chain)

@@ -97,7 +97,7 @@ pub(super) fn put_index(layout: &Layout, chain: &Digest, index: &[u8]) -> Result
 }
 
 /// The tree at `path`, if it is whole and of this boot.
-fn find(path: &Path) -> Option<KeptTree> {
+pub(super) fn find(path: &Path) -> Option<KeptTree> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let lock = File::from(open(path, flags, Mode::empty()).ok()?);
     flock(&lock, FlockOperation::NonBlockingLockShared).ok()?;
