@@ -36,12 +36,14 @@ pub struct Ends {
     pub needed: File,
 }
 
-/// Makes all `stages`, which stand after those that they need. Only while single-threaded.
+/// Makes all `stages`, which stand after those that they need. Only while single-threaded. `clear` deletes what a process has
+/// left that was killed.
 pub fn make_all(
     stages: &[usize],
     needs: &dyn Fn(usize) -> Result<Vec<usize>>,
     make: &Make<'_>,
     progress: &dyn Progress,
+    clear: &dyn Fn(Pid),
 ) -> Result<BTreeMap<usize, Made>> {
     let signals = [Signal::INT, Signal::TERM, Signal::HUP];
     let watched = block(&signals).and_then(|mask| Ok((mask, Signals::of(&signals)?)));
@@ -55,6 +57,7 @@ pub fn make_all(
         mask,
         signals,
         progress,
+        clear,
         most: available_parallelism().map_or(2, usize::from).max(2),
     };
     let done = engine.run(needs);
@@ -73,6 +76,7 @@ struct Engine<'a> {
     mask: Mask,
     signals: Signals,
     progress: &'a dyn Progress,
+    clear: &'a dyn Fn(Pid),
     most: usize,
 }
 
@@ -185,6 +189,7 @@ impl Engine<'_> {
         for child in self.running.drain(..) {
             let _ = kill_process(child.pid, Signal::KILL);
             let _ = wait(child.pid);
+            (self.clear)(child.pid);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::process::Pid;
 use serde_json::Value;
 
 use super::base::Bases;
@@ -127,7 +128,9 @@ impl For<'_> {
             in_child(&job, number, made, &steps[&number], ends)
         };
         let needs = |number: usize| names.needs(number, &steps[&number]);
-        let mut made = engine::make_all(&needed, &needs, &make, self.workshop.progress)?;
+        // What cannot be deleted now is for the next build.
+        let clear = |pid: Pid| drop(self.workshop.store.clear_work_of(pid.as_raw_nonzero().get()));
+        let mut made = engine::make_all(&needed, &needs, &make, self.workshop.progress, &clear)?;
         let steps: Vec<Value> = made.values().flat_map(|made| made.steps.clone()).collect();
         let target = made.remove(&target);
         target.map(|made| Made { steps, ..made }).ok_or_else(|| Error::not_found("the stage was not made"))

@@ -186,6 +186,12 @@ impl Store {
         cache_mounts::get(&self.layout, id, alone, owner, mode, report)
     }
 
+    /// Deletes the directories of [`Store::work`] that a process had which was killed, when the last of its children lets go of
+    /// them.
+    pub fn clear_work_of(&self, pid: i32) -> Result<()> {
+        trees::clear_work_of(&self.layout, pid)
+    }
+
     /// Whether the cache has the blob, by its size alone: readers verify.
     pub fn has_blob(&self, digest: &Digest, size: u64) -> bool {
         self.layout.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)

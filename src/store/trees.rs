@@ -23,6 +23,9 @@ use crate::rootfs::Rootfs;
 /// Bytes; an index takes some sixty a file.
 const INDEX_MAX: u64 = 1 << 30;
 
+/// What private directories are called, with the process's number and another one.
+const WORK: &str = "stage";
+
 /// A tree that is kept, and stays while this lives.
 #[derive(Debug)]
 pub struct KeptTree {
@@ -116,7 +119,20 @@ pub(super) fn work(layout: &Layout) -> Result<Scratch> {
     place::refuse_unfit(layout.cache())?;
     // Litter that cannot be deleted is not this build's concern.
     let _ = scratch::sweep(&directory);
-    Scratch::new(&directory, &Name::parse("stage")?)
+    Scratch::new(&directory, &Name::parse(WORK)?)
+}
+
+/// Deletes the private directories of a dead process. Its children, which are ending, may hold them still.
+pub(super) fn clear_work_of(layout: &Layout, pid: i32) -> Result<()> {
+    let directory = layout.build_scratch();
+    let own = format!("{WORK}.{pid}.");
+    for name in files::names(&directory)?.iter().filter(|name| name.starts_with(&own)) {
+        let path = directory.join(name);
+        let held = File::open(&path).attempt(|| format!("open '{}'", path.display()))?;
+        flock(&held, FlockOperation::LockExclusive).attempt(|| format!("lock '{}'", path.display()))?;
+        scratch::delete(&path, &mut |_| ())?;
+    }
+    Ok(())
 }
 
 fn open_root(path: &Path) -> Result<Rootfs> {
