@@ -35,6 +35,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("images", &[]),
     ("tag", &[]),
     ("commit", &[]),
+    ("inspect", &[]),
     ("save", &[]),
     ("load", &[]),
     ("rmi", &[]),

@@ -14,7 +14,6 @@ fn commands_of_other_tools_are_answered() {
     for (word, answer) in [
         ("attach", "chroot-distro login NAME"),
         ("create", "chroot-distro install IMAGE --name NAME"),
-        ("inspect", "chroot-distro list -v"),
         ("start", "chroot-distro run --detach NAME"),
         ("uninstall", "chroot-distro remove NAME"),
         ("version", "chroot-distro --version"),

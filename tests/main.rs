@@ -43,6 +43,7 @@
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `push` | images into a real registry and back: digests, platforms, what is sent and what is not |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
+//! | `inspect` | what is known of a container or an image, for readers and for programs |
 //! | `load`, `save` | images from the archives of every tool, and back |
 //! | `load_hostile` | archives of images that lie or lead out |
 //! | `screens` | what stands on the screen: widths, verdicts, progress, what to do next |
@@ -104,6 +105,7 @@ mod hostile;
 mod hostile_session;
 mod images;
 mod info;
+mod inspect;
 mod isolation;
 mod joining;
 mod kernel;

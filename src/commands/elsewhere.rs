@@ -9,7 +9,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("create", "to make a container from an image, type 'chroot-distro install IMAGE --name NAME'"),
     ("image", "type 'chroot-distro images', 'pull', 'save', 'load', 'tag', 'rmi' or 'prune'"),
     ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),
-    ("inspect", "'chroot-distro list -v' shows what is known of each container"),
     ("network", "a session has the host's network, or none with '--network none'"),
     ("restart", "type 'chroot-distro kill NAME', then 'chroot-distro run --detach NAME'"),
     (

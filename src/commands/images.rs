@@ -1,5 +1,7 @@
 //! `images`: those that are kept here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ use crate::ui::{Table, human};
 /// show the stored images. These are images that were pulled, loaded or built on this machine.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
-    note = "SIZE counts all layers of an image. Several images can have a layer in common, which is on the disk only once."
+    note = "SIZE counts all layers of an image. Several images can have a layer in common, which is on the disk only once, and counts once in the sum."
 )]
 pub struct Images {
     /// print a JSON array
@@ -55,7 +57,8 @@ impl Run for Images {
         if self.quiet {
             let mut digests: Vec<String> =
                 images.iter().map(|image| image.descriptor.digest.to_string()).collect();
-            digests.dedup();
+            let mut seen = BTreeSet::new();
+            digests.retain(|digest| seen.insert(digest.clone()));
             digests.iter().for_each(|digest| app.ui.print(digest));
             return Ok(0);
         }
@@ -72,8 +75,20 @@ impl Run for Images {
             app.ui.info("No images are kept here. Get one: chroot-distro pull alpine");
         } else {
             app.ui.table(&table(&rows, self.digests));
+            tell_sum(app, &rows);
         }
         Ok(0)
+    }
+}
+
+/// What they take together. A layer that several images have counts once.
+fn tell_sum(app: &App, rows: &[(Named, Summary)]) {
+    let blobs: BTreeMap<_, _> = rows.iter().flat_map(|(_, summary)| &summary.blobs).collect();
+    if rows.len() > 1 {
+        app.ui.info(&format!(
+            "All together: {}. A layer of several images counts once",
+            human::size(blobs.into_values().sum())
+        ));
     }
 }
 
@@ -108,7 +123,7 @@ fn table(rows: &[(Named, Summary)], digests: bool) -> Table {
             summary.platforms.join(", "),
             // The day is enough here.
             summary.created.as_deref().and_then(|created| created.get(..10)).unwrap_or("unknown").to_owned(),
-            human::size(summary.size),
+            human::size(summary.size()),
         ]);
     }
     table
@@ -121,7 +136,7 @@ fn document(image: &Named, summary: &Summary) -> Value {
         "media_type": image.descriptor.media_type,
         "platforms": summary.platforms,
         "created": summary.created,
-        "bytes": summary.size,
+        "bytes": summary.size(),
         "pulled": image.pulled,
     })
 }

@@ -4,13 +4,14 @@ use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
 use super::command::{App, Run};
+use super::page;
 use crate::error::Result;
 use crate::oci::{ImageConfig, Provenance};
 use crate::privilege;
 use crate::report::Report;
 use crate::running::Usage;
 use crate::store::Container;
-use crate::ui::{Table, human, text};
+use crate::ui::{Table, human};
 
 /// show the installed containers. For each one it prints the size on disk, the image, and if it is in use.
 #[derive(FromArgs, ArgsInfo)]
@@ -79,16 +80,16 @@ fn nothing(app: &App) -> String {
 }
 
 /// What is known of one container. Parts that cannot be read are left out: one damaged container hides no other.
-struct Row {
+pub(super) struct Row {
     name: String,
     /// Bytes on disk.
-    size: Option<u64>,
-    provenance: Option<Provenance>,
+    pub(super) size: Option<u64>,
+    pub(super) provenance: Option<Provenance>,
     usage: Usage,
 }
 
 impl Row {
-    fn of(container: &Container, usage: Usage, app: &App) -> Row {
+    pub(super) fn of(container: &Container, usage: Usage, app: &App) -> Row {
         let name = container.name().to_string();
         let warn = |error| app.ui.warn(&format!("container '{name}': {error}"));
         let size = container.size().map_err(warn).ok();
@@ -96,7 +97,7 @@ impl Row {
         Row { name, size, provenance, usage }
     }
 
-    fn image_ref(&self) -> Option<&str> {
+    pub(super) fn image_ref(&self) -> Option<&str> {
         self.provenance.as_ref()?.image_ref()
     }
 
@@ -117,7 +118,7 @@ impl Row {
     }
 
     /// The PIDs with what is known of each: sessions, else whoever runs inside or holds the lock.
-    fn users(&self) -> Vec<(u32, Option<String>)> {
+    pub(super) fn users(&self) -> Vec<(u32, Option<String>)> {
         let usage = &self.usage;
         let mut users: Vec<(u32, Option<String>)> = usage
             .sessions
@@ -133,7 +134,7 @@ impl Row {
         users
     }
 
-    fn in_use(&self) -> bool {
+    pub(super) fn in_use(&self) -> bool {
         !self.users().is_empty() || self.usage.holder.is_some()
     }
 
@@ -150,12 +151,12 @@ impl Row {
         }
     }
 
-    fn config(&self) -> Option<ImageConfig> {
+    pub(super) fn config(&self) -> Option<ImageConfig> {
         Some(self.provenance.as_ref()?.config())
     }
 
     /// Lines of `key: value`.
-    fn page(&self) -> String {
+    pub(super) fn page(&self) -> String {
         let mut lines = vec![
             ("Name", self.name.clone()),
             ("Size", self.size()),
@@ -166,22 +167,9 @@ impl Row {
             lines.push(("Type", kind.to_owned()));
         }
         if let Some(config) = self.config() {
-            let label = |name: &str| config.json["config"]["Labels"][name].as_str().map(str::to_owned);
-            for (key, labels) in LABELS {
-                let found = labels.iter().find_map(|name| label(name)).filter(|text| !text.is_empty());
-                lines.extend(found.map(|text| (key, text)));
-            }
-            let user = config.user().map(|user| user.unwrap_or_else(|| "root".to_owned()));
-            lines.push(("User", user.unwrap_or_else(|_| "unknown".to_owned())));
-            lines.push(("Directory", config.working_dir().unwrap_or("/").to_owned()));
-            let ports = ports(&config);
-            if !ports.is_empty() {
-                lines.push(("Ports", ports.join(", ")));
-            }
+            lines.extend(page::of_config(&config));
         }
-        // An image forges no line.
-        let line = |(key, value): (&str, String)| format!("{:<11}{}", format!("{key}:"), text::line(&value));
-        lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
+        page::page(lines)
     }
 
     fn media_type(&self) -> Option<&str> {
@@ -207,23 +195,7 @@ impl Row {
             "media_type": self.media_type(),
             "user": config.as_ref().and_then(|config| config.user().ok().flatten()),
             "working_directory": config.as_ref().and_then(ImageConfig::working_dir),
-            "ports": config.as_ref().map(ports).unwrap_or_default(),
+            "ports": config.as_ref().map(page::ports).unwrap_or_default(),
         })
     }
-}
-
-/// What an image's labels say of it (image-spec, annotations.md; the older names are those of label-schema.org).
-const LABELS: [(&str, &[&str]); 3] = [
-    ("Title", &["org.opencontainers.image.title", "org.label-schema.name"]),
-    ("Version", &["org.opencontainers.image.version", "org.label-schema.version"]),
-    (
-        "Source",
-        &["org.opencontainers.image.source", "org.opencontainers.image.url", "org.label-schema.vcs-url"],
-    ),
-];
-
-/// `config.ExposedPorts`: an object whose keys are `80/tcp`.
-fn ports(config: &ImageConfig) -> Vec<String> {
-    let ports = config.json["config"]["ExposedPorts"].as_object();
-    ports.into_iter().flat_map(|ports| ports.keys().cloned()).collect()
 }

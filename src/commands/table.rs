@@ -3,9 +3,7 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help,
-    images, info, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename,
-    reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
+    applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help, images, info, inspect, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -36,6 +34,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<images::Images>(),
     Command::of::<tag::Tag>(),
     Command::of::<commit::Commit>(),
+    Command::of::<inspect::Inspect>(),
     Command::of::<save::Save>(),
     Command::of::<load::Load>(),
     Command::of::<rmi::RemoveImages>(),

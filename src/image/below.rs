@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::layout::DEPTH;
 use crate::error::{Attempt, Error, Result};
-use crate::oci::{Descriptor, Digest, Document, ImageManifest, Offered};
+use crate::oci::{Descriptor, Digest, Document, ImageManifest, Offered, Platform};
 
 /// A document by its descriptor, verified; none when it is not here.
 pub(super) type Read<'a> = dyn Fn(&Descriptor) -> Result<Option<Vec<u8>>> + 'a;
@@ -75,6 +75,15 @@ impl Below {
             }
         }
         Ok(below)
+    }
+
+    /// The image for this machine, or the first that is one.
+    pub(super) fn suitable(&self) -> Option<&Found> {
+        let images = || self.manifests.iter().filter(|found| found.manifest.refuse_artifact().is_ok());
+        let host = Platform::host().arch;
+        let is_host =
+            |found: &&Found| matches!(&found.platform, Offered::Runs(platform) if platform.arch == host);
+        images().find(is_host).or_else(|| images().next())
     }
 
     /// Leaves the manifests whose blobs are all there. Without any it is an error that names what is missing.

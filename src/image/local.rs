@@ -7,7 +7,7 @@ use super::layout::choose;
 use super::origin::{Origin, send_file};
 use crate::error::{Error, Result};
 use crate::net::Sink;
-use crate::oci::{Descriptor, Digest, Document, ImageConfig, Offered, Platform, Reference};
+use crate::oci::{Descriptor, Platform, Reference};
 use crate::report::{Report, Silent, Task};
 use crate::store::{Library, Named};
 use crate::suggest::nearest;
@@ -113,63 +113,6 @@ pub fn open(library: &Library, named: &Named, platform: &Platform) -> Result<Ima
     };
     let name = shown(named).unwrap_or_else(|| named.descriptor.digest.to_string());
     choose(&read(&named.descriptor)?, &read, platform, &name, &Silent)
-}
-
-/// What is told of a kept image.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// The platforms that are here, as the documents say.
-    pub platforms: Vec<String>,
-    /// When the first of them was made: RFC 3339.
-    pub created: Option<String>,
-    /// Bytes of its layers, configs and documents, each blob once.
-    pub size: u64,
-}
-
-impl Summary {
-    /// Reads the documents of an image. What is damaged or missing is left out.
-    pub fn of(library: &Library, named: &Named) -> Summary {
-        let mut summary = Summary::default();
-        let mut seen: BTreeSet<String> = BTreeSet::new();
-        let mut waiting = vec![(named.descriptor.clone(), None)];
-        while let Some((descriptor, platform)) = waiting.pop() {
-            let Ok(Some(bytes)) = library.document(&descriptor) else { continue };
-            summary.count(&mut seen, &descriptor.digest, descriptor.size);
-            match Document::parse(&bytes, Some(&descriptor.media_type)) {
-                Ok(Document::Index(entries)) => waiting
-                    .extend(entries.into_iter().rev().map(|entry| (entry.descriptor, Some(entry.platform)))),
-                Ok(Document::Manifest(manifest)) => {
-                    let config = library.document(&manifest.config).ok().flatten().unwrap_or_default();
-                    let config = ImageConfig::parse(&config).ok();
-                    let own = config.as_ref().map(ImageConfig::platform);
-                    summary.platforms.extend(platform.or(own).as_ref().and_then(named_platform));
-                    let created = config.as_ref().and_then(|config| config.json["created"].as_str());
-                    summary.created = summary.created.take().or(created.map(str::to_owned));
-                    for blob in manifest.layers.iter().chain([&manifest.config]) {
-                        summary.count(&mut seen, &blob.digest, blob.size);
-                    }
-                }
-                Err(_) => {}
-            }
-        }
-        summary
-    }
-
-    fn count(&mut self, seen: &mut BTreeSet<String>, digest: &Digest, size: u64) {
-        if seen.insert(digest.to_string()) {
-            self.size += size;
-        }
-    }
-}
-
-fn named_platform(offered: &Offered) -> Option<String> {
-    match offered {
-        Offered::Runs(platform) => Some(platform.to_string()),
-        // BuildKit's attestations.
-        Offered::Foreign(name) if name == "unknown/unknown" => None,
-        Offered::Foreign(name) => Some(name.clone()),
-        Offered::Unnamed => None,
-    }
 }
 
 /// Takes names away, or the one entry of an image without any, and frees what nothing else needs; bytes freed, none when

@@ -10,6 +10,7 @@
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
 //! | `local`, `pull` | the images that are kept here, and how they get here |
+//! | `summary` | what is told of a kept image |
 //! | `below` | what an image is made of, as far as it is here |
 //! | `save`, `load` | archives of kept images |
 //! | `shelf`, `parts`, `neighbours`, `push` | from here into a registry: what goes, what it has already, in which order |
@@ -37,6 +38,7 @@ mod resolve;
 mod save;
 mod shelf;
 mod source;
+mod summary;
 mod survey;
 mod zeros;
 
@@ -49,7 +51,7 @@ pub use import::{Imported, image as image_in};
 pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use load::{Kept, Place, load};
-pub use local::{Local, Summary, find, open, remove, shown};
+pub use local::{Local, find, open, remove, shown};
 pub use neighbours::Neighbours;
 pub use new_image::{NewImages, keep_new};
 pub use new_layer::NewLayer;
@@ -61,4 +63,5 @@ pub use resolve::Pull;
 pub use save::{Format, save};
 pub use shelf::{Remembered, Shelf, Stored};
 pub use source::Source;
+pub use summary::{Summary, inspect};
 pub use survey::Holds;

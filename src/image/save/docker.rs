@@ -6,7 +6,7 @@ use std::io::{BufWriter, Seek};
 use serde_json::{Value, json};
 
 use super::tar::Tar;
-use super::whole::{Whole, repo_tags, suitable};
+use super::whole::{Whole, repo_tags};
 use crate::error::{Attempt, Error, Result};
 use crate::image::below::Found;
 use crate::image::description::diff_ids;
@@ -18,7 +18,7 @@ use crate::store::Store;
 pub(super) fn write(tar: &mut Tar<'_>, images: &[Whole], store: &Store) -> Result<()> {
     let mut list: Vec<Value> = Vec::new();
     for image in images {
-        let found = suitable(image).ok_or_else(|| {
+        let found = image.below.suitable().ok_or_else(|| {
             Error::unsupported("nothing of it is a container image").hint("leave out '--format docker'")
         })?;
         let tags = repo_tags(&image.named);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::tar::Tar;
-use super::whole::{Whole, repo_tags, suitable};
+use super::whole::{Whole, repo_tags};
 use crate::error::Result;
 use crate::image::below::Found;
 use crate::oci::{Descriptor, Digest, media_type};
@@ -67,7 +67,7 @@ fn index(images: &[Whole]) -> Vec<u8> {
 fn manifest_json(images: &[Whole]) -> Value {
     let mut entries: Vec<(&Digest, Value)> = Vec::new();
     for image in images {
-        let Some(found) = suitable(image) else { continue };
+        let Some(found) = image.below.suitable() else { continue };
         let tags = repo_tags(&image.named);
         match entries.iter_mut().find(|(digest, _)| **digest == found.descriptor.digest) {
             Some((_, entry)) => {
