@@ -315,3 +315,68 @@ fn a_sync_goes_on_where_it_was() {
         }
     });
 }
+
+/// Killed at every point, nothing that is listed lacks a blob, the next load succeeds, and what was left over goes with it.
+#[test]
+fn a_load_lists_only_what_is_whole() {
+    need!(Root);
+    on_both_kernels(|s| {
+        let images = ["one", "two"].map(|text| {
+            let layer = |text: &str| (tar([Entry::file(text, text)]), Encoding::Plain);
+            Image::new(&[layer("base"), layer(text)])
+        });
+        let layout = crate::load::Layout(&s.path("layout"));
+        let entries = ["docker.io/library/one:1", "docker.io/library/two:2"]
+            .iter()
+            .zip(&images)
+            .map(|(name, image)| crate::load::named(layout.image(image), name));
+        layout.finish(&entries.collect::<Vec<_>>());
+        fs::write(s.path("oci.tar"), layout.tar()).unwrap();
+        fs::write(s.path("docker.tar"), images[0].saved("one:1")).unwrap();
+        let listed = || s.cd(["images", "-q"]).run().ok().out().lines().count();
+        for (form, moments, whole) in [
+            ("/tmp/layout", &["images.blob:0", "images.blob:3", "load.blobs", "images.synced:0"][..], 2),
+            ("/tmp/oci.tar", &["images.blob:0", "images.blob:2", "load.blobs", "images.synced:0"], 2),
+            (
+                "/tmp/docker.tar",
+                &["new_blob.written:0", "new_blob.written:1", "load.blobs", "images.synced:0"],
+                1,
+            ),
+        ] {
+            for moment in moments {
+                killed(s, moment, &["load", "-q", form]);
+                assert_eq!(listed(), 0, "{form}, {moment}");
+                s.cd(["load", "-q", form]).run().ok();
+                assert_eq!(listed(), whole, "{form}, {moment}");
+                assert_images(s, form, moment);
+                s.cd(["rmi", "-q", "one:1"]).run().ok();
+                s.cd(["rmi", "-q", "two:2"]).run();
+                assert_eq!(
+                    fs::read_dir(s.data().join("images/blobs/sha256")).unwrap().count(),
+                    0,
+                    "{moment}"
+                );
+            }
+        }
+        // Between two names the first is there, and its image is whole.
+        killed(s, "images.synced:1", &["load", "-q", "/tmp/oci.tar"]);
+        assert_eq!(listed(), 1);
+        s.cd(["install", "-q", "one:1"]).run().ok();
+        s.cd(["load", "-q", "/tmp/oci.tar"]).run().ok();
+        assert_eq!(listed(), 2);
+        // A save that is killed leaves nothing under the name.
+        killed(s, "backup.written", &["save", "-q", "-o", "/tmp/out.tar", "one:1"]);
+        assert!(!s.path("out.tar").exists());
+        s.cd(["save", "-q", "-o", "/tmp/out.tar", "one:1"]).run().ok();
+    });
+}
+
+/// Whatever is listed can be saved, which verifies each blob.
+#[track_caller]
+fn assert_images(s: &Sandbox, form: &str, moment: &str) {
+    let digests = s.cd(["images", "-q"]).run().ok().out();
+    for digest in digests.lines() {
+        let ran = s.cd(["save", "-q", digest]).run();
+        assert_eq!(ran.code, Some(0), "{form}, {moment}: {ran:?}");
+    }
+}
