@@ -194,3 +194,34 @@ fn mistakes_are_told() {
         assert_images(s);
     });
 }
+
+#[test]
+fn what_stays_in_the_cache_is_told_and_counted_once() {
+    need!(Root);
+    sandbox(|s| {
+        // 1 MiB that nothing compresses.
+        let mut state = 1_u32;
+        let noise: Vec<u8> = (0..1 << 20)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect();
+        let image = Image::of([Entry::file("noise", noise)]);
+        let layout = crate::load::Layout(std::path::Path::new("/tmp/layout"));
+        layout.finish(&[crate::load::named(layout.image(&image), "docker.io/library/app:1")]);
+        s.cd(["load", "-q", "/tmp/layout"]).run().ok();
+        s.cd(["install", "app:1"]).run().ok();
+        // The images still have it.
+        let ran = s.cd(["clear-cache"]).run().ok();
+        assert!(!ran.err().contains("MiB"), "{ran:?}");
+        s.cd(["install", "-n", "b", "app:1"]).run().ok();
+        let ran = s.cd(["rmi", "app:1"]).run().ok();
+        for words in
+            ["Removed the name app:1", "1.0 MiB of it stay in the cache", "clear-cache", "stay: app, b"]
+        {
+            assert!(ran.err().contains(words), "no {words:?}: {ran:?}");
+        }
+        assert!(s.cd(["clear-cache"]).run().ok().err().contains("Freed 1.0 MiB"));
+    });
+}

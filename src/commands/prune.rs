@@ -3,13 +3,14 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
+use super::rmi::tell_freed;
 use crate::error::{Error, Kind, Result};
 use crate::report::Report;
-use crate::ui::human;
 
 /// delete stored images that have no name, and print how much space this freed. An image loses its name when another image
 /// gets it, such as by 'pull' or 'tag'. Containers and the cache are kept.
 #[derive(FromArgs, ArgsInfo)]
+#[argh(note = "Blobs that are in the cache too stay there; 'chroot-distro clear-cache' deletes them.")]
 pub struct Prune {
     /// print errors only
     #[argh(switch, short = 'q')]
@@ -27,7 +28,7 @@ impl Run for Prune {
             app.ui.info(&format!("Deleted {}", image.descriptor.digest));
         }
         match library.collect()? {
-            Some(freed) => app.ui.info(&format!("Freed {}", human::size(freed))),
+            Some(freed) => tell_freed(app, freed),
             None => {
                 return Err(Error::new(Kind::Busy, "images are being added just now")
                     .hint("wait until that has finished, then try again"));

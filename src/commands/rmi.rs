@@ -6,12 +6,17 @@ use super::command::{App, Run};
 use crate::error::{Error, Kind, Result};
 use crate::image::{find, remove, shown};
 use crate::report::Report;
+use crate::store::Freed;
 use crate::ui::human;
 
 /// delete stored images. An image can have several names. This removes the given name. When the last name is removed, the
 /// image itself is deleted. Containers that were made from it are kept.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "chroot-distro rmi alpine:3.21", example = "chroot-distro rmi 3c1bd9f5a2d8")]
+#[argh(
+    example = "chroot-distro rmi alpine:3.21",
+    example = "chroot-distro rmi 3c1bd9f5a2d8",
+    note = "What 'install' downloaded stays in the cache; 'chroot-distro clear-cache' deletes that too."
+)]
 pub struct RemoveImages {
     /// print errors only
     #[argh(switch, short = 'q')]
@@ -47,12 +52,23 @@ fn remove_one(app: &App, text: &str) -> Result<()> {
     };
     tell_containers(app, image.name.as_deref());
     match remove(&library, image, &app.ui)? {
-        Some(freed) => app.ui.info(&format!("Freed {}", human::size(freed))),
+        Some(freed) => tell_freed(app, freed),
         None => {
             app.ui.warn("nothing is freed while images are being added; 'chroot-distro prune' does it later")
         }
     }
     Ok(())
+}
+
+/// What was freed, and what frees the rest.
+pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
+    app.ui.info(&format!("Freed {}", human::size(bytes)));
+    if shared > 0 {
+        app.ui.info(&format!(
+            "{} of it stay in the cache, for the next install. To free them: chroot-distro clear-cache",
+            human::size(shared)
+        ));
+    }
 }
 
 /// A container is deleted by another command.

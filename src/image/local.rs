@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Platform, Reference};
 use crate::report::{Report, Silent, Task};
-use crate::store::{Library, Named};
+use crate::store::{Freed, Library, Named};
 use crate::suggest::nearest;
 
 /// The shortest beginning of a digest that names an image, in hexadecimal digits.
@@ -115,12 +115,12 @@ pub fn open(library: &Library, named: &Named, platform: &Platform) -> Result<Ima
     choose(&read(&named.descriptor)?, &read, platform, &name, &Silent)
 }
 
-/// Takes names away, or the one entry of an image without any, and frees what nothing else needs; bytes freed, none when
+/// Takes names away, or the one entry of an image without any, and frees what nothing else needs; none when
 /// somebody is adding images just now.
-pub fn remove(library: &Library, image: &Named, report: &dyn Report) -> Result<Option<u64>> {
+pub fn remove(library: &Library, image: &Named, report: &dyn Report) -> Result<Option<Freed>> {
     if let Some(name) = &image.name {
         library.untag(name)?;
-        report.info(&format!("Untagged {}", shown(image).unwrap_or_default()));
+        report.info(&format!("Removed the name {}", shown(image).unwrap_or_default()));
     }
     let left = library.images()?;
     if !left.iter().any(|other| other.name.is_some() && other.descriptor.digest == image.descriptor.digest) {

@@ -34,7 +34,9 @@ pub(super) fn clear(layout: &Layout, each: &mut dyn FnMut(&str)) -> Result<u64> 
 }
 
 pub(super) fn remove(path: &Path, name: &str, each: &mut dyn FnMut(&str)) -> Result<u64> {
-    let size = path.symlink_metadata().map_or(0, |metadata| metadata.blocks() * 512);
+    // A blob that the images have too stays on the disk.
+    let of_ours = |metadata: &fs::Metadata| metadata.is_dir() || metadata.nlink() == 1;
+    let size = path.symlink_metadata().ok().filter(of_ours).map_or(0, |metadata| metadata.blocks() * 512);
     scratch::delete(path, &mut |_| ())?;
     each(name);
     Ok(size)

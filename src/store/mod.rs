@@ -37,7 +37,7 @@ pub use cache_mounts::CacheMount;
 pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;
-pub use library::{Holding, Library, Named, index_entry};
+pub use library::{Freed, Holding, Library, Named, index_entry};
 pub use lock::Lock;
 pub use log::Log;
 pub use logs::LogWriter;

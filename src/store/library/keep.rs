@@ -156,11 +156,11 @@ impl Library {
         self.change(|index| index.forget(digest))
     }
 
-    /// Frees the blobs that no image needs; bytes of disk freed. None, and nothing is done, while somebody adds some.
-    pub fn collect(&self) -> Result<Option<u64>> {
+    /// Frees the blobs that no image needs. None, and nothing is done, while somebody adds some.
+    pub fn collect(&self) -> Result<Option<Freed>> {
         let Some(_lock) = Lock::alone_now(&self.blobs_lock)? else { return Ok(None) };
         let needed = reachable(&self.index()?, &|descriptor| self.document(descriptor))?;
-        let mut freed = 0;
+        let mut freed = Freed::default();
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let directory = self.root.join("blobs").join(algorithm.name());
             for name in names(&directory)? {
@@ -170,7 +170,9 @@ impl Library {
                 }
                 crate::sys::point::reach("images.free");
                 let path = directory.join(&name);
-                freed += path.symlink_metadata().map_or(0, |found| disk(&found));
+                if let Ok(found) = path.symlink_metadata() {
+                    freed.count(&found);
+                }
                 remove(&path)?;
             }
         }
@@ -205,9 +207,23 @@ impl Library {
     }
 }
 
-/// What deleting a name frees: nothing, while the file has others.
-fn disk(found: &fs::Metadata) -> u64 {
-    if found.nlink() > 1 { 0 } else { found.blocks() * 512 }
+/// What became of the disk, in bytes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Freed {
+    /// These are free now.
+    pub bytes: u64,
+    /// These are not: the blobs have other names, as a rule in the cache.
+    pub shared: u64,
+}
+
+impl Freed {
+    fn count(&mut self, found: &fs::Metadata) {
+        let bytes = found.blocks() * 512;
+        match found.nlink() > 1 {
+            true => self.shared += bytes,
+            false => self.bytes += bytes,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,4 +9,4 @@ mod keep;
 mod reach;
 
 pub use index::{Named, index_entry};
-pub use keep::{Holding, Library};
+pub use keep::{Freed, Holding, Library};
