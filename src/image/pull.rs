@@ -10,7 +10,7 @@ use crate::error::{Attempt, Error, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, ImageConfig, media_type};
 use crate::report::{Report, Silent};
-use crate::store::{Fetch, Holding, Library, NewBlob, Store};
+use crate::store::{Fetch, Holding, Library, Named, NewBlob, Store};
 
 /// The kept images as a destination of blobs. What the cache has already is not copied, where both are on one filesystem.
 pub struct Keeping<'a> {
@@ -36,6 +36,11 @@ impl<'a> Keeping<'a> {
     /// Gives `name` to what is all here now. `pulled`: a registry has it under this name.
     pub fn tag(&self, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
         self.library.tag(&self.holding, name, pulled, descriptor)
+    }
+
+    /// Adds what is all here now, all of it at once.
+    pub(super) fn add_all(&self, images: &[Named]) -> Result<()> {
+        self.library.add(&self.holding, images)
     }
 
     /// Keeps what is all here now by its digest.

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::image::pull::Keeping;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::Report;
-use crate::store::Store;
+use crate::store::{Named, Store};
 
 /// An image that was loaded, under one of its names.
 #[derive(Debug, Clone)]
@@ -32,33 +32,32 @@ pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec
         (index, _) => oci::load(place, &index.unwrap_or_default(), &keeping, report)?,
     };
     crate::sys::point::reach("load.blobs");
-    let mut kept = Vec::new();
+    let (mut kept, mut new) = (Vec::new(), Vec::new());
+    let there = store.library().images()?;
     for Ready { image, names } in &ready {
         let digest = &image.digest;
         if names.is_empty() {
-            keeping.keep(image)?;
+            new.push(Named { name: None, descriptor: image.clone(), pulled: false });
             kept.push(Kept { name: None, digest: digest.clone() });
         }
         for name in names {
-            give(store, &keeping, name, image, report)?;
+            if is_new(&there, name, image, report) {
+                new.push(Named { name: Some(name.full()), descriptor: image.clone(), pulled: false });
+            }
             kept.push(Kept { name: Some(name.clone()), digest: digest.clone() });
         }
     }
+    keeping.add_all(&new)?;
     Ok(kept)
 }
 
-/// Gives a name. One that the image has already stays as it is: it may be that of a registry.
-fn give(
-    store: &Store,
-    keeping: &Keeping<'_>,
-    name: &Reference,
-    image: &Descriptor,
-    report: &dyn Report,
-) -> Result<()> {
-    match store.library().named(&name.full())? {
-        Some(old) if old.descriptor.digest == image.digest => return Ok(()),
+/// A name that the image has already stays as it is: it may be that of a registry.
+fn is_new(there: &[Named], name: &Reference, image: &Descriptor, report: &dyn Report) -> bool {
+    let full = Some(name.full());
+    match there.iter().find(|named| named.name == full) {
+        Some(old) if old.descriptor.digest == image.digest => return false,
         Some(old) => report.info(&format!("{name} was the image {} until now", old.descriptor.short())),
         None => {}
     }
-    keeping.tag(&name.full(), false, image)
+    true
 }

@@ -13,7 +13,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::oci::{Algorithm, Descriptor, Digest};
 use crate::report::Report;
 use crate::store::blobs::{self, Fetch};
-use crate::store::files::{make_dir, names, read, remove, write};
+use crate::store::files::{make_dir, names, read, remove, write, write_transient};
 use crate::store::layout::PARTIAL;
 use crate::store::lock::Lock;
 use crate::store::new_blob::NewBlob;
@@ -122,7 +122,8 @@ impl Library {
             return Ok(());
         }
         make_dir(target.parent().unwrap_or(&self.root))?;
-        write(&target, bytes, 0o644)
+        // It is on disk before a name leads to it.
+        write_transient(&target, bytes, 0o644)
     }
 
     /// Gives `name` to an image whose blobs are all here; on disk when this returns.
@@ -135,6 +136,19 @@ impl Library {
     pub fn keep(&self, _: &Holding, descriptor: &Descriptor) -> Result<()> {
         self.sync()?;
         self.change(|index| index.keep(descriptor))
+    }
+
+    /// Adds images whose blobs are all here, with their names, all at once; on disk when this returns.
+    pub fn add(&self, _: &Holding, images: &[Named]) -> Result<()> {
+        self.sync()?;
+        self.change(|index| {
+            for Named { name, descriptor, pulled } in images {
+                match name {
+                    Some(name) => index.set(name, *pulled, descriptor),
+                    None => index.keep(descriptor),
+                }
+            }
+        })
     }
 
     /// After a power cut no name leads to what is not there.

@@ -29,7 +29,7 @@ fn what_has_a_name_or_had_one_stays_and_the_rest_is_freed() {
     let scene = Scene::new();
     let library = library(&scene);
     assert!(library.images().unwrap().is_empty());
-    assert_eq!(library.collect().unwrap(), Some(0));
+    assert_eq!(library.collect().unwrap(), Some(Freed::default()));
     let holding = library.hold(&Silent).unwrap();
     let (one, two) = (image(&library, &holding, "1"), image(&library, &holding, "2"));
     library.tag(&holding, "docker.io/library/a:1", false, &one).unwrap();
@@ -37,10 +37,10 @@ fn what_has_a_name_or_had_one_stays_and_the_rest_is_freed() {
     library.put(&holding, &Digest::of(b"stray"), b"stray").unwrap();
     assert_eq!(library.collect().unwrap(), None, "somebody may be adding blobs");
     drop(holding);
-    assert!(library.collect().unwrap().unwrap() > 0);
+    assert!(library.collect().unwrap().unwrap().bytes > 0);
     assert_eq!(blobs(&library), 5, "two manifests, two layers, a config");
     library.untag("docker.io/library/a:1").unwrap();
-    assert_eq!(library.collect().unwrap(), Some(0));
+    assert_eq!(library.collect().unwrap(), Some(Freed::default()));
     assert_eq!(library.images().unwrap().len(), 2);
     library.forget(&one.digest).unwrap();
     library.collect().unwrap();
