@@ -39,13 +39,18 @@ impl<'a> Archive<'a> {
         &self.name
     }
 
-    /// A look at its bytes from the start on, told as a task; one that succeeds is done, wherever it ended.
+    /// A look at its bytes, with its name before an error.
     fn read<T>(&self, doing: &str, look: impl FnOnce(Counted<'_>) -> Result<T>) -> Result<T> {
+        self.look(doing, look).attempt(|| format!("{doing} '{}'", self.name))
+    }
+
+    /// A look at its bytes from the start on, told as a task; one that succeeds is done, wherever it ended.
+    fn look<T>(&self, doing: &str, look: impl FnOnce(Counted<'_>) -> Result<T>) -> Result<T> {
         let mut file = &self.file;
         file.rewind().attempt(|| format!("rewind '{}'", self.name))?;
         let task = self.report.task(doing, Some(self.size));
         let bytes = Counted { file: BufReader::with_capacity(BUFFER, file), task: &*task };
-        let seen = look(bytes).attempt(|| format!("{doing} '{}'", self.name))?;
+        let seen = look(bytes)?;
         task.state("done");
         Ok(seen)
     }
@@ -66,9 +71,10 @@ impl<'a> Archive<'a> {
         Ok(index)
     }
 
-    /// Hands every regular file to `each`, with its size and contents, until that says that it has seen enough.
+    /// Hands every regular file to `each`, with its size and contents, until that says that it has seen enough. The
+    /// caller says in an error which archive it is.
     pub(super) fn files(&self, doing: &str, each: &mut EachFile<'_>) -> Result<()> {
-        self.read(doing, |bytes| {
+        self.look(doing, |bytes| {
             let mut reader = reader(bytes)?;
             while let Some(entry) = reader.next()? {
                 let EntryKind::File { size } = entry.kind else { continue };

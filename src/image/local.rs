@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::description::Image;
-use super::layout::choose;
 use super::origin::{Origin, send_file};
 use crate::error::{Error, Result};
 use crate::net::Sink;
-use crate::oci::{Descriptor, Platform, Reference};
-use crate::report::{Report, Silent, Task};
+use crate::oci::{Descriptor, Reference};
+use crate::report::{Report, Task};
 use crate::store::{Freed, Library, Named};
 use crate::suggest::nearest;
 
@@ -101,18 +99,6 @@ fn near(text: &str, images: &[Named]) -> Option<String> {
 pub fn shown(image: &Named) -> Option<String> {
     let name = image.name.as_ref()?;
     Some(Reference::parse(name).map_or_else(|_| name.clone(), |reference| reference.to_string()))
-}
-
-/// The image for `platform` of what is kept under this entry.
-pub fn open(library: &Library, named: &Named, platform: &Platform) -> Result<Image> {
-    let read = |descriptor: &Descriptor| {
-        library.document(descriptor)?.ok_or_else(|| {
-            Error::not_found(format!("the part of the image for {platform} is not here"))
-                .hint("pull it: chroot-distro pull --architecture ARCH IMAGE")
-        })
-    };
-    let name = shown(named).unwrap_or_else(|| named.descriptor.digest.to_string());
-    choose(&read(&named.descriptor)?, &read, platform, &name, &Silent)
 }
 
 /// Takes names away, or the one entry of an image without any, and frees what nothing else needs; none when

@@ -9,7 +9,7 @@
 //! | `resolve`, `layout`, `archive`, `survey`, `import` | the image that is there, from a registry, a layout, an archive |
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
-//! | `local`, `pull` | the images that are kept here, and how they get here |
+//! | `local`, `open`, `pull` | the images that are kept here, and how they get here |
 //! | `summary` | what is told of a kept image |
 //! | `below` | what an image is made of, as far as it is here |
 //! | `save`, `load` | archives of kept images |
@@ -30,6 +30,7 @@ mod local;
 mod neighbours;
 mod new_image;
 mod new_layer;
+mod open;
 mod origin;
 mod parts;
 mod pull;
@@ -51,10 +52,11 @@ pub use import::{Imported, image as image_in};
 pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use load::{Kept, Place, load};
-pub use local::{Local, find, open, remove, shown};
+pub use local::{Local, find, remove, shown};
 pub use neighbours::Neighbours;
 pub use new_image::{NewImages, keep_new};
 pub use new_layer::NewLayer;
+pub use open::open;
 pub use origin::Origin;
 pub use parts::{Parts, Which};
 pub use pull::{Keeping, pull};

@@ -1,7 +1,8 @@
 use serde_json::json;
 
-use super::super::local::{find, open};
+use super::super::local::find;
 use super::super::new_layer::NewLayer;
+use super::super::open::open;
 use super::*;
 use crate::host::Paths;
 use crate::layer::{Entry, EntryKind, NoContent, Target};

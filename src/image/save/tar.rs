@@ -67,7 +67,7 @@ impl<'a> Tar<'a> {
         let hasher = Some(Hasher::new(digest.algorithm()));
         let mut content =
             Verified { input, digest, hasher, position: 0, buffer: vec![0; BUFFER], task: &*task };
-        self.writer.put(&file(name, size)?, &mut content).attempt(|| format!("blob {}", told.short()))
+        self.writer.put(&file(name, size)?, &mut content)
     }
 
     /// Ends the archive.
