@@ -166,7 +166,7 @@ fn old_sparse(map: &[u8]) -> Vec<u8> {
 }
 
 /// With right checksums in all blocks that look like headers: a mutation would be refused for the checksum alone.
-fn with_checksums(archive: &[u8]) -> Vec<u8> {
+pub(super) fn with_checksums(archive: &[u8]) -> Vec<u8> {
     let mut archive = archive.to_vec();
     for block in archive.chunks_exact_mut(BLOCK).filter(|block| block[257..262] == *b"ustar") {
         block[148..156].fill(b' ');

@@ -5,6 +5,7 @@ mod compressed;
 mod dockerfiles;
 mod images;
 mod lines;
+mod loads;
 mod network;
 mod seeds;
 mod texts;
@@ -38,6 +39,7 @@ pub static TARGETS: &[Target] = &[
     lines::LINES,
     dockerfiles::DOCKERFILES,
     dockerfiles::EXPANSION,
+    loads::LOADS,
 ];
 
 /// The parts of an input for a target that takes several texts.
