@@ -153,3 +153,21 @@ fn mistakes_are_told() {
         assert_eq!(found.as_array().unwrap().len(), 1);
     });
 }
+
+#[test]
+fn the_shells_offer_stored_images() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        load(s, &["docker.io/library/app:1", "quay.io/me/app:2"]);
+        let offered = |line: &[&str]| {
+            let ran = s.cd([&["complete", "fish", "--", "chroot-distro"], line].concat()).run().ok().out();
+            let words = ran.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned());
+            words.collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&["save", "quay"]), ["quay.io/me/app:2"]);
+        assert_eq!(offered(&["inspect", "ap"]), ["app:1"]);
+        assert_eq!(offered(&["inspect", "c"]), ["c"]);
+        assert_eq!(offered(&["save", "--format", "o"]), ["oci"]);
+    });
+}

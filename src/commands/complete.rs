@@ -17,6 +17,7 @@ use crate::cli::complete::{Candidate, Wanted, commands, wanted};
 use crate::cli::guide;
 use crate::error::{Error, Result};
 use crate::guest::accounts;
+use crate::image::shown;
 use crate::oci::Arch;
 use crate::store::{Container, Name};
 
@@ -140,12 +141,16 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
     let words = |words: Vec<Candidate>| Offer { own: "words", words };
     let plain = |all: &[&str]| words(all.iter().map(|text| Candidate::new(*text, "")).collect());
     let name = name.trim_end_matches(|letter: char| !letter.is_ascii_uppercase());
+    if name == "CONTAINER|IMAGE" {
+        return words(containers(app, "").into_iter().chain(images(app)).collect());
+    }
     match name.split(['[', '=', ':', ' ', '|']).next().unwrap_or_default() {
         "CONTAINER" | "CONTAINERS" => words(containers(app, "")),
         "IMAGE" => Offer { own: "files", words: images(app) },
         "USER" => words(users(app, positionals)),
         "ARCHITECTURE" | "ARCH" => words(Arch::ALL.map(|arch| Candidate::new(arch.to_string(), "")).into()),
         "PLATFORM" => words(Arch::ALL.map(|arch| Candidate::new(format!("linux/{}", arch.oci()), "")).into()),
+        "FORMAT" => plain(&["oci", "docker"]),
         "NETWORK" => plain(&["host", "none"]),
         "ACTION" => plain(&autostart::ACTIONS),
         "SHELL" => plain(&SHELLS.map(|(shell, _)| shell)),
@@ -178,9 +183,10 @@ fn containers(app: &App, behind: &str) -> Vec<Candidate> {
         .collect()
 }
 
-/// Those in the cache, and those that containers were made of.
+/// Those that are stored, those in the cache, and those that containers were made of.
 fn images(app: &App) -> Vec<Candidate> {
     let mut names: Vec<String> = app.store.cached_references().unwrap_or_default();
+    names.extend(app.store.library().images().unwrap_or_default().iter().filter_map(shown));
     names.extend(containers(app, "").into_iter().map(|container| container.help));
     names.retain(|name| !name.is_empty());
     names.sort_unstable();

@@ -35,11 +35,11 @@ pub struct Inspect {
     kind: Option<String>,
 
     /// a container, or an image by a name, its digest or the beginning of that
-    #[argh(positional)]
+    #[argh(positional, arg_name = "CONTAINER|IMAGE")]
     name: String,
 
     /// more of them
-    #[argh(positional, arg_name = "NAME")]
+    #[argh(positional, arg_name = "CONTAINER|IMAGE")]
     more: Vec<String>,
 }
 

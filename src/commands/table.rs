@@ -3,7 +3,9 @@
 
 use super::command::Command;
 use super::{
-    applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help, images, info, inspect, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove, rename, reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
+    applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help,
+    images, info, inspect, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove,
+    rename, reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
