@@ -42,6 +42,8 @@
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `push` | images into a real registry and back: digests, platforms, what is sent and what is not |
+//! | `push_origins` | push with tokens, mounts and places elsewhere: no credential goes astray; manifests; large blobs |
+//! | `push_table` | what push asks of a registry that goes wrong in every way, exchange by exchange |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `inspect` | what is known of a container or an image, for readers and for programs |
 //! | `load`, `save` | images from the archives of every tool, and back |
@@ -120,6 +122,8 @@ mod options;
 mod package;
 mod processes;
 mod push;
+mod push_origins;
+mod push_table;
 mod ranks;
 mod registry;
 mod regression;

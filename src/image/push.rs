@@ -58,6 +58,16 @@ fn send(
         task.state("exists");
         return Ok(());
     }
+    bring(to, shelf, neighbours, blob, task)
+}
+
+fn bring(
+    to: &Repository<'_, '_>,
+    shelf: &dyn Shelf,
+    neighbours: &Neighbours,
+    blob: &Descriptor,
+    task: &dyn Task,
+) -> Result<()> {
     let source = Source::new(shelf.open(blob)?, blob, task);
     match registry::push(to, &source, neighbours.get(blob))? {
         Put::Mounted => task.state("mounted"),
@@ -78,7 +88,7 @@ fn assure(
         if to.has(blob)? != Some(false) {
             return Ok(());
         }
-        send(to, shelf, neighbours, blob, &crate::report::Silent)?;
+        bring(to, shelf, neighbours, blob, &crate::report::Silent)?;
     }
     match to.has(blob)? {
         None | Some(true) => Ok(()),

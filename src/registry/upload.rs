@@ -102,6 +102,7 @@ impl<'u, 'a> Upload<'u, 'a> {
         match (answer.response.status(), offset) {
             (status, Some(offset)) if status.is_success() => {
                 session.offset = offset;
+                self.furthest.set(self.furthest.get().max(offset));
                 self.follow(&answer)?;
             }
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => return Err(self.to.refused(answer)),
@@ -202,6 +203,10 @@ impl<'u, 'a> Upload<'u, 'a> {
         match status {
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.piece = self.piece.or(Some(LARGE));
+                // Of a single byte the status cannot tell whether it is there.
+                if self.source.blob.size == 1 {
+                    self.session = None;
+                }
                 let error = format!("'{}' has lost the upload ({status})", self.to.shown());
                 Failure::passing(Error::network(error))
             }

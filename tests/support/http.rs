@@ -38,6 +38,14 @@ pub struct Request {
 
 impl Request {
     fn read(input: &mut impl BufRead) -> io::Result<Option<Request>> {
+        let Some(mut request) = Request::head(input)? else { return Ok(None) };
+        let length = request.fields.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
+        request.body = vec![0; length];
+        input.read_exact(&mut request.body)?;
+        Ok(Some(request))
+    }
+    /// All but its body.
+    pub fn head(input: &mut impl BufRead) -> io::Result<Option<Request>> {
         let mut line = String::new();
         if input.read_line(&mut line)? == 0 {
             return Ok(None);
@@ -45,10 +53,7 @@ impl Request {
         let mut words = line.split_whitespace().map(str::to_owned);
         let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(None) };
         let fields = Fields::read(input)?;
-        let length = fields.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        input.read_exact(&mut body)?;
-        Ok(Some(Request { method, path, fields, body }))
+        Ok(Some(Request { method, path, fields, body: Vec::new() }))
     }
     /// The address that the client thinks it talks to.
     pub fn host(&self) -> &str {

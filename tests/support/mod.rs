@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod pty;
 pub mod registry;
 pub mod sandbox;
+pub mod scripted;
 pub mod sys;
 pub mod tree;
 
