@@ -32,6 +32,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("build", &[]),
     ("pull", &[]),
     ("push", &[]),
+    ("auth", &[]),
     ("images", &[]),
     ("tag", &[]),
     ("commit", &[]),

@@ -7,6 +7,7 @@
 //! | `build` | images from a Dockerfile: steps, stages, the cache, mounts, and where an image goes |
 //! | `build_cache` | what a build gives to other machines, and how much its cache holds |
 //! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
+//! | `auth` | logins that are kept: tried first, written whole, for one registry each, and never sent astray |
 //! | `credentials` | passwords and tokens for registries, and where they are found |
 //! | `faults` | a network and a registry that fail in every way |
 //! | `layer` | what a layer's entries mean, one feature an image |
@@ -80,6 +81,7 @@ mod support;
 
 mod applets;
 mod archive;
+mod auth;
 mod backup;
 mod build;
 mod build_cache;

@@ -107,6 +107,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "save",
             "load",
             "search",
+            "auth",
             "clear-cache",
         ],
     ),

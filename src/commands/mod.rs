@@ -4,6 +4,7 @@
 //! line and in the help is [`crate::cli`]'s business, how they are chosen and run [`crate::applet`]'s.
 
 pub mod applets;
+pub mod auth;
 pub mod autostart;
 pub mod backup;
 mod build;

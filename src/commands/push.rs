@@ -18,7 +18,7 @@ use crate::store::{Library, Named};
     example = "chroot-distro push ghcr.io/me/app:1",
     example = "chroot-distro push alpine:3.21 localhost:5000/alpine:3.21",
     example = "chroot-distro push --all-platforms me/app",
-    note = "To log in, set CD_DOCKER_AUTH=user:password, or log in with docker, podman or skopeo."
+    note = "To log in: chroot-distro auth add REGISTRY, or set CD_DOCKER_AUTH=user:password."
 )]
 pub struct PushImage {
     /// of an image for several CPUs, the one to push, or a platform such as linux/arm/v7; this machine's by default
@@ -98,7 +98,7 @@ impl PushImage {
         };
         let shelf = Remembered::new(&app.store, &cached, &app.ui)?;
         let target = destination.unwrap_or(reference);
-        publish(app, library, client, &shelf, &shelf.manifest, &Which::Only(platform), &target)
+        publish(app, library, client, &shelf, &shelf.manifest, &Which::Usual, &target)
     }
 }
 

@@ -41,6 +41,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<load::Load>(),
     Command::of::<rmi::RemoveImages>(),
     Command::of::<prune::Prune>(),
+    Command::of::<super::auth::Auth>(),
     Command::of::<clear_cache::ClearCache>(),
     Command::of::<autostart::Autostart>(),
     Command::of::<setup::Setup>(),

@@ -89,6 +89,7 @@ impl<'a> Client<'a> {
     /// conditional request first.
     pub fn manifest(&self, reference: &Reference, known: Option<&Digest>) -> Result<Fetched> {
         // A malformed variable is told of even where no credentials are needed.
+        self.keychain.of_registry(&reference.registry)?;
         self.keychain.in_environment()?;
         if known.is_some() && reference.digest.as_ref() == known {
             return Ok(Fetched::Unchanged);

@@ -10,6 +10,7 @@ use super::challenge::{self, Challenge};
 use super::credential::{Credential, Secret};
 use super::grants::{Grant, Grants};
 use super::keychain::Keychain;
+use super::realm;
 use super::scope::{self, Scope};
 use super::token::{self, Refusal};
 use crate::error::Result;
@@ -37,6 +38,7 @@ pub struct Endpoint {
     reached: AtomicBool,
     given_up: AtomicBool,
     credentials_refused: AtomicBool,
+    realm_told: AtomicBool,
     grants: Grants,
 }
 
@@ -79,6 +81,7 @@ impl Endpoint {
             reached: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             credentials_refused: AtomicBool::new(false),
+            realm_told: AtomicBool::new(false),
             grants: Grants::default(),
         }
     }
@@ -114,7 +117,7 @@ impl Endpoint {
     }
 
     /// `https://host[:port]`
-    fn base(&self, http: &Http) -> Result<String, Failure> {
+    pub(super) fn base(&self, http: &Http) -> Result<String, Failure> {
         Ok(format!("{}://{}", self.scheme(http)?, self.authority))
     }
 
@@ -190,7 +193,7 @@ impl Endpoint {
         self.grants.forget(&scopes);
         let challenges = challenges(&response);
         let authorize =
-            |credential: Option<&Credential>| self.authorize(http, &challenges, &own, &scopes, credential);
+            |credential: Option<&Credential>| self.authorize(http, report, &challenges, &scopes, credential);
 
         let (response, said) = match authorize(credential.as_ref()) {
             Ok(Some(authorization)) => (attempt(Some(authorization))?, String::new()),
@@ -220,7 +223,28 @@ impl Endpoint {
         Ok(Answer { response: anonymous, refused: refused.then_some(credential.source), said })
     }
 
+    /// Says, once, where credentials go when nobody would expect it.
+    fn tell_realm(
+        &self,
+        report: &dyn Report,
+        own: &WebOrigin,
+        realm: &str,
+        credential: &Credential,
+    ) -> Result<(), Refusal> {
+        let there = WebOrigin::of(realm).map_err(Failure::fatal)?;
+        realm::refuse_plain(&there)?;
+        if !realm::is_expected(&self.registry, own, &there) && !self.realm_told.swap(true, Ordering::Relaxed)
+        {
+            let (source, host) = (&credential.source, &there.host);
+            report.warn(&format!("'{self}' sent the credentials from {source} to the token server '{host}'"));
+        }
+        Ok(())
+    }
+
     fn credential(&self, keychain: &Keychain, scopes: &[Scope]) -> Result<Option<Credential>> {
+        if let Some(own) = keychain.of_registry(&self.registry)? {
+            return Ok(Some(own));
+        }
         let of_the_user = if self.is_mirror { None } else { keychain.in_environment()? };
         let repository = scopes.first().map_or("", |scope| &scope.repository);
         let in_files = || keychain.in_files(&self.registry, repository);
@@ -228,22 +252,27 @@ impl Endpoint {
     }
 
     /// Answers the first challenge that can be answered, Bearer before Basic; `None` where none can.
-    fn authorize(
+    pub(super) fn authorize(
         &self,
         http: &Http,
+        report: &dyn Report,
         challenges: &[Challenge],
-        registry: &WebOrigin,
         scopes: &[Scope],
         credential: Option<&Credential>,
     ) -> Result<Option<String>, Refusal> {
+        let own = WebOrigin::of(&self.base(http)?).map_err(Failure::fatal)?;
         let by_scheme = |scheme| challenges.iter().find(|challenge| challenge.scheme == scheme);
         let grant = if let Some(bearer) = by_scheme("bearer").filter(|bearer| bearer.param("realm").is_some())
         {
             let asked = scope::to_ask_for(scopes, bearer.param("scope").unwrap_or_default());
-            token::fetch(http, bearer, registry, &asked, credential)?
+            if let Some(credential) = credential {
+                self.tell_realm(report, &own, bearer.param("realm").unwrap_or_default(), credential)?;
+            }
+            token::fetch(http, bearer, &own, &asked, credential)?
         } else if let (Some(_), Some(Secret::Password(user, password))) =
             (by_scheme("basic"), credential.map(|credential| &credential.secret))
         {
+            realm::refuse_plain(&own)?;
             Grant { authorization: Secret::basic(user, password), expires: None }
         } else {
             return Ok(None);
@@ -254,11 +283,11 @@ impl Endpoint {
     }
 }
 
-fn is_refusal(status: StatusCode) -> bool {
+pub(super) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-fn challenges(response: &Response) -> Vec<Challenge> {
+pub(super) fn challenges(response: &Response) -> Vec<Challenge> {
     let headers = response.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
     headers.filter_map(|value| value.to_str().ok()).flat_map(challenge::parse).collect()
 }

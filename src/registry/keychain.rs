@@ -1,4 +1,4 @@
-//! Where credentials come from, in order: `CD_DOCKER_AUTH`, `PD_DOCKER_AUTH`, Docker's `config.json`, containers'
+//! Where credentials come from, in order: `CD_REGISTRY_AUTH`, `CD_DOCKER_AUTH`, `PD_DOCKER_AUTH`, Docker's `config.json`, containers'
 //! `auth.json` (containers-auth.json(5)). Files are read at the first question.
 //!
 //! Secrets are never printed, never in an argument vector, and have no `Debug`.
@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
+use super::auth_file::{self, normalize};
 use super::credential::{Credential, Secret};
 use super::helper;
 use crate::error::{Error, Result};
@@ -33,6 +34,35 @@ impl<'a> Keychain<'a> {
     /// Reads nothing yet.
     pub fn new(host: Host, report: &'a dyn Report) -> Keychain<'a> {
         Keychain { host, report, files: OnceLock::new(), found: Mutex::default() }
+    }
+
+    /// What `CD_REGISTRY_AUTH` has for this registry alone: `registry=user:password`, one a line.
+    pub fn of_registry(&self, registry: &str) -> Result<Option<Credential>> {
+        const KEY: &str = "CD_REGISTRY_AUTH";
+        let Some(value) = self.host.var(KEY) else { return Ok(None) };
+        let text = value.to_str().ok_or_else(|| Error::invalid(format!("{KEY} is not UTF-8")))?;
+        let mut found = None;
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let parts =
+                line.trim().split_once('=').and_then(|(of, secret)| Some((of, secret.split_once(':')?)));
+            match parts {
+                Some((of, (user, password))) if !of.is_empty() && !user.is_empty() => {
+                    if found.is_none() && normalize(&of.to_ascii_lowercase()) == registry.to_ascii_lowercase()
+                    {
+                        found = Some(Secret::new(user, password));
+                    }
+                }
+                // The line itself may be a secret.
+                _ => {
+                    let error =
+                        format!("line {} of {KEY} is not of the form 'registry=user:password'", n + 1);
+                    return Err(
+                        Error::invalid(error).hint(format!("set it like {KEY}=ghcr.io=me:token, one a line"))
+                    );
+                }
+            }
+        }
+        Ok(found.map(|secret| Credential { secret, source: KEY.to_owned() }))
     }
 
     /// What the environment has: it is for whatever registry the user's reference names.
@@ -94,18 +124,8 @@ impl<'a> Keychain<'a> {
     }
 
     fn read_files(&self) -> Vec<(PathBuf, Value)> {
-        let dir = |key: &str| self.host.var(key).map(PathBuf::from);
-        let home = dir("HOME").unwrap_or_else(|| "/root".into());
-        let docker = dir("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker"));
-        let mut paths = vec![docker.join("config.json")];
-        match dir("REGISTRY_AUTH_FILE") {
-            Some(file) => paths.push(file),
-            None => {
-                paths.extend(dir("XDG_RUNTIME_DIR").map(|dir| dir.join("containers/auth.json")));
-                let config = dir("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
-                paths.push(config.join("containers/auth.json"));
-            }
-        }
+        let mut paths = vec![auth_file::docker(&self.host)];
+        paths.extend(auth_file::containers(&self.host));
         paths
             .into_iter()
             .filter_map(|path| Some((self.read_file(&path)?, path)).map(|(v, p)| (p, v)))
@@ -141,17 +161,6 @@ fn keys(registry: &str, repository: &str) -> Vec<String> {
     keys
 }
 
-/// `https://index.docker.io/v1/` to `docker.io`, `https://r.io/` to `r.io`.
-fn normalize(key: &str) -> String {
-    let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
-    let key = key.trim_end_matches('/');
-    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
-    match key {
-        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
-        key => key.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +190,24 @@ mod tests {
         assert!(env(&[]).unwrap().is_none());
         let error = env(&[("CD_DOCKER_AUTH", "hunter2")]).err().unwrap();
         assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn one_registry_s_own_line() {
+        let of = |text: &str, registry: &str| {
+            let host = Host::at("/nonexistent", [("CD_REGISTRY_AUTH", text)]);
+            Keychain::new(host, &Silent).of_registry(registry)
+        };
+        let lines =
+            "ghcr.io=me:a:b=c\n\n  https://index.docker.io/v1/=hub:pw\nlocalhost:5000=u:p\nghcr.io=later:x";
+        assert_eq!(shown(of(lines, "ghcr.io").unwrap()).unwrap(), "me:a:b=c");
+        assert_eq!(shown(of(lines, "docker.io").unwrap()).unwrap(), "hub:pw");
+        assert_eq!(shown(of(lines, "localhost:5000").unwrap()).unwrap(), "u:p");
+        assert!(of(lines, "localhost").unwrap().is_none() && of(lines, "quay.io").unwrap().is_none());
+        for bad in ["hunter2", "ghcr.io=hunter2", "=u:hunter2", "r.io=u:p\nr2.io=:hunter2", "r.io:hunter2"] {
+            let error = of(bad, "r.io").err().unwrap();
+            assert!(!format!("{error:?}").contains("hunter2"), "{bad}");
+        }
     }
 
     #[test]

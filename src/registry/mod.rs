@@ -6,9 +6,11 @@
 //! | `repository`, `push`, `upload`, `part` | what writes: manifests, and blobs that are sent on where they broke off |
 //! | `endpoint`, `mirrors` | a registry or a mirror: scheme, repository, authentication |
 //! | `scope`, `grants`, `token`, `challenge` | what a call may do, and how it is authenticated |
-//! | `credential`, `keychain`, `helper` | the user's secrets |
+//! | `credential`, `keychain`, `helper`, `auth_file` | the user's secrets |
+//! | `realm`, `login` | where secrets may go, and whether a registry takes them |
 //! | `explain` | why not |
 
+mod auth_file;
 mod challenge;
 mod client;
 mod credential;
@@ -17,9 +19,11 @@ mod explain;
 mod grants;
 mod helper;
 mod keychain;
+mod login;
 mod mirrors;
 mod part;
 mod push;
+mod realm;
 mod repository;
 mod scope;
 #[cfg(test)]
@@ -27,7 +31,9 @@ mod tests;
 mod token;
 mod upload;
 
+pub use auth_file::{Login, add, list, remove};
 pub use client::{Client, Fetched};
+pub use login::Answered;
 pub use part::Source;
 pub use push::{Put, push};
 pub use repository::Repository;

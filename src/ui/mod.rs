@@ -7,6 +7,7 @@ pub mod human;
 mod interrupt;
 mod output;
 mod progress;
+pub mod prompt;
 mod table;
 mod terminal;
 pub mod text;
