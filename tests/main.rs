@@ -44,7 +44,9 @@
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `push` | images into a real registry and back: digests, platforms, what is sent and what is not |
 //! | `push_origins` | push with tokens, mounts and places elsewhere: no credential goes astray; manifests; large blobs |
+//! | `push_spec` | what the distribution spec asks of clients that push and pull, one by one |
 //! | `push_table` | what push asks of a registry that goes wrong in every way, exchange by exchange |
+//! | `killed_push` | kills of a push: what is listed is whole, and a rerun sends only what is missing |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `inspect` | what is known of a container or an image, for readers and for programs |
 //! | `load`, `save` | images from the archives of every tool, and back |
@@ -115,6 +117,8 @@ mod joining;
 mod kernel;
 #[cfg(feature = "fault-points")]
 mod killed;
+#[cfg(feature = "fault-points")]
+mod killed_push;
 mod layer;
 mod layout;
 mod lifecycle;
@@ -125,6 +129,7 @@ mod package;
 mod processes;
 mod push;
 mod push_origins;
+mod push_spec;
 mod push_table;
 mod ranks;
 mod registry;

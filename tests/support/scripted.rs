@@ -53,6 +53,7 @@ pub struct Script {
 struct State {
     log: Vec<String>,
     authorizations: Vec<String>,
+    requests: Vec<Request>,
     counts: BTreeMap<&'static str, usize>,
     blobs: BTreeMap<String, Vec<u8>>,
     sessions: BTreeMap<String, Vec<u8>>,
@@ -94,6 +95,10 @@ impl Scripted {
     pub fn log(&self) -> String {
         self.state.lock().expect("state").log.join(" ")
     }
+    /// The requests themselves, without probes.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.lock().expect("state").requests.clone()
+    }
     /// What `Authorization` they had.
     pub fn authorizations(&self) -> Vec<String> {
         self.state.lock().expect("state").authorizations.clone()
@@ -120,6 +125,7 @@ fn converse(stream: &TcpStream, script: &Script, state: &Mutex<State>) -> io::Re
         let mut state = state.lock().expect("state");
         if !kind.is_empty() {
             state.log.push(told(kind, &request, length));
+            state.requests.push(request.clone());
         }
         state.authorizations.extend(request.fields.get("authorization").map(str::to_owned));
         let answer = act(&request, kind, wrong.as_ref(), script, &mut state);
