@@ -82,7 +82,7 @@ fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &
         }
         None if matches!(what, What::Push(_)) => {
             Error::new(Kind::Denied, format!("'{endpoint}' refuses the {what}{said}"))
-                .hint("log in: set CD_DOCKER_AUTH=user:password")
+                .hint(format!("log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password"))
         }
         None => Error::new(
             Kind::Denied,
