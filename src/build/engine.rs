@@ -212,6 +212,7 @@ impl Child {
             Some(Message::Step(shown)) => progress.step(self.stage, &shown),
             Some(Message::Done(how, time)) => progress.done(self.stage, &how, time),
             Some(Message::Info(line)) => progress.info(&line),
+            Some(Message::Detail(line)) => progress.detail(&line),
             Some(Message::Warn(line)) => progress.warn(&line),
             Some(Message::Made(made)) => return Made::from_json(&made).map(Some),
             Some(Message::Failed(error, place)) => {

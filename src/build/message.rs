@@ -22,6 +22,8 @@ pub enum Message {
     Done(String, u64),
     /// A line for the user.
     Info(String),
+    /// A line for `--verbose`.
+    Detail(String),
     /// Something went wrong that stops nothing.
     Warn(String),
     /// The stage is made: what it has come to.
@@ -38,6 +40,7 @@ impl Message {
             Message::Step(shown) => (b'S', text(shown)),
             Message::Done(how, time) => (b'D', [&time.to_le_bytes(), how.as_bytes()].concat()),
             Message::Info(line) => (b'I', text(line)),
+            Message::Detail(line) => (b'V', text(line)),
             Message::Warn(line) => (b'W', text(line)),
             Message::Made(value) => (b'M', value.to_string().into_bytes()),
             Message::Failed(error, lines) => {
@@ -70,6 +73,7 @@ impl Message {
                 Message::Done(text(how), u64::from_le_bytes(time.try_into().unwrap_or_default()))
             }
             b'I' => Message::Info(text(&payload)),
+            b'V' => Message::Detail(text(&payload)),
             b'W' => Message::Warn(text(&payload)),
             b'M' => Message::Made(serde_json::from_slice(&payload).unwrap_or_default()),
             _ => {
@@ -110,6 +114,10 @@ impl Report for Speaker {
 
     fn warn(&self, line: &str) {
         self.say(&Message::Warn(line.to_owned()));
+    }
+
+    fn detail(&self, line: &str) {
+        self.say(&Message::Detail(line.to_owned()));
     }
 
     fn task(&self, _: &str, _: Option<u64>) -> Box<dyn Task> {

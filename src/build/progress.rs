@@ -14,6 +14,8 @@ pub trait Progress {
     fn failed(&self, stage: usize, place: Option<Lines>);
     /// A line for the user.
     fn info(&self, line: &str);
+    /// A line for `--verbose`.
+    fn detail(&self, line: &str);
     /// Something went wrong that stops nothing.
     fn warn(&self, line: &str);
 }

@@ -40,11 +40,12 @@ impl<'a> Tree<'a> {
         /// The namespace is inherited by whatever this process forks.
         static OWN: AtomicBool = AtomicBool::new(false);
         let (base, index) = base(store, layers, report)?;
-        let below = base.rootfs()?;
-        let work = store.work()?;
+        // First: the kernel takes no directory of another namespace as a layer of an overlay (since Linux 6.15).
         if !OWN.swap(true, Ordering::Relaxed) {
             own_namespace()?;
         }
+        let below = base.rootfs()?;
+        let work = store.work()?;
         crate::sys::point::reach("stage.work");
         let overlay = Overlay::mount(below.as_fd(), &work)?;
         let path = work.path().join("merged");

@@ -211,6 +211,10 @@ impl Progress for Shown<'_> {
         self.ui.info(line);
     }
 
+    fn detail(&self, line: &str) {
+        self.ui.detail(line);
+    }
+
     fn warn(&self, line: &str) {
         self.ui.warn(line);
     }
