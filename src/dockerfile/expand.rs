@@ -42,7 +42,7 @@ pub(super) struct Style<'a> {
     pub(super) quotes: Quotes,
     /// The escape character stays where it is.
     pub(super) keep_escapes: bool,
-    /// Variables without a value stay as they are written.
+    /// Variables without a value stay as they are written: the words may announce here-documents.
     pub(super) keep_unset: bool,
     pub(super) lookup: Lookup<'a>,
 }
@@ -135,9 +135,24 @@ impl Lexer<'_> {
                 read.words.quoted(&text);
                 read.whole.push_str(&text);
             }
+            '<' if self.style.keep_unset => self.angles(read),
             _ => self.character(read)?,
         }
         Ok(())
+    }
+
+    /// The blanks after `<<` belong to the word: the name of a here-document may follow (BuildKit since 0.22).
+    fn angles(&mut self, read: &mut Read) {
+        let mut text = String::new();
+        text.extend(self.rest.next());
+        if let Some(second) = self.rest.next_if_eq(&'<') {
+            text.push(second);
+            while let Some(blank) = self.rest.next_if(|c| c.is_whitespace()) {
+                text.push(blank);
+            }
+        }
+        read.words.quoted(&text);
+        read.whole.push_str(&text);
     }
 
     fn character(&mut self, read: &mut Read) -> Result<()> {

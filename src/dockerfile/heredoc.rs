@@ -26,7 +26,8 @@ impl Heredoc {
     }
 }
 
-/// The here-document that `word` announces, without content: `<<NAME`, `<<-NAME`, `<<"NAME"`, with digits before it.
+/// The here-document that `word` announces, without content: `<<NAME`, `<<-NAME`, `<<"NAME"`, `<< NAME`, with digits
+/// before it.
 pub(super) fn announced(word: &str) -> Option<Heredoc> {
     let word = word.trim_start_matches(|c: char| c.is_ascii_digit());
     let word = word.strip_prefix("<<")?;
@@ -34,6 +35,7 @@ pub(super) fn announced(word: &str) -> Option<Heredoc> {
         Some(word) => (word, true),
         None => (word, false),
     };
+    let word = word.trim_start();
     if word.is_empty() || word.contains('<') {
         return None;
     }
@@ -43,11 +45,22 @@ pub(super) fn announced(word: &str) -> Option<Heredoc> {
     Some(Heredoc { name, content: String::new(), expand, chomp })
 }
 
+/// A here-document that a line announces.
+pub(super) struct Announced {
+    pub(super) heredoc: Heredoc,
+    /// A blank stands before its name. Without an end it is none: `$((1 << 2))` is written like that too.
+    pub(super) may_be_none: bool,
+}
+
 /// Those that an instruction's line announces, in order. A line with a quote that has no end announces none (BuildKit).
-pub(super) fn all_announced(line: &str) -> Vec<Heredoc> {
+pub(super) fn all_announced(line: &str) -> Vec<Announced> {
     let style = Style { quotes: Quotes::Stay, keep_escapes: true, keep_unset: true, ..Style::new(&|_| None) };
     let words = lex(line, &style).map(|(_, words)| words).unwrap_or_default();
-    words.iter().filter_map(|word| announced(word)).collect()
+    let all = words.iter().filter_map(|word| {
+        let may_be_none = word.contains("<< ") || word.contains("<<\t");
+        announced(word).map(|heredoc| Announced { heredoc, may_be_none })
+    });
+    all.collect()
 }
 
 fn only_word(text: &str, quotes: Quotes) -> Result<Option<String>> {

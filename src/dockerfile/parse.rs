@@ -1,9 +1,10 @@
 //! A Dockerfile from its text, as BuildKit's frontend reads it (`docker/dockerfile` 1.x). Pure.
 
 use super::flags::{Flags, Takes};
+use super::heredoc::Announced;
 use super::instruction::{Dockerfile, Lines, Located, Stage, Warning};
 use super::reader::{Line, Reader};
-use super::single::{Cut, documents, instruction, is_old_form};
+use super::single::{Cut, documents as announced, instruction, is_old_form};
 use super::words;
 use crate::error::{Error, Result};
 
@@ -99,9 +100,12 @@ impl Parsed {
 
 /// An instruction other than FROM, with its here-documents.
 fn located(mut line: Line, reader: &mut Reader) -> Result<Located> {
-    let mut documents = documents(&line.text);
-    for document in &mut documents {
-        reader.document(document)?;
+    let mut documents = Vec::new();
+    for Announced { mut heredoc, may_be_none } in announced(&line.text) {
+        if !may_be_none || reader.has_end(&heredoc) {
+            reader.document(&mut heredoc)?;
+            documents.push(heredoc);
+        }
     }
     line.lines.last = reader.number();
     let instruction = instruction(&line.text, reader.directives.escape, &documents)?;

@@ -85,12 +85,15 @@ impl<'a> Reader<'a> {
         before.is_some()
     }
 
+    /// Whether a here-document that begins here has an end.
+    pub(super) fn has_end(&self, heredoc: &Heredoc) -> bool {
+        self.rest.split(|&byte| byte == b'\n').any(|line| ends(heredoc, line))
+    }
+
     /// Reads the text of a here-document, up to its end.
     pub(super) fn document(&mut self, heredoc: &mut Heredoc) -> Result<()> {
         while let Some(whole) = self.raw_with_end() {
-            let text = utf8(without_end(whole))?;
-            let end = if heredoc.chomp { text.trim_start_matches('\t') } else { text };
-            if end == heredoc.name {
+            if ends(heredoc, whole) {
                 return Ok(());
             }
             heredoc.content.push_str(utf8(whole)?);
@@ -167,6 +170,13 @@ fn once(slot: &mut Option<String>, name: &str, value: &str) -> Result<()> {
 
 fn repeated(name: &str) -> Error {
     Error::invalid(format!("the directive {name} is given twice"))
+}
+
+/// Whether a line, perhaps with its end, is the last of a here-document.
+fn ends(heredoc: &Heredoc, line: &[u8]) -> bool {
+    let line = without_end(line);
+    let tabs = if heredoc.chomp { line.iter().take_while(|&&byte| byte == b'\t').count() } else { 0 };
+    &line[tabs..] == heredoc.name.as_bytes()
 }
 
 fn without_end(line: &[u8]) -> &[u8] {

@@ -50,12 +50,12 @@ impl Running {
             Command::Exec(words) => return Script::Exec(words.clone()),
             Command::Shell(line) => line,
         };
-        match self.heredocs.first().filter(|_| announced(line).is_some()) {
-            Some(only) if only.content.starts_with("#!") => {
-                Script::File { name: only.name.clone(), text: only.text() }
-            }
-            Some(only) => Script::Shell(only.text()),
-            None => Script::Shell(with_documents(line, &self.heredocs)),
+        let Some(only) = self.heredocs.first().filter(|_| announced(line).is_some()) else {
+            return Script::Shell(with_documents(line, &self.heredocs));
+        };
+        match only.text() {
+            text if text.starts_with("#!") => Script::File { name: only.name.clone(), text },
+            text => Script::Shell(text),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::copying::{add, copy};
 use super::flags::Flags;
-use super::heredoc::{Heredoc, all_announced};
+use super::heredoc::{Announced, Heredoc, all_announced};
 use super::instruction::{Argument, Instruction};
 use super::running::{command, healthcheck, run, with_documents};
 use super::words::{self, Form};
@@ -47,7 +47,7 @@ impl Cut<'_> {
 }
 
 /// The here-documents that the line announces: RUN, COPY and ADD may, in ONBUILD too, if they are not in the JSON form.
-pub(super) fn documents(line: &str) -> Vec<Heredoc> {
+pub(super) fn documents(line: &str) -> Vec<Announced> {
     let cut = Cut::new(line);
     let inner = if cut.name == "ONBUILD" { Cut::new(cut.rest) } else { cut };
     let may = matches!(inner.name.as_str(), "RUN" | "COPY" | "ADD");

@@ -152,6 +152,12 @@ fn here_documents_of_run() {
         ("RUN cat 3<<A 4<<'B'\n1\nA\n2\nB\n", Script::Shell("cat 3<<A 4<<'B'\n1\nA\n2\nB".into())),
         ("RUN <<E\n#!/bin/x\na\nE", Script::File { name: "E".into(), text: "#!/bin/x\na\n".into() }),
         ("RUN <<-E\n#!/bin/x\n\ta\nE", Script::File { name: "E".into(), text: "#!/bin/x\na\n".into() }),
+        ("RUN <<-E\n\t#!/bin/x\n\ta\nE", Script::File { name: "E".into(), text: "#!/bin/x\na\n".into() }),
+        ("RUN << E\na\nE", Script::Shell("a\n".into())),
+        ("RUN cat <<  E > /x\na\nE", Script::Shell("cat <<  E > /x\na\nE".into())),
+        ("RUN cat << E > /x", Script::Shell("cat << E > /x".into())),
+        ("RUN echo $(( 1 <<2 ))\n2", Script::Shell("echo $(( 1 <<2 ))\n2".into())),
+        ("RUN a <<< E", Script::Shell("a <<< E".into())),
         ("RUN <<E\nE", Script::Shell(String::new())),
         ("RUN <<E\r\na\r\nE\r\n", Script::Shell("a\r\n".into())),
         ("RUN a <<<E", Script::Shell("a <<<E".into())),
@@ -236,4 +242,5 @@ fn triggers() {
     }
 }
 
+mod buildah;
 mod each;
