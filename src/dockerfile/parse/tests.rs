@@ -244,3 +244,4 @@ fn triggers() {
 
 mod buildah;
 mod each;
+mod reported;
