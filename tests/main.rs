@@ -5,6 +5,7 @@
 //! | file | its concern |
 //! |---|---|
 //! | `build` | images from a Dockerfile: steps, stages, the cache, mounts, and where an image goes |
+//! | `build_language` | here-documents, what a build refuses, and `--check` |
 //! | `build_cache` | what a build gives to other machines, and how much its cache holds |
 //! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
 //! | `auth` | logins that are kept: tried first, written whole, for one registry each, and never sent astray |
@@ -89,6 +90,7 @@ mod build;
 mod build_cache;
 #[cfg(feature = "fault-points")]
 mod build_killed;
+mod build_language;
 mod cli;
 mod clone;
 mod commit;
