@@ -13,6 +13,7 @@ use super::copy::{Source as Path_, Wanted, select};
 use super::graph::From;
 use super::scope::Pair;
 use super::stage::Making;
+use super::tree::Tree;
 use crate::dockerfile::{Mount, MountKind, MountOptions, Sharing};
 use crate::error::{Attempt, Error, Result};
 use crate::rootfs::{Follow, Rootfs};
@@ -33,14 +34,16 @@ pub struct Mounts {
 
 /// What is in place; dropped, it goes.
 #[derive(Default)]
-pub struct Placed {
+pub struct Placed<'a> {
     pub binds: Vec<Bind>,
     pub variables: Vec<Pair>,
     mounted: Vec<PathBuf>,
     caches: Vec<CacheMount>,
+    /// What is shown of other stages and images stands in these.
+    trees: Vec<Tree<'a>>,
 }
 
-impl Drop for Placed {
+impl Drop for Placed<'_> {
     fn drop(&mut self) {
         for path in self.mounted.iter().rev() {
             // What stays goes with the namespace.
@@ -49,7 +52,7 @@ impl Drop for Placed {
     }
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
     /// Reads the options, and finds out what they show.
     pub(super) fn mounts(&mut self, mounts: &[Mount]) -> Result<Mounts> {
         let env = self.env();
@@ -94,7 +97,7 @@ impl Making<'_> {
     }
 
     /// Puts them in place for a RUN.
-    pub(super) fn place(&mut self, mounts: &Mounts) -> Result<Placed> {
+    pub(super) fn place(&mut self, mounts: &Mounts) -> Result<Placed<'a>> {
         let mut placed = Placed::default();
         for (number, mount) in mounts.options.iter().enumerate() {
             let scratch = self.job.scratch_of(self.number)?.join(format!("mount{number}"));
@@ -112,7 +115,7 @@ impl Making<'_> {
         Ok(placed)
     }
 
-    fn bind(&mut self, mount: &MountOptions, scratch: &Path, placed: &mut Placed) -> Result<()> {
+    fn bind(&mut self, mount: &MountOptions, scratch: &Path, placed: &mut Placed<'a>) -> Result<()> {
         let job = self.job;
         let from = mount.from.as_deref().map(|from| job.names.from(from, self.number)).transpose()?;
         let files = match &from {
@@ -130,12 +133,11 @@ impl Making<'_> {
         let source = self.source(&from.unwrap_or(From::Scratch))?;
         let mut tree = job.laid_out(&source)?;
         let shown = tree.root()?.open_path(&mount.source, Follow::Yes).attempt(attempt)?;
-        // Until the process ends: what is shown stands in it.
-        std::mem::forget(tree);
+        placed.trees.push(tree);
         placed.found(&shown, mount)
     }
 
-    fn cache(&mut self, mount: &MountOptions, placed: &mut Placed) -> Result<()> {
+    fn cache(&mut self, mount: &MountOptions, placed: &mut Placed<'_>) -> Result<()> {
         let id = if mount.id.is_empty() { &mount.target } else { &mount.id };
         let alone = match mount.sharing {
             Sharing::Shared => None,
@@ -150,7 +152,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn secret(&self, mount: &MountOptions, scratch: &Path, placed: &mut Placed) -> Result<()> {
+    fn secret(&self, mount: &MountOptions, scratch: &Path, placed: &mut Placed<'_>) -> Result<()> {
         let mut secrets = self.job.request.secrets.iter().rev();
         let Some(secret) = secrets.find(|secret| secret.id == mount.id) else {
             return match mount.required {
@@ -179,7 +181,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn agent(&self, mount: &MountOptions, number: usize, placed: &mut Placed) -> Result<()> {
+    fn agent(&self, mount: &MountOptions, number: usize, placed: &mut Placed<'_>) -> Result<()> {
         let id = if mount.id.is_empty() { "default" } else { &mount.id };
         let Some((_, socket)) = self.job.request.ssh.iter().rev().find(|(name, _)| name == id) else {
             return match mount.required {
@@ -198,7 +200,7 @@ impl Making<'_> {
     }
 }
 
-impl Placed {
+impl Placed<'_> {
     /// Shows what was found in a tree of ours. By its path: a session has a mount namespace of its own, where descriptors of
     /// this one cannot be bound.
     fn found(&mut self, shown: &OwnedFd, mount: &MountOptions) -> Result<()> {
@@ -234,7 +236,7 @@ fn make_directory(path: &Path) -> Result<Rootfs> {
     Ok(Rootfs::new(File::open(path).attempt(attempt)?.into()))
 }
 
-fn tmpfs(path: &Path, size: Option<u64>, mode: u32, placed: &mut Placed) -> Result<()> {
+fn tmpfs(path: &Path, size: Option<u64>, mode: u32, placed: &mut Placed<'_>) -> Result<()> {
     let attempt = || format!("mount a tmpfs on '{}'", path.display());
     fs::create_dir_all(path).attempt(attempt)?;
     let size = size.map(|size| format!(",size={size}")).unwrap_or_default();

@@ -203,6 +203,8 @@ impl Sandbox {
         self.assert_canaries();
         assert!(self.settles(), "processes left behind: {:?}", self.processes());
         assert_eq!(mounts(), before, "the mount table changed");
+        let left = fs::read_dir(self.cache().join("build_scratch")).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "a build left its directory");
     }
 }
 
