@@ -376,3 +376,52 @@ with tarfile.open('/tmp/home/a.tar') as t:
         s.cd(["remove", "-q", "c", "d"]).run().ok();
     });
 }
+
+#[test]
+fn a_damaged_manifest_stops_no_backup_and_travels_as_it_is() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let manifest = |name: &str| s.data().join("containers").join(name).join("manifest.json");
+        for damaged in ["{ not json", "", "[]", "\0\0\0\0"] {
+            fs::write(manifest("c"), damaged).unwrap();
+            s.cd(["backup", "c", "-o", "/tmp/a.tar"]).run().ok().says(&[
+                "warning",
+                "manifest.json",
+                "as it is",
+            ]);
+            s.cd(["restore", "-n", "d", "/tmp/a.tar"]).run().ok().says(&["warning", "damaged"]);
+            s.cd(["clone", "c", "e"]).run().ok();
+            for name in ["d", "e"] {
+                assert_eq!(fs::read(manifest(name)).unwrap(), damaged.as_bytes(), "{name}");
+                s.cd(["remove", "-q", name]).run().ok();
+            }
+            fs::remove_file(s.path("a.tar")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_filesystem_with_small_files_or_little_room_is_told_of() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        fs::write(s.rootfs("c").join("large"), vec![7; 3 << 20]).unwrap();
+        // As FAT refuses what is larger than 4 GiB.
+        let script = "trap '' XFSZ; ulimit -f 100; exec \"$@\"";
+        let program = crate::support::command::program();
+        for options in [&["-c", "none"][..], &["-c", "gzip", "--level", "1"], &["-c", "xz", "--level", "0"]] {
+            let command = [&["-c", script, "sh", program.to_str().unwrap(), "backup", "c"], options].concat();
+            let ran = s.world("sh").args(command).args(["-o", "/tmp/a"]).run();
+            let told = ran.fails(&["File too large", "takes no larger file", "split -b"]).err();
+            assert!(!s.path("a").exists() && !told.contains("may not fit"), "{told}");
+        }
+        fs::create_dir(s.path("small")).unwrap();
+        rustix::mount::mount("test", s.path("small"), "tmpfs", MountFlags::empty(), Some(c"size=1m"))
+            .unwrap();
+        let ran = s.cd(["backup", "c", "-o", "/tmp/small/a.tar"]).run();
+        ran.fails(&["1 MiB are free", "may not fit", "No space left", "free some space"]);
+        assert_eq!(fs::read_dir(s.path("small")).unwrap().count(), 0);
+        rustix::mount::unmount(s.path("small"), rustix::mount::UnmountFlags::empty()).unwrap();
+    });
+}

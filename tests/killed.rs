@@ -208,6 +208,55 @@ fn a_clone_is_there_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_backup_is_there_as_a_whole_or_not_at_all() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        fs::create_dir(s.path("w")).unwrap();
+        let saved = || {
+            let entries = fs::read_dir(s.path("w")).unwrap().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            names.filter(|name| !name.starts_with('.')).collect::<Vec<_>>()
+        };
+        for command in ["backup", "export"] {
+            for moment in ["send.entry:0", "send.entry:700", "backup.written"] {
+                killed(s, moment, &[command, "-q", "c", "-o", "/tmp/w/a.tar.gz"]);
+                assert_eq!(saved(), Vec::<String>::new(), "{moment}");
+                assert_eq!(count(s, "c"), 1500, "{moment}");
+            }
+            s.cd([command, "-q", "c", "-o", "/tmp/w/a.tar.gz"]).run().ok();
+            let all = fs::read_dir(s.path("w")).unwrap().count();
+            assert_eq!((saved(), all), (vec!["a.tar.gz".to_owned()], 1), "{command} left litter");
+            tool("gzip", ["-t", "/tmp/w/a.tar.gz"]);
+            fs::remove_file(s.path("w/a.tar.gz")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_restored_container_is_there_as_a_whole_or_not_at_all() {
+    need!(Root);
+    on_both_kernels(|s| {
+        layout(s);
+        install(s, "c");
+        s.cd(["backup", "-q", "c", "-o", "/tmp/a.tar"]).run().ok();
+        let restore = ["restore", "-q", "-n", "d", "/tmp/a.tar"];
+        for moment in ["staged.made", "layer.entry:0", "layer.entry:700", "staged.filled", "staged.synced"] {
+            killed(s, moment, &restore);
+            assert_eq!(s.names(), ["c"], "{moment}");
+            s.cd(restore).run().ok();
+            assert_eq!(count(s, "d"), 1500, "{moment}");
+            assert_no_litter(s, moment);
+            s.cd(["remove", "-q", "d"]).run().ok();
+        }
+        killed(s, "staged.settled", &restore);
+        assert_eq!((s.names().len(), count(s, "d")), (2, 1500));
+        s.cd(["diff", "d"]).run().ok().prints("");
+    });
+}
+
+#[test]
 fn a_copied_file_is_old_or_new_and_the_next_copy_clears_away_the_rest() {
     need!(Root);
     on_both_kernels(|s| {

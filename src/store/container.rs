@@ -54,9 +54,17 @@ impl Container {
 
     /// `manifest.json`, when it has one.
     pub fn provenance(&self) -> Result<Option<Provenance>> {
-        let path = self.path.join("manifest.json");
-        let parse = |text: Vec<u8>| Provenance::parse(&text).attempt(|| format!("read '{}'", path.display()));
-        files::read(&path, MANIFEST_LIMIT)?.map(parse).transpose()
+        let parse = |text: Vec<u8>| Provenance::parse(&text).attempt(|| self.manifest_path());
+        self.manifest()?.map(parse).transpose()
+    }
+
+    /// The same as it stands on disk, which may be damaged.
+    pub fn manifest(&self) -> Result<Option<Vec<u8>>> {
+        files::read(&self.path.join("manifest.json"), MANIFEST_LIMIT)
+    }
+
+    fn manifest_path(&self) -> String {
+        format!("read '{}'", self.path.join("manifest.json").display())
     }
 
     /// Bytes on disk. Walked once, then remembered until a session or a command changes the tree, see

@@ -77,6 +77,11 @@ impl Staged {
         files::write(&self.directory().join(INDEX), index, 0o644)
     }
 
+    /// Keeps a `manifest.json` as it stands elsewhere, damaged perhaps.
+    pub fn put_manifest(&self, manifest: &[u8]) -> Result<()> {
+        files::write(&self.directory().join("manifest.json"), manifest, 0o644)
+    }
+
     /// Writes `manifest.json` (mode 0644), puts everything on disk, and renames it in.
     pub fn commit(self, provenance: Option<&Provenance>) -> Result<Container> {
         let ready = self.write(provenance)?;

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, open, renameat_with};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, fstatvfs, linkat, open, renameat_with};
 use rustix::io::Errno;
 
 use crate::error::{Attempt, Error, Kind, Result};
@@ -52,6 +52,16 @@ impl Output {
             Err(error) => return Err(error).attempt(attempt),
         };
         Ok(Output::File(NewFile { file, path: path.to_owned(), hidden }))
+    }
+
+    /// Bytes that are free where the file is; none for what is no file.
+    pub(super) fn free(&self) -> Option<u64> {
+        let file = match self {
+            Output::Stdout(_) => return None,
+            Output::File(new) => &new.file,
+        };
+        let numbers = fstatvfs(file).ok()?;
+        Some(numbers.f_bavail.saturating_mul(numbers.f_frsize))
     }
 
     /// Everything was written: on disk, and under its name.

@@ -52,12 +52,17 @@ pub fn restore(
         if applied.entries == 0 {
             return Err(no_backup());
         }
-        let provenance = backup.manifest.as_deref().map(Provenance::parse).transpose();
-        let provenance = provenance.attempt(|| "read its manifest.json")?;
+        if let Some(manifest) = &backup.manifest {
+            if let Err(error) = Provenance::parse(manifest) {
+                report
+                    .warn(&format!("the manifest.json in it is damaged, and is restored as it is: {error}"));
+            }
+            staged.put_manifest(manifest)?;
+        }
         if let Some(index) = &backup.index {
             staged.put_index(index)?;
         }
-        staged.commit(provenance.as_ref())
+        staged.commit(None)
     };
     make().attempt(|| format!("restore '{name}'"))
 }

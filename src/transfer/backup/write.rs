@@ -31,8 +31,11 @@ pub struct Options {
 pub fn backup(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
     let name = container.name();
     write(container, options, output, report, &format!("{name}/rootfs"), &mut |target| {
-        if let Some(provenance) = container.provenance()? {
-            document(target, &format!("{name}/manifest.json"), format!("{provenance}\n").as_bytes())?;
+        if let Some(manifest) = container.manifest()? {
+            if let Err(error) = container.provenance() {
+                report.warn(&format!("{error}; it is saved as it is"));
+            }
+            document(target, &format!("{name}/manifest.json"), &manifest)?;
         }
         if !options.portable
             && let Some(mut index) = container.index()?
@@ -62,10 +65,12 @@ fn write(
     beside: &mut dyn FnMut(&mut dyn Target) -> Result<()>,
 ) -> Result<u64> {
     let _lock = container.lock_shared("backup")?;
+    let size = container.size().ok();
+    tell_full(&output, size, options.compression, report);
     // Whoever reads the output may ask for a passphrase on the same terminal.
     let task = match &output {
         Output::Stdout(_) => report_nothing(),
-        Output::File(_) => report.task("archiving", container.size().ok()),
+        Output::File(_) => report.task("archiving", size),
     };
     let compressor = Compressor::new(output, options.compression, options.level)?;
     let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor)).sparse();
@@ -73,15 +78,40 @@ fn write(
     beside(&mut fitting)?;
     let root = container.rootfs()?.dir("").attempt(|| "open the container's root")?;
     let each = &mut |metadata: &Metadata| task.advance(metadata.bytes_on_disk());
-    let sent = send(root, prefix, Order::Sorted, &mut fitting, each)?;
+    let sent = send(root, prefix, Order::Sorted, &mut fitting, each).map_err(too_large)?;
     let attempt = || "write the archive";
     let buffer = writer.finish()?;
-    let compressor = buffer.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?;
-    compressor.finish().attempt(attempt)?.finish()?;
+    let compressor =
+        buffer.into_inner().map_err(|error| too_large(Error::io(attempt(), error.into_error())))?;
+    compressor.finish().attempt(attempt).map_err(too_large)?.finish()?;
     task.state("done");
     drop(task);
     tell(&sent, report);
     Ok(sent.cut.len() as u64)
+}
+
+/// Packing a system makes it three to four times smaller; how much, nobody knows before, so this is no error.
+fn tell_full(output: &Output, size: Option<u64>, compression: Compression, report: &dyn Report) {
+    let Some((size, free)) = size.zip(output.free()) else { return };
+    let least = if compression == Compression::None { size } else { size / 4 };
+    if free < least {
+        report.warn(&format!(
+            "the files take {} MiB on disk, and {} MiB are free for the archive: it may not fit",
+            size.div_ceil(1 << 20),
+            free >> 20
+        ));
+    }
+}
+
+/// vfat, as on memory cards: 4 GiB a file.
+fn too_large(error: Error) -> Error {
+    match error.errno() {
+        Some(libc::EFBIG) => error.hint(
+            "that filesystem takes no larger file (FAT: 4 GiB); compress with xz, write elsewhere, or send the archive \
+             through 'split': chroot-distro backup NAME | split -b 4000m - FILE.",
+        ),
+        _ => error,
+    }
 }
 
 fn report_nothing() -> Box<dyn crate::report::Task> {

@@ -20,10 +20,12 @@ pub fn run(store: &Store, source: &Container, name: &Name, report: &dyn Report) 
         let staged = store.stage(name, "clone")?;
         let size = source.size()?;
         space::check(store, source, size)?;
-        let provenance = source.provenance()?;
+        if let Some(manifest) = source.manifest()? {
+            staged.put_manifest(&manifest)?;
+        }
         put_index(source, &staged)?;
         fill(source, &staged, size, report)?;
-        staged.commit(provenance.as_ref())
+        staged.commit(None)
     };
     make().attempt(|| format!("clone '{}' to '{name}'", source.name()))
 }
