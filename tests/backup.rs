@@ -416,6 +416,11 @@ fn a_filesystem_with_small_files_or_little_room_is_told_of() {
             let told = ran.fails(&["File too large", "takes no larger file", "split -b"]).err();
             assert!(!s.path("a").exists() && !told.contains("may not fit"), "{told}");
         }
+        for command in [&["copy", "c:/large", "/tmp/large"][..], &["sync", "c:/large", "/tmp/large"]] {
+            let command = [&["-c", script, "sh", program.to_str().unwrap()], command].concat();
+            s.world("sh").args(command).run().fails(&["File too large", "4 GiB"]);
+            assert!(!s.path("large").exists());
+        }
         fs::create_dir(s.path("small")).unwrap();
         rustix::mount::mount("test", s.path("small"), "tmpfs", MountFlags::empty(), Some(c"size=1m"))
             .unwrap();

@@ -62,6 +62,7 @@ fn what_only_a_shell_understands_is_told() {
         cd(s, &["copy", "f", "c:~"]).run().code(2).says(&["'c:/root/'"]);
         cd(s, &["copy", "f", "c:~/g"]).run().code(2).says(&["'c:/~/g'"]);
         cd(s, &["copy", "c:/bin/*", "."]).run().fails(&["not expanded", "copy 'c:/bin' with '-r'"]);
+        cd(s, &["copy", "c:proc/version", "."]).run().fails(&["login c -- cat /proc/version"]);
         assert!(!s.rootfs("c").join("~").exists());
         cd(s, &["copy", "f", "c:/~"]).run().ok();
         fs::write(s.rootfs("c").join("bin/*"), "star").unwrap();

@@ -1,4 +1,5 @@
-//! Paths that are typed in a hurry: a container without its colon, and patterns that no shell expands in a container.
+//! Paths that are typed in a hurry: a container without its colon, patterns that no shell expands in a container, and
+//! files that the kernel makes for sessions alone.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -26,7 +27,7 @@ pub(super) fn explain(store: &Store, words: &[&Endpoint], error: Error) -> Error
     if error.kind() != Kind::NotFound {
         return error;
     }
-    match words.iter().find_map(|word| missing_colon(store, word).or_else(|| wildcard(word))) {
+    match words.iter().find_map(|word| missing_colon(store, word).or_else(|| not_there(word))) {
         Some(hint) => error.hint_instead(hint),
         None => error,
     }
@@ -45,9 +46,14 @@ fn missing_colon(store: &Store, word: &Endpoint) -> Option<String> {
     Some(format!("'{name}' is a container; for a path in it, write '{name}:/{rest}'"))
 }
 
-/// The hint, where a path in a container has a character of a shell's pattern.
-fn wildcard(word: &Endpoint) -> Option<String> {
+/// The hint, where a path in a container has a character of a shell's pattern, or is one that the kernel makes.
+fn not_there(word: &Endpoint) -> Option<String> {
     let Endpoint::Container(name, path) = word else { return None };
+    let below = Path::new("/").join(path);
+    if ["/proc", "/sys", "/dev"].iter().any(|of_kernel| below.starts_with(of_kernel)) {
+        let path = below.display();
+        return Some(format!("a session alone has it: chroot-distro login {name} -- cat {path}"));
+    }
     let found = path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte));
     found.then(|| {
         let above = path.parent().unwrap_or(Path::new("/")).display();

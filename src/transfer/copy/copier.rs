@@ -110,12 +110,7 @@ impl<'o, 'r> Copier<'o, 'r> {
     pub(super) fn note(&mut self, result: Result<()>, path: &Path) -> Result<()> {
         let named = result.map_err(|error| {
             let (from, to) = (below(&self.names.0, path), below(&self.names.1, path));
-            let error = error.context(format!("copy '{from}' to '{to}'"));
-            match error.errno() {
-                // vfat: 4 GiB.
-                Some(libc::EFBIG) => error.hint("the destination's filesystem takes no file of this size"),
-                _ => error,
-            }
+            error.context(format!("copy '{from}' to '{to}'"))
         });
         self.outcome.note(named)
     }

@@ -9,6 +9,8 @@ use super::lost::Lost;
 use crate::error::{Error, Result};
 use crate::report::Report;
 
+const TOO_LARGE: &str = "the destination's filesystem takes no file of this size: FAT takes less than 4 GiB";
+
 /// Collects it.
 pub(crate) struct Outcome<'a> {
     report: &'a dyn Report,
@@ -48,7 +50,10 @@ impl<'a> Outcome<'a> {
             Ok(()) => Ok(()),
             Err(error) if ends_all(&error) => Err(error),
             Err(error) => {
-                self.fail(error);
+                self.fail(match error.errno() {
+                    Some(libc::EFBIG) => error.hint(TOO_LARGE),
+                    _ => error,
+                });
                 Ok(())
             }
         }
