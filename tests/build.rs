@@ -277,6 +277,13 @@ fn triggers_platforms_and_named_contexts() {
         for there in ["n", "file", "again", "from-trigger"] {
             assert!(s.rootfs("app").join(there).exists(), "{there}");
         }
+        crate::support::image::Image::busybox().write_layout(&s.path("layout"), "one");
+        context(s, "FROM l\nCOPY sub /\n");
+        let layout = |tag: &str| format!("l=oci-layout://{}{tag}", s.path("layout").display());
+        for tag in ["", ":one"] {
+            build(s, &["--build-context", &layout(tag)]).run().ok();
+        }
+        build(s, &["--build-context", &layout(":two")]).run().code(1).says(&["'two'", "one"]);
         context(s, "FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY sub /\n");
         build(s, &["--platform", "linux/amd64,linux/arm64,linux/arm/v7"]).run().ok();
         let listed: Value =

@@ -135,7 +135,7 @@ impl Names<'_> {
         match from {
             From::Image(reference, platform) => Some(format!("{reference} {platform}")),
             From::Context(number) => match self.contexts.get(*number) {
-                Some((name, NamedContext::Layout(_))) => Some(name.clone()),
+                Some((name, NamedContext::Layout(..))) => Some(name.clone()),
                 _ => None,
             },
             From::Scratch | From::Stage(_) => None,

@@ -9,14 +9,16 @@ pub fn all(words: &[String]) -> Result<Vec<String>> {
     for word in words {
         let invalid = || {
             Error::invalid(format!("'{word}' is no port to expose"))
-                .hint("a port is a number from 1 to 65535 or a range, perhaps with a protocol: 80, 53/udp, 8000-8010")
+                .hint("a port is a number from 0 to 65535 or a range, perhaps with a protocol: 80, 53/udp, 8000-8010")
         };
         let (numbers, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
+        let protocol = if protocol.is_empty() { "tcp" } else { protocol };
         let protocol = protocol.to_ascii_lowercase();
         let numbers = numbers.rsplit(':').next().unwrap_or_default();
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-        let number = |text: &str| text.parse::<u16>().ok().filter(|number| *number > 0);
-        let (Some(first), Some(last)) = (number(first), number(last)) else { return Err(invalid()) };
+        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
+            return Err(invalid());
+        };
         if first > last || !["tcp", "udp", "sctp"].contains(&protocol.as_str()) {
             return Err(invalid());
         }
@@ -33,10 +35,12 @@ mod tests {
     fn numbers_ranges_and_protocols() {
         let of = |word: &str| all(&[word.to_owned()]);
         assert_eq!(of("80").unwrap(), ["80/tcp"]);
+        assert_eq!(of("80/").unwrap(), ["80/tcp"]);
+        assert_eq!(of("0").unwrap(), ["0/tcp"]);
         assert_eq!(of("53/UDP").unwrap(), ["53/udp"]);
         assert_eq!(of("127.0.0.1:8080:80").unwrap(), ["80/tcp"]);
         assert_eq!(of("1-3/sctp").unwrap(), ["1/sctp", "2/sctp", "3/sctp"]);
-        for bad in ["", "0", "65536", "x", "3-1", "80/", "80/x", "80-", "-80", "80/tcp/udp"] {
+        for bad in ["", "65536", "x", "3-1", "80/x", "80-", "-80", "80/tcp/udp"] {
             assert!(of(bad).is_err(), "{bad}");
         }
     }

@@ -52,8 +52,8 @@ pub enum NamedContext {
     Directory(PathBuf),
     /// An image.
     Image(Reference),
-    /// An OCI image layout.
-    Layout(PathBuf),
+    /// An OCI image layout, and the tag or digest of the image in it, where it has several.
+    Layout(PathBuf, Option<String>),
 }
 
 /// A secret for `RUN --mount=type=secret`.

@@ -74,7 +74,7 @@ fn open_contexts(workshop: &Workshop<'_>, request: &Request, scratch: &Path) -> 
                 Opened::Dockerfile(_) => Ok(None),
             }
         }
-        NamedContext::Image(_) | NamedContext::Layout(_) => Ok(None),
+        NamedContext::Image(_) | NamedContext::Layout(..) => Ok(None),
     };
     request.contexts.iter().map(open).collect()
 }
@@ -176,7 +176,9 @@ impl For<'_> {
             _ => None,
         };
         match context {
-            Some(NamedContext::Layout(path)) => Ok(LayoutDirectory::new(path)),
+            Some(NamedContext::Layout(path, image)) => {
+                Ok(LayoutDirectory::new(path).wanting(image.as_deref()))
+            }
             _ => Err(Error::invalid("it is no image")),
         }
     }

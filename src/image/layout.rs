@@ -70,6 +70,26 @@ pub(super) fn verified(bytes: Vec<u8>, blob: &Descriptor) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// An index with the entries alone that have this name, tag or digest.
+fn only(index: &[u8], wanted: &str) -> Result<Vec<u8>> {
+    let mut json: Value = serde_json::from_slice(index)
+        .map_err(|error| Error::invalid(format!("its index is not JSON: {error}")))?;
+    let names = |entry: &Value| -> Vec<String> {
+        let named = NAMES.iter().filter_map(|key| entry["annotations"][key].as_str());
+        named.chain(entry["digest"].as_str()).map(str::to_owned).collect()
+    };
+    let all: Vec<String> = json["manifests"].as_array().into_iter().flatten().flat_map(names).collect();
+    let is = |name: &String| name == wanted || name.rsplit_once(':').is_some_and(|(_, tag)| tag == wanted);
+    if let Some(list) = json["manifests"].as_array_mut() {
+        list.retain(|entry| names(entry).iter().any(is));
+    }
+    if json["manifests"].as_array().is_none_or(Vec::is_empty) {
+        return Err(Error::not_found(format!("it has no image '{wanted}'"))
+            .hint(format!("it has {}", all.join(", "))));
+    }
+    Ok(json.to_string().into_bytes())
+}
+
 /// The images that an index names.
 struct Names(Vec<(String, String)>);
 
@@ -101,17 +121,28 @@ impl Names {
 /// A layout in a directory of the host's, the user's own.
 pub struct LayoutDirectory<'a> {
     path: &'a Path,
+    /// The name or digest of the image that is meant.
+    wanted: Option<&'a str>,
 }
 
 impl<'a> LayoutDirectory<'a> {
     /// The layout in the directory `path`; nothing is read yet.
     pub fn new(path: &'a Path) -> LayoutDirectory<'a> {
-        LayoutDirectory { path }
+        LayoutDirectory { path, wanted: None }
+    }
+
+    /// Of the images in it, the one with this tag, name or digest.
+    #[must_use]
+    pub fn wanting(self, image: Option<&'a str>) -> LayoutDirectory<'a> {
+        LayoutDirectory { wanted: image, ..self }
     }
 
     /// The image for this platform.
     pub fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
-        let index = self.index()?;
+        let mut index = self.index()?;
+        if let Some(wanted) = self.wanted {
+            index = only(&index, wanted).attempt(|| format!("read the layout '{}'", self.path.display()))?;
+        }
         let name = self.path.canonicalize().unwrap_or_default();
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
         choose(&index, &|blob| read_limited(&self.blob(&blob.digest)), platform, &name, report)

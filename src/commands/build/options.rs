@@ -135,7 +135,7 @@ fn named(word: &str) -> Result<(String, NamedContext)> {
     let context = if let Some(image) = value.strip_prefix("docker-image://") {
         NamedContext::Image(reference(image)?)
     } else if let Some(layout) = value.strip_prefix("oci-layout://") {
-        NamedContext::Layout(os_string(layout).into())
+        in_layout(layout)
     } else if value.starts_with("git") && value.contains("://") || value.ends_with(".git") {
         return Err(wrong("git repositories are not supported")
             .hint("clone the repository first, and give the directory"));
@@ -147,6 +147,16 @@ fn named(word: &str) -> Result<(String, NamedContext)> {
         NamedContext::Image(reference(value)?)
     };
     Ok((name.to_owned(), context))
+}
+
+/// `PATH[:TAG]` or `PATH[@DIGEST]`.
+fn in_layout(text: &str) -> NamedContext {
+    let whole = PathBuf::from(os_string(text));
+    let parts = text.split_once('@').or_else(|| text.rsplit_once(':'));
+    match parts.filter(|_| !whole.is_dir()) {
+        Some((path, image)) => NamedContext::Layout(os_string(path).into(), Some(image.to_owned())),
+        None => NamedContext::Layout(whole, None),
+    }
 }
 
 fn secret(word: &str, host: &Host) -> Result<Secret> {
