@@ -172,6 +172,7 @@ fn mounts_of_a_run_show_what_they_say_and_stay_out_of_the_image() {
                 "{SHELL}FROM shell
                 RUN --mount=type=bind,target=/context cat /context/sub/file && ! touch /context/x
                 RUN --mount=type=bind,target=/context,rw touch /context/x && ls /context/x
+                RUN --mount=type=bind,target=/context ! ls /context/x
                 RUN --mount=type=bind,from=shell,source=/bin,target=/other ls /other/busybox
                 RUN --mount=type=cache,target=/cache echo line >>/cache/log
                 RUN --mount=type=cache,target=/cache cat /cache/log >/seen

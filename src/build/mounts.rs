@@ -99,8 +99,10 @@ impl<'a> Making<'a> {
     /// Puts them in place for a RUN.
     pub(super) fn place(&mut self, mounts: &Mounts) -> Result<Placed<'a>> {
         let mut placed = Placed::default();
+        // Each RUN makes a layer: no two of them have the same directories.
+        let step = self.layers.len();
         for (number, mount) in mounts.options.iter().enumerate() {
-            let scratch = self.job.scratch_of(self.number)?.join(format!("mount{number}"));
+            let scratch = self.job.scratch_of(self.number)?.join(format!("mount-{step}-{number}"));
             match mount.kind {
                 MountKind::Bind => self.bind(mount, &scratch, &mut placed)?,
                 MountKind::Cache => self.cache(mount, &mut placed)?,
