@@ -214,6 +214,12 @@ fn a_secret_is_in_nothing_that_is_kept() {
             let bytes = fs::read(std::ffi::OsStr::from_bytes(file)).unwrap();
             assert!(!contains(&bytes, secret.as_bytes()), "{}", String::from_utf8_lossy(file));
         }
+        // Also where the first step of all has it, nothing is left mounted.
+        build(s, &["-t", "base", "--secret", "id=token,src=token"]).run().ok();
+        context(s, "FROM base\nRUN --mount=type=secret,id=token --mount=type=tmpfs,target=/t true\n");
+        build(s, &["--secret", "id=token,src=token"]).run().ok();
+        assert!(!read("/proc/self/mountinfo".into()).contains("build_scratch"));
+        context(s, "FROM base\nRUN --mount=type=secret,id=token cat /run/secrets/token\n");
         build(s, &["--no-cache"]).run().fails(&["RUN failed"]);
         s.cd(["build", "--secret", "id=token,src=none", "c"]).run().code(1);
         s.cd(["build", "--secret", "src=token", "c"]).current_dir(s.path("")).run().code(2);
@@ -242,6 +248,11 @@ fn a_failure_shows_the_lines_the_output_and_the_code() {
             ("RUN x\n", 1, "Dockerfile:1"),
             ("FROM scratch\nCOPY none /\nRUN --security=insecure x\n", 1, "Dockerfile:3"),
             ("FROM scratch\nADD https://h/r.git /\n", 1, "git"),
+            ("FROM scratch\nADD --checksum=sha256:00 sub /\n", 1, "--checksum"),
+            ("FROM scratch\nRUN --mount=type=cache,target=/.. x\n", 1, "the root"),
+            ("FROM scratch\nRUN --mount=type=tmpfs x\n", 1, "no target"),
+            ("FROM scratch\nRUN []\n", 1, "RUN has no command"),
+            ("FROM scratch\nRUN x\n", 1, "/bin/sh"),
             ("# check=error=true\nFROM scratch as x\nFROM scratch\n", 1, "Casing"),
             ("", 1, "Dockerfile"),
         ] {

@@ -85,6 +85,12 @@ impl Making<'_> {
     }
 
     fn wanted(&mut self, copying: &Copying, is_add: bool) -> Result<Wanted> {
+        if copying.checksum.is_some() {
+            let is_file = |source: &Source| !matches!(source, Source::Path(path) if is_url(path));
+            if copying.sources.iter().any(is_file) {
+                return Err(Error::invalid("--checksum is only for files from http and https addresses"));
+            }
+        }
         let mut sources = Vec::new();
         for source in &copying.sources {
             sources.push(match source {

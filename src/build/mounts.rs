@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
+use super::config;
 use super::copy::{Source as Path_, Wanted, select};
 use super::graph::From;
 use super::scope::Pair;
@@ -52,6 +53,19 @@ impl Drop for Placed<'_> {
     }
 }
 
+/// Refuses targets that cannot be mounted on.
+fn refuse(mount: &MountOptions) -> Result<()> {
+    let needs_target = matches!(mount.kind, MountKind::Bind | MountKind::Cache | MountKind::Tmpfs);
+    match mount.target.as_str() {
+        "" if needs_target => Err(Error::invalid("--mount has no target").hint("write target=/DIRECTORY")),
+        "/" => {
+            Err(Error::invalid("the target of --mount is the root of the image")
+                .hint("write target=/DIRECTORY"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl<'a> Making<'a> {
     /// Reads the options, and finds out what they show.
     pub(super) fn mounts(&mut self, mounts: &[Mount]) -> Result<Mounts> {
@@ -61,8 +75,9 @@ impl<'a> Making<'a> {
         for mount in mounts {
             let mut resolved = mount.resolve(&|word| self.scope.expand(word, &env))?;
             if !resolved.target.is_empty() {
-                resolved.target = self.absolute(&resolved.target);
+                resolved.target = config::absolute(&self.text("WorkingDir"), &resolved.target);
             }
+            refuse(&resolved)?;
             keys.push(self.mount_key(&resolved)?);
             options.push(resolved);
         }

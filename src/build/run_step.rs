@@ -42,6 +42,12 @@ impl Making<'_> {
     pub(super) fn run_step(&mut self, running: &Running) -> Result<bool> {
         let env = self.env();
         let (argv, script) = self.argv(running);
+        if argv.iter().all(String::is_empty) {
+            return Err(Error::invalid("RUN has no command"));
+        }
+        if argv.iter().any(|word| word.contains('\0')) {
+            return Err(Error::invalid("RUN holds a NUL byte, which no command line can have"));
+        }
         let ready = Ready {
             argv,
             script,
@@ -109,6 +115,8 @@ impl Making<'_> {
         let output = self.output.try_clone().attempt(|| "hand over the output")?;
         let error = self.output.try_clone().attempt(|| "hand over the output")?;
         let scratch = job.scratch_of(number)?;
+        // First: with it this process gets a mount namespace of its own, for what is mounted next.
+        self.tree()?;
         let placed = self.place(&ready.mounts)?;
         let root = self.tree()?.root()?;
         let mut binds = resolving::binds(root, job.host, &scratch)?;
@@ -140,7 +148,7 @@ impl Making<'_> {
         let root = tree.root()?;
         let draft = Draft::gather(request, root, None, job.host)?;
         let stdio = Stdio { input: None, output, error };
-        match session::run(root, draft, stdio, job.report)? {
+        match session::run(root, draft, stdio, job.report).map_err(plain)? {
             Ended::Exited(0) => {}
             ended => return Err(unsuccessful(ended)),
         }
@@ -161,11 +169,19 @@ fn script(scratch: &Path, name: &str, text: &str) -> Result<Bind> {
     Ok(Bind { source, target: Some(Path::new(PIPES).join(name)), restrict })
 }
 
+/// What exits with 126 or 127 in a session is a fault of the Dockerfile here.
+fn plain(error: Error) -> Error {
+    let told = Error::new(error.kind(), error.to_string()).exits(1);
+    match error.hint_text() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
 fn unsuccessful(ended: Ended) -> Error {
-    let (how, code) = match ended {
-        Ended::Exited(code) => (format!("exit code {code}"), code),
-        Ended::Signaled(signal) => (format!("it was ended by signal {signal}"), ended.code()),
-    };
-    let _ = code;
-    Error::new(Kind::System, format!("RUN failed: {how}"))
+    match ended {
+        Ended::Exited(code) => Error::new(Kind::System, format!("RUN failed: exit code {code}")),
+        Ended::Signaled(signal) => Error::new(Kind::System, format!("RUN failed: signal {signal} ended it"))
+            .hint("signal 9 often comes from the kernel, where memory is short"),
+    }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::error::{Attempt, Error, Result};
+use crate::host::files::beside;
 use crate::image::{Layer, open_blob};
 use crate::layer::pack::Writer;
 use crate::layer::{Compression, Compressor, Options, RootfsTarget, Target, apply, send};
@@ -20,13 +21,16 @@ use crate::transfer::backup::Output;
 /// Lays the layers out in a new directory. What fails leaves nothing.
 pub fn write_directory(store: &Store, layers: &[Layer], path: &Path, report: &dyn Report) -> Result<()> {
     let attempt = || format!("write '{}'", path.display());
-    fs::create_dir(path).attempt(attempt)?;
-    let written = open_directory(path).attempt(attempt).and_then(|root| lay_out(store, layers, root, report));
-    if written.is_err() {
-        // It was not there before.
-        let _ = fs::remove_dir_all(path);
+    // Under a hidden name until it is whole: whatever stops this leaves nothing under the other.
+    let hidden = beside(path);
+    fs::create_dir(&hidden).attempt(attempt)?;
+    let written =
+        open_directory(&hidden).attempt(attempt).and_then(|root| lay_out(store, layers, root, report));
+    let done = written.and_then(|()| fs::rename(&hidden, path).attempt(attempt));
+    if done.is_err() {
+        let _ = fs::remove_dir_all(&hidden);
     }
-    written.attempt(attempt)?;
+    done.attempt(attempt)?;
     report.info(&format!("Wrote '{}'", path.display()));
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::copy::{copy, copy_blob};
 use super::description::Image;
 use super::destination::Destination;
 use super::resolve::{Pull, Served};
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, ImageConfig, media_type};
 use crate::report::{Report, Silent};
@@ -89,7 +89,12 @@ impl Destination for Keeping<'_> {
             Fetch::Missing(partial) => *partial,
         };
         if partial.len() < blob.size {
-            send(&mut partial)?;
+            send(&mut partial).inspect_err(|error| {
+                // A full disk: what is here would keep it full, and clear-cache does not reach it.
+                if error.kind() == Kind::System {
+                    partial.discard();
+                }
+            })?;
         }
         crate::sys::point::reach("images.blob");
         partial.commit().map(drop)

@@ -174,7 +174,7 @@ impl Partial {
     }
 
     /// These bytes are known to be wrong.
-    fn discard(&self) {
+    pub fn discard(&self) {
         let _ = fs::remove_file(&self.path);
     }
 }
