@@ -1,7 +1,10 @@
 //! `commit --change`: one instruction for an image's config. Pure.
 
-use crate::dockerfile::{Instruction, expand, expand_words, parse};
+use super::expanded;
+use super::scope::{Globals, Pair, Scope};
+use crate::dockerfile::{Instruction, parse};
 use crate::error::{Error, Result, WRONG_USAGE};
+use crate::oci::Platform;
 
 const ESCAPE: char = '\\';
 
@@ -35,25 +38,8 @@ pub fn parse_change(text: &str) -> Result<Instruction> {
 
 /// The instruction with the variables of `env` (`NAME=value`) replaced, where the language has that done.
 pub fn expanded(instruction: &Instruction, env: &[String]) -> Result<Instruction> {
-    let lookup = |name: &str| {
-        let found = env.iter().filter_map(|word| word.split_once('=')).find(|(own, _)| *own == name);
-        found.map(|(_, value)| value.to_owned())
-    };
-    let one = |word: &String| expand(word, ESCAPE, &lookup);
-    let pairs = |pairs: &[(String, String)]| -> Result<Vec<(String, String)>> {
-        pairs.iter().map(|(key, value)| Ok((one(key)?, one(value)?))).collect()
-    };
-    Ok(match instruction {
-        Instruction::Env(env) => Instruction::Env(pairs(env)?),
-        Instruction::Label(labels) => Instruction::Label(pairs(labels)?),
-        Instruction::User(user) => Instruction::User(one(user)?),
-        Instruction::Workdir(path) => Instruction::Workdir(one(path)?),
-        Instruction::Stopsignal(signal) => Instruction::Stopsignal(one(signal)?),
-        Instruction::Volume(paths) => Instruction::Volume(paths.iter().map(one).collect::<Result<_>>()?),
-        Instruction::Expose(ports) => {
-            let words = ports.iter().map(|port| expand_words(port, ESCAPE, &lookup));
-            Instruction::Expose(words.collect::<Result<Vec<_>>>()?.concat())
-        }
-        other => other.clone(),
-    })
+    let globals = Globals::new(&[], &Platform::host(), "", ESCAPE);
+    let pairs = env.iter().filter_map(|word| word.split_once('='));
+    let pairs: Vec<Pair> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    expanded::expanded(instruction, &Scope::new(&globals, Vec::new()), &pairs)
 }

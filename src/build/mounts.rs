@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
 use super::config;
-use super::copy::{Source as Path_, Wanted, select};
+use super::copy::{Wanted, select};
 use super::graph::From;
 use super::scope::Pair;
 use super::stage::Making;
@@ -87,7 +87,7 @@ impl<'a> Making<'a> {
     fn mount_key(&mut self, mount: &MountOptions) -> Result<Value> {
         let shown = match (mount.kind, &mount.from) {
             (MountKind::Bind, None) => {
-                let wanted = whole(&mount.source);
+                let wanted = Wanted::whole(&mount.source);
                 json!(select(self.job.context, &wanted)?.digest()?.to_string())
             }
             (MountKind::Bind | MountKind::Cache, Some(from)) => {
@@ -96,7 +96,7 @@ impl<'a> Making<'a> {
                     From::Context(number) if self.job.contexts[number].is_some() => {
                         let files = self.job.contexts[number].as_ref();
                         let files = files.ok_or_else(|| Error::invalid("it is no directory"))?;
-                        json!(select(files, &whole(&mount.source))?.digest()?.to_string())
+                        json!(select(files, &Wanted::whole(&mount.source))?.digest()?.to_string())
                     }
                     from => {
                         let source = self.source(&from)?;
@@ -229,21 +229,6 @@ impl Placed<'_> {
     fn show(&mut self, source: PathBuf, target: &str, read_only: bool) {
         let restrict = Restrict { read_only, ..Restrict::NONE };
         self.binds.push(Bind { source, target: Some(target.into()), restrict });
-    }
-}
-
-/// All of a path of a context.
-fn whole(source: &str) -> Wanted {
-    let source = if source.is_empty() { "/" } else { source };
-    Wanted {
-        sources: vec![Path_::Path(source.to_owned())],
-        destination: "/".to_owned(),
-        owner: None,
-        mode: None,
-        exclude: Vec::new(),
-        parents: false,
-        unpack: false,
-        now: 0,
     }
 }
 

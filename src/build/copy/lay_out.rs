@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::select::select;
-use super::wanted::{Source, Wanted};
+use super::wanted::Wanted;
 use crate::error::Result;
 use crate::layer::{Index, RootfsTarget, Target};
 use crate::report::Report;
@@ -11,16 +11,7 @@ use crate::rootfs::Rootfs;
 impl Files {
     /// Copies all that may be seen into the empty directory `into`; blocks are shared where the filesystem can.
     pub fn lay_out(&self, into: &Rootfs, report: &dyn Report) -> Result<()> {
-        let wanted = Wanted {
-            sources: vec![Source::Path("/".into())],
-            destination: "/".into(),
-            owner: None,
-            mode: None,
-            exclude: Vec::new(),
-            parents: false,
-            unpack: false,
-            now: 0,
-        };
+        let wanted = Wanted::whole("/");
         let selection = select(self, &wanted)?;
         let placed = selection.place(&Index::new())?;
         let mut target = RootfsTarget::new(into, report);

@@ -25,6 +25,22 @@ pub struct Wanted {
     pub now: i64,
 }
 
+impl Wanted {
+    /// All of a path, as it is.
+    pub fn whole(source: &str) -> Wanted {
+        Wanted {
+            sources: vec![Source::Path(if source.is_empty() { "/" } else { source }.to_owned())],
+            destination: "/".to_owned(),
+            owner: None,
+            mode: None,
+            exclude: Vec::new(),
+            parents: false,
+            unpack: false,
+            now: 0,
+        }
+    }
+}
+
 /// One thing to be copied.
 #[derive(Debug)]
 pub enum Source {
