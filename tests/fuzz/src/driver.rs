@@ -17,13 +17,20 @@ pub fn once(target: &Target, input: &[u8]) -> bool {
     fine
 }
 
+/// How long a target is fuzzed: whichever ends first.
+#[derive(Clone, Copy)]
+pub struct Budget {
+    pub time: Duration,
+    pub inputs: u64,
+}
+
 /// Fuzzes `target`; whether all was fine. An input that makes it fail is cut down and kept.
-pub fn fuzz(target: &Target, budget: Duration, seed: u64) -> bool {
+pub fn fuzz(target: &Target, budget: Budget, seed: u64) -> bool {
     let mut work =
         Work { target, corpus: Vec::new(), seen: Seen::default(), runs: 0, random: Random::new(seed) };
     let start = Instant::now();
     let failure = quietly(|| {
-        let input = work.seeds().or_else(|| work.search(start + budget))?;
+        let input = work.seeds().or_else(|| work.search(start + budget.time, budget.inputs))?;
         Some(work.shrink(input))
     });
     work.report(start.elapsed());
@@ -51,8 +58,8 @@ impl Work<'_> {
     }
 
     /// Looks for an input that makes the target fail.
-    fn search(&mut self, end: Instant) -> Option<Vec<u8>> {
-        while Instant::now() < end {
+    fn search(&mut self, end: Instant, inputs: u64) -> Option<Vec<u8>> {
+        while self.runs < inputs && Instant::now() < end {
             let mut input = self.random.pick(&self.corpus).cloned().unwrap_or_default();
             let sources =
                 Sources { words: self.target.words, corpus: &self.corpus, longest: self.target.longest };

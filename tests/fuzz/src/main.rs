@@ -18,14 +18,18 @@ mod targets;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use driver::Budget;
 use targets::{TARGETS, Target};
 
 #[global_allocator]
 static ALLOCATOR: guard::Limited = guard::Limited;
 
+/// The longest that a number of inputs may take.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// What the command line asks for.
 struct Wish {
-    budget: Duration,
+    budget: Budget,
     seed: u64,
     targets: Vec<&'static Target>,
     file: Option<Vec<u8>>,
@@ -52,12 +56,14 @@ fn main() -> ExitCode {
 }
 
 fn wish(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
-    let mut wish = Wish { budget: Duration::from_secs(10), seed: 1, targets: Vec::new(), file: None };
+    let budget = Budget { time: Duration::from_secs(10), inputs: u64::MAX };
+    let mut wish = Wish { budget, seed: 1, targets: Vec::new(), file: None };
     while let Some(word) = words.next() {
         let mut number =
             || words.next().and_then(|word| word.parse().ok()).ok_or(format!("{word} needs a number"));
         match word.as_str() {
-            "--seconds" => wish.budget = Duration::from_secs(number()?),
+            "--seconds" => wish.budget.time = Duration::from_secs(number()?),
+            "--inputs" => wish.budget = Budget { time: HOUR, inputs: number()? },
             "--seed" => wish.seed = number()?,
             name => match TARGETS.iter().find(|target| target.name == name) {
                 Some(target) => wish.targets.push(target),
