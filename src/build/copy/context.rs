@@ -61,6 +61,11 @@ impl Context {
         }
         let file =
             if file.metadata().attempt(attempt)?.is_file() { file } else { copied(file, store, report)? };
+        if !archive::is_archive(&file) {
+            return Err(Error::invalid(format!("'{shown}' is neither a directory nor a tar archive")).hint(
+                format!("if it is the Dockerfile, write: chroot-distro build --file {shown} DIRECTORY"),
+            ));
+        }
         Context::unpack(file, &shown, scratch, report).map(Opened::Context)
     }
 
@@ -83,6 +88,18 @@ impl Context {
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let read = absent(self.root.read(clean(path), LIMIT));
         read.attempt(|| format!("read '{path}' of the build context"))
+    }
+
+    /// A file that is the Dockerfile, perhaps, under a name of its own.
+    pub fn other_dockerfile(&self) -> Option<String> {
+        let names = self.root.dir("").and_then(|dir| dir.names()).unwrap_or_default();
+        let names = names.iter().filter_map(|name| name.to_str());
+        let is = |name: &&str| {
+            let lower = name.to_lowercase();
+            let begins = lower.starts_with("dockerfile") || lower.starts_with("containerfile");
+            (begins || lower.ends_with(".dockerfile")) && !lower.ends_with(".dockerignore")
+        };
+        names.filter(is).min().map(str::to_owned)
     }
 
     /// What can be copied. `dockerfile` is the Dockerfile's path in the context: `<Dockerfile>.dockerignore` goes before

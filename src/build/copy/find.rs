@@ -50,9 +50,12 @@ pub fn unmatched(files: &Files, source: &str) -> Error {
     let (path, mut found) = (clean(source), Vec::new());
     let parts: Vec<&str> = path.to_str().unwrap_or_default().split('/').collect();
     let looked = expand(files, Path::new(""), &parts, &|_, _| true, &mut found);
-    match looked.is_ok() && !found.is_empty() {
-        true => error.hint("the build context has such files, but .dockerignore hides them"),
-        false => error,
+    if looked.is_err() || found.is_empty() {
+        return error;
+    }
+    match found.iter().find(|path| !files.ignores(path)) {
+        Some(link) => error.hint(format!("'{}' is a symbolic link to what is not there", link.display())),
+        None => error.hint("the build context has such files, but .dockerignore hides them"),
     }
 }
 

@@ -66,6 +66,9 @@ impl Patterns {
     }
 }
 
+/// Each `**` inside of a name doubles what a pattern becomes.
+const INNER_MAX: usize = 8;
+
 fn add(pattern: &str, rules: &mut Vec<Rule>) -> Result<()> {
     let (takes_back, path) = match pattern.strip_prefix('!') {
         Some(rest) => (true, rest.trim()),
@@ -82,8 +85,13 @@ fn add(pattern: &str, rules: &mut Vec<Rule>) -> Result<()> {
     if !glob::is_valid(path.as_bytes()) {
         return Err(bad("has a '[' or a backslash that is not complete"));
     }
+    let parts = clean(path);
+    let inner = parts.iter().filter(|part| *part != "**").map(|part| part.matches("**").count());
+    if inner.sum::<usize>() > INNER_MAX {
+        return Err(bad("has too many '**' inside of names"));
+    }
     let mut expanded = Vec::new();
-    expand(clean(path), &mut expanded);
+    expand(parts, &mut expanded);
     let whole = expanded.into_iter().filter(|parts| !parts.is_empty());
     rules.extend(whole.map(|parts| Rule { takes_back, parts }));
     Ok(())
@@ -148,14 +156,30 @@ fn reaches(parts: &[String], names: &[&[u8]]) -> bool {
     }
 }
 
+/// As a pattern is matched with a name: only what the last `**` took is ever tried again.
 fn matches(parts: &[String], names: &[&[u8]]) -> bool {
-    match parts.split_first() {
-        None => names.is_empty(),
-        Some((part, [])) if part == "**" => !names.is_empty(),
-        Some((part, rest)) if part == "**" => (0..=names.len()).any(|count| matches(rest, &names[count..])),
-        Some((part, rest)) => names
-            .split_first()
-            .is_some_and(|(name, others)| glob::matches(part.as_bytes(), name) && matches(rest, others)),
+    let (mut at, mut position) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        match (parts.get(at), names.get(position)) {
+            // At the end it takes one directory at least.
+            (Some(part), name) if part == "**" && at + 1 == parts.len() => return name.is_some(),
+            (Some(part), _) if part == "**" => {
+                at += 1;
+                star = Some((at, position));
+            }
+            (Some(part), Some(name)) if glob::matches(part.as_bytes(), name) => {
+                (at, position) = (at + 1, position + 1);
+            }
+            (None, None) => return true,
+            _ => match star {
+                Some((after, from)) if from < names.len() => {
+                    star = Some((after, from + 1));
+                    (at, position) = (after, from + 1);
+                }
+                _ => return false,
+            },
+        }
     }
 }
 
@@ -226,6 +250,16 @@ mod tests {
         }
         assert!(Patterns::parse(b"\xff").is_err());
         assert!(Patterns::parse(b"\xef\xbb\xbf# only\r\n\r\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn many_double_stars_take_no_time() {
+        let path = vec!["a"; 200].join("/");
+        let pattern = format!("{}b", "**/a/".repeat(100));
+        assert!(!ignored(&[&pattern], &path));
+        assert!(ignored(&[&"**/a/".repeat(100)], &path));
+        assert!(ignored(&["a**".repeat(8).as_str()], "aaaaaaaa"));
+        assert!(Patterns::of(["a**".repeat(40).as_str()]).is_err());
     }
 
     #[test]

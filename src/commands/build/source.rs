@@ -51,7 +51,9 @@ impl Source {
                 let text = read(io::stdin().lock(), "standard input")?;
                 Text { name: "Dockerfile".to_owned(), text, ignored: None }
             }
-            (None, Some(file)) if Path::new(&request.context).is_dir() => of_host(Path::new(file))?,
+            (None, Some(file)) if Path::new(&request.context).is_dir() => {
+                of_host(Path::new(file), Path::new(&request.context))?
+            }
             (None, Some(file)) => in_context(&context, &[&file.to_string_lossy()])?,
             (None, None) => in_context(&context, &["Dockerfile", "dockerfile"])?,
         };
@@ -75,10 +77,15 @@ fn nothing(work: &Work, open: &dyn Fn(&std::ffi::OsStr) -> Result<Opened>) -> Re
     }
 }
 
-fn of_host(path: &Path) -> Result<Text> {
+fn of_host(path: &Path, context: &Path) -> Result<Text> {
     let shown = path.display().to_string();
-    let attempt = || format!("open the Dockerfile '{shown}'");
-    let text = read(File::open(path).attempt(attempt)?, &shown)?;
+    let file = File::open(path).attempt(|| format!("open the Dockerfile '{shown}'"));
+    let file = file.map_err(|error| match context.join(path) {
+        there if there.is_file() => error
+            .hint(format!("'--file' begins at the current directory: write '--file {}'", there.display())),
+        _ => error,
+    })?;
+    let text = read(file, &shown)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".dockerignore");
     let ignored = match fs::read(&beside) {
@@ -97,9 +104,14 @@ fn in_context(context: &Context, names: &[&str]) -> Result<Text> {
     }
     let name = names.first().copied().unwrap_or_default();
     let error = Error::not_found(format!("there is no '{name}' in '{}'", context.shown()));
-    let other =
-        context.read("Containerfile")?.map(|_| "to build from the Containerfile, add '--file Containerfile'");
-    Err(error.hint(other.unwrap_or("name the directory that it is in, or the file with '--file'")))
+    Err(match context.other_dockerfile() {
+        Some(other) => {
+            let directory = Path::new(context.shown());
+            let path = if directory.is_dir() { directory.join(&other) } else { other.clone().into() };
+            error.hint(format!("to build from '{other}', add '--file {}'", path.display()))
+        }
+        None => error.hint("name the directory that it is in, or the file with '--file'"),
+    })
 }
 
 fn read(from: impl Read, name: &str) -> Result<Vec<u8>> {
