@@ -28,6 +28,7 @@ fn steps_of_another_machine_come_from_a_directory() {
         };
         let ran = elsewhere(&["--cache-from", "type=local,src=shared"]).ok();
         assert_eq!(cached(&ran), 3, "{ran:?}");
+        ran.says(&["'shared': 3 steps"]);
         // A second export adds nothing, and takes nothing away.
         build(s, &["--cache-to", "type=local,dest=shared"]).run().ok().says(&["Exported 0"]);
         assert_eq!(blobs(), 4);
@@ -47,6 +48,43 @@ fn steps_of_another_machine_come_from_a_directory() {
         build(s, &["--cache-from", "type=local,src=no-cache"]).run().code(1);
         build(s, &["--cache-from", "type=s3,src=x"]).run().code(2);
         build(s, &["--cache-to", "type=local"]).run().code(2);
+    });
+}
+
+#[test]
+fn steps_of_another_machine_come_from_a_registry() {
+    need!(Root, Tool("busybox"), Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let name = registry.reference("me/cache:1");
+        let place = format!("type=registry,ref={name}");
+        context(s, &format!("{SHELL}RUN echo x >/made\n"));
+        let on = |machine: &str, args: &[&str]| {
+            let (cache, data) = (s.path(machine), s.path(&format!("{machine}-data")));
+            let cd = build(s, &[&["--allow-insecure"], args].concat());
+            cd.env("XDG_CACHE_HOME", cache).env("XDG_DATA_HOME", data).run()
+        };
+        on("a", &["--cache-from", &place, "--cache-to", &place])
+            .ok()
+            .says(&["no build cache", "Exported 3 steps"]);
+        // What nobody needs is not fetched: the last step alone differs, and comes back.
+        for from in [place.as_str(), &name] {
+            let ran = on(if from == place { "b" } else { "c" }, &["--cache-from", from]).ok();
+            assert_eq!(cached(&ran), 3, "{ran:?}");
+        }
+        context(s, &format!("{SHELL}RUN echo y >/made\n"));
+        on("b", &["--cache-to", &format!("{place},mode=max")]).ok().says(&["Exported 1 steps"]);
+        let ran = on("d", &["--cache-from", &place]).ok();
+        assert_eq!(cached(&ran), 3, "{ran:?}");
+        let blobs = fs::read_dir(s.path("d/chroot-distro/oci_layers")).unwrap().count();
+        assert_eq!(blobs, 4, "three layers and the list");
+        // An image is no cache, and a registry that is away stops nothing.
+        let image = Image::of([Entry::file("a", "x")]);
+        image.push(&registry, "me/image:1");
+        on("e", &["--cache-from", &registry.reference("me/image:1")]).ok().says(&["no build cache"]);
+        let ran = on("e", &["--cache-from", "127.0.0.1:1/me/cache:1"]).ok();
+        ran.says(&["warning", "import the build cache '127.0.0.1:1/me/cache:1'"]);
+        on("e", &["--cache-to", "type=registry,ref=127.0.0.1:1/me/cache:1"]).code(1);
     });
 }
 

@@ -10,16 +10,16 @@ use crate::support::command::Ran;
 use crate::support::prelude::*;
 
 /// One that an image may be for.
-struct Cpu {
+pub struct Cpu {
     name: &'static str,
-    oci: &'static str,
+    pub oci: &'static str,
     machine: u16,
     wide: bool,
-    code: &'static [u8],
+    pub code: &'static [u8],
 }
 
 /// `exit(geteuid())` for each.
-const CPUS: [Cpu; 5] = [
+pub const CPUS: [Cpu; 5] = [
     Cpu {
         name: "aarch64",
         oci: "arm64",
@@ -66,7 +66,7 @@ const UNAME_OF_I686: &[u8] = &[
 
 impl Cpu {
     /// The smallest ELF file that is one: a header, one segment, the code.
-    fn program(&self, code: &[u8]) -> Vec<u8> {
+    pub fn program(&self, code: &[u8]) -> Vec<u8> {
         let (header, entry): (u16, u16) = if self.wide { (64, 56) } else { (52, 32) };
         let word = |value: u64| value.to_le_bytes()[..if self.wide { 8 } else { 4 }].to_vec();
         let start = u64::from(header + entry);

@@ -7,6 +7,12 @@
 //! | `build` | images from a Dockerfile: steps, stages, the cache, mounts, and where an image goes |
 //! | `build_language` | here-documents, what a build refuses, and `--check` |
 //! | `build_cache` | what a build gives to other machines, and how much its cache holds |
+//! | `build_link` | layers that depend on nothing below them |
+//! | `build_platforms` | builds for other CPUs, with QEMU |
+//! | `build_reported` | what other builders did to their users, by the numbers of their public reports |
+//! | `build_rootless` | builds by an ordinary user |
+//! | `build_slips` | what is mistyped in a build, what is said of it, and the last words |
+//! | `build_stopped` | builds that a signal stops |
 //! | `registry` | images from a registry: references, platforms, mirrors, the offline cache |
 //! | `auth` | logins that are kept: tried first, written whole, for one registry each, and never sent astray |
 //! | `credentials` | passwords and tokens for registries, and where they are found |
@@ -91,6 +97,12 @@ mod build_cache;
 #[cfg(feature = "fault-points")]
 mod build_killed;
 mod build_language;
+mod build_link;
+mod build_platforms;
+mod build_reported;
+mod build_rootless;
+mod build_slips;
+mod build_stopped;
 mod cli;
 mod clone;
 mod commit;

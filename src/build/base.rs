@@ -1,6 +1,8 @@
 //! Base images: found here or in their registries, and their blobs brought into the cache.
 
 use super::request::Request;
+use super::scope::Globals;
+use crate::dockerfile::{Dockerfile, Stage};
 use crate::error::{Attempt, Result};
 use crate::host::Host;
 use crate::image::{self, Cache, Image, Local, Origin, Pull};
@@ -9,6 +11,7 @@ use crate::report::Report;
 use crate::store::Store;
 
 /// Where base images come from.
+#[allow(missing_docs)]
 pub struct Bases<'a> {
     pub store: &'a Store,
     pub host: &'a Host,
@@ -20,17 +23,47 @@ impl Bases<'_> {
     /// What `reference` names. An image that was made or loaded here wins; one that was pulled is enough, unless newer ones
     /// are asked for.
     pub fn find(&self, reference: &Reference, platform: &Platform) -> Result<Image> {
+        let found = self.here(reference, platform);
+        let found = found.and_then(|here| here.map_or_else(|| self.pull(reference, platform).resolve(), Ok));
+        let found = found.map_err(|error| match error.hint_text() {
+            Some(hint) if hint.contains("--architecture") => error.hint_instead(
+                "choose one of these with --platform, for this stage alone with FROM --platform=PLATFORM, or choose another tag",
+            ),
+            _ => error,
+        });
+        found.attempt(|| format!("image '{reference}'"))
+    }
+
+    /// The same where it is here. Asks nobody.
+    fn here(&self, reference: &Reference, platform: &Platform) -> Result<Option<Image>> {
         let library = self.store.library();
         let kept = library.named(&reference.full())?;
         if let Some(kept) = kept.filter(|kept| !(kept.pulled && self.request.pull)) {
             match image::open(&library, &kept, platform) {
                 Err(_) if kept.pulled => {}
-                opened => return opened.attempt(|| format!("image '{reference}'")),
+                opened => return opened.map(Some),
             }
         }
-        let pull = self.pull(reference, platform);
-        let cached = if self.request.pull { None } else { pull.cached()? };
-        cached.map_or_else(|| pull.resolve(), Ok).attempt(|| format!("image '{reference}'"))
+        if self.request.pull { Ok(None) } else { self.pull(reference, platform).cached() }
+    }
+
+    /// The names of the variables that the image of a stage sets, if it is here, for checks. Asks nobody.
+    pub fn environment(&self, file: &Dockerfile, stage: &Stage) -> Option<Vec<String>> {
+        let request = self.request;
+        let platform = request.platforms.first()?;
+        let globals = Globals::of(file, &request.arguments, platform, "").ok()?;
+        let name = globals.expand(&stage.image).ok()?;
+        if request.contexts.iter().any(|(other, _)| *other == name) {
+            return None;
+        }
+        let image = self.here(&Reference::parse(&name).ok()?, platform).ok()??;
+        let config = &image.config.json["config"];
+        // Its triggers may set others.
+        if config["OnBuild"].as_array().is_some_and(|triggers| !triggers.is_empty()) {
+            return None;
+        }
+        let words = config["Env"].as_array().into_iter().flatten().filter_map(|word| word.as_str());
+        Some(words.map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect())
     }
 
     /// Brings all its blobs into the cache.

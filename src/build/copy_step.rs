@@ -14,13 +14,22 @@ use crate::layer::{Entry, EntryKind, Index, NoContent};
 use crate::oci::Digest;
 use crate::registry::Client;
 
+/// A COPY or ADD on its way.
+struct Taking {
+    /// What it says, for the cache.
+    asked: Value,
+    wanted: Wanted,
+    created_by: String,
+    /// The layer depends on nothing below it, and neither does its key.
+    link: bool,
+}
+
 impl Making<'_> {
     /// Whether it came from the cache.
     pub(super) fn copy_step(&mut self, copying: &Copying, is_add: bool) -> Result<bool> {
         let word = if is_add { "ADD" } else { "COPY" };
-        let created_by = created_by(word, copying);
         let wanted = self.wanted(copying, is_add)?;
-        let asked = json!([
+        let mut asked = json!([
             word,
             copying.destination,
             self.text("WorkingDir"),
@@ -29,54 +38,45 @@ impl Making<'_> {
             copying.parents,
             copying.unpack,
         ]);
+        if copying.link {
+            asked = json!(["link", asked]);
+        }
+        let taking = Taking { asked, wanted, created_by: created_by(word, copying), link: copying.link };
         let Some(from) = &copying.from else {
-            return self.copy_files(self.job.context, &wanted, &asked, None, &created_by);
+            return self.copy_files(self.job.context, &taking, None);
         };
         let from = self.job.names.from(from, self.number)?;
         if let graph::From::Context(number) = from
             && let Some(files) = &self.job.contexts[number]
         {
-            return self.copy_files(files, &wanted, &asked, None, &created_by);
+            return self.copy_files(files, &taking, None);
         }
-        self.copy_from(&from, copying, &asked, &wanted, &created_by)
+        self.copy_from(&from, copying, &taking)
     }
 
     /// From a stage or an image: what those layers hold is the same whenever they are the same. Where they are not, their
     /// tree is laid out, and what is taken from it may still be.
-    fn copy_from(
-        &mut self,
-        from: &graph::From,
-        copying: &Copying,
-        asked: &Value,
-        wanted: &Wanted,
-        created_by: &str,
-    ) -> Result<bool> {
+    fn copy_from(&mut self, from: &graph::From, copying: &Copying, taking: &Taking) -> Result<bool> {
         let source = self.source(from)?;
         let layers: Vec<String> = source.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
-        let sources: Vec<Value> = wanted.sources.iter().map(source_key).collect();
-        let by_layers = json!([asked, sources, copying.exclude, layers]);
+        let sources: Vec<Value> = taking.wanted.sources.iter().map(source_key).collect();
+        let by_layers = self.key(&json!([taking.asked, sources, copying.exclude, layers]), taking.link)?;
         if self.is_cached(&by_layers)? {
-            return self.layer(&[by_layers], created_by, &mut |_| Err(gone()));
+            return self.layer(&[by_layers], &taking.created_by, &mut |_| Err(gone()));
         }
         let (root, _tree) = self.job.root_of(&source)?;
-        self.copy_files(&Files::tree(root), wanted, asked, Some(by_layers), created_by)
+        self.copy_files(&Files::tree(root), taking, Some(by_layers))
     }
 
     /// One selection is named for the cache and copied: what changes between the two is told.
-    fn copy_files(
-        &mut self,
-        files: &Files,
-        wanted: &Wanted,
-        asked: &Value,
-        other_key: Option<Value>,
-        created_by: &str,
-    ) -> Result<bool> {
-        let selection = select(files, wanted)?;
+    fn copy_files(&mut self, files: &Files, taking: &Taking, other_key: Option<Digest>) -> Result<bool> {
+        let selection = select(files, &taking.wanted)?;
         selection.all_matched()?;
-        let key = json!([asked, selection.digest()?.to_string()]);
-        let keys: Vec<Value> = [key].into_iter().chain(other_key).collect();
-        self.layer(&keys, created_by, &mut |making| {
-            let placed = selection.place(making.index()?)?;
+        let key = self.key(&json!([taking.asked, selection.digest()?.to_string()]), taking.link)?;
+        let keys: Vec<Digest> = [key].into_iter().chain(other_key).collect();
+        self.layer(&keys, &taking.created_by, &mut |making| {
+            let nothing = Index::new();
+            let placed = selection.place(if taking.link { &nothing } else { making.index()? })?;
             for warning in placed.warnings() {
                 making.job.report.warn(warning);
             }
@@ -144,7 +144,7 @@ impl Making<'_> {
             user => owner(user, &mut |path| self.read(path)).attempt(|| format!("USER {user}"))?,
         };
         let now = self.job.request.epoch.unwrap_or(self.job.now);
-        let key = json!(["WORKDIR", path, owner]);
+        let key = self.key(&json!(["WORKDIR", path, owner]), false)?;
         self.layer(&[key], &created_by, &mut |making| {
             let entries = directories(making.index()?, &path, owner, now)?;
             making.sent(&mut |target| entries.iter().try_for_each(|entry| target.put(entry, &mut NoContent)))

@@ -22,6 +22,9 @@ pub enum From {
     Image(Reference, Platform),
 }
 
+/// How the text of a trigger of a base image begins, when it is carried out.
+pub const TRIGGER: &str = "ONBUILD ";
+
 /// Names in a Dockerfile.
 pub struct Names<'a> {
     /// The Dockerfile, and how it is called.
@@ -35,28 +38,8 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// The stage that is to be built: by its name or number; the last one.
-    pub fn target(&self, name: Option<&str>) -> Result<usize> {
-        let stages = &self.dockerfile.stages;
-        let Some(name) = name else { return Ok(stages.len().saturating_sub(1)) };
-        if let Some(found) = self.stage(name, stages.len()) {
-            return Ok(found);
-        }
-        let names: Vec<&str> = stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
-        let error = Error::usage(format!("{} has no stage '{name}'", self.file));
-        Err(match nearest(name, names.iter().copied()) {
-            Some(near) => error.hint(format!("did you mean '{near}'?")),
-            None if names.is_empty() => error.hint("its stages have no names: give a number, from 0"),
-            None => error.hint(format!("its stages are {}", names.join(", "))),
-        })
-    }
-
-    /// The last stage before `before` with this name, or number.
     fn stage(&self, name: &str, before: usize) -> Option<usize> {
-        let has = |stage: &Stage| stage.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name));
-        let stages = self.dockerfile.stages.get(..before).unwrap_or_default();
-        let number = || name.parse().ok().filter(|number| *number < before);
-        stages.iter().rposition(has).or_else(number)
+        stage(self.dockerfile, name, before)
     }
 
     /// The platform of a stage.
@@ -99,6 +82,21 @@ impl Names<'_> {
             }
             None if word == "scratch" => Ok(From::Scratch),
             None => self.other(word, &self.platform_of(number)?),
+        }
+    }
+
+    /// That what failed as an image was meant as a stage, perhaps. `word` stands in the stage `number`.
+    pub fn or_a_stage(&self, word: &str, number: usize, error: Error) -> Error {
+        let names = names(&self.dockerfile.stages[..number]);
+        match nearest(word, names.iter().copied()) {
+            _ if word.contains(['/', ':', '@', '$']) || names.is_empty() => error,
+            Some(near) => {
+                error.hint_instead(format!("no stage above has the name '{word}'; did you mean '{near}'?"))
+            }
+            None => error.hint_instead(format!(
+                "no stage above has the name '{word}', so it is taken for an image; there are {}",
+                names.join(", ")
+            )),
         }
     }
 
@@ -146,6 +144,33 @@ impl Names<'_> {
     pub fn at(&self, lines: Lines, error: Error) -> Error {
         error.context(format!("{}:{}", self.file, lines.first))
     }
+}
+
+/// The stage that is to be built: by its name or number; the last one. `shown`: how the Dockerfile is called.
+pub fn target(file: &Dockerfile, shown: &str, name: Option<&str>) -> Result<usize> {
+    let Some(name) = name else { return Ok(file.stages.len().saturating_sub(1)) };
+    if let Some(found) = stage(file, name, file.stages.len()) {
+        return Ok(found);
+    }
+    let names = names(&file.stages);
+    let error = Error::usage(format!("{shown} has no stage '{name}'"));
+    Err(match nearest(name, names.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean '{near}'?")),
+        None if names.is_empty() => error.hint("its stages have no names: give a number, from 0"),
+        None => error.hint(format!("its stages are {}", names.join(", "))),
+    })
+}
+
+/// The last stage before `before` with this name, or number.
+fn stage(file: &Dockerfile, name: &str, before: usize) -> Option<usize> {
+    let has = |stage: &Stage| stage.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name));
+    let stages = file.stages.get(..before).unwrap_or_default();
+    let number = || name.parse().ok().filter(|number| *number < before);
+    stages.iter().rposition(has).or_else(number)
+}
+
+fn names(stages: &[Stage]) -> Vec<&str> {
+    stages.iter().filter_map(|stage| stage.name.as_deref()).collect()
 }
 
 /// What the steps of a stage take from.

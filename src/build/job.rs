@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, open};
 
 use super::copy::Files;
-use super::graph::{From, Names};
+use super::exchange::Imports;
+use super::graph::{From, Names, TRIGGER};
 use super::made::Made;
 use super::request::Request;
 use super::tree::{Tree, chain, index};
-use crate::dockerfile::{Located, Stage};
+use crate::dockerfile::{Instruction, Located, Stage};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::image::{Image, Layer, open_blob};
@@ -33,6 +34,8 @@ pub struct Job<'a> {
     /// The build context, and those that have names.
     pub context: &'a Files,
     pub contexts: &'a [Option<Files>],
+    /// Steps of other machines.
+    pub imports: &'a Imports<'a>,
     /// By what tells them apart.
     pub images: &'a BTreeMap<String, Image>,
     /// For what must stand on disk while the build runs; gone with it.
@@ -46,13 +49,17 @@ impl<'a> Job<'a> {
         self.names.dockerfile.stages.get(number)
     }
 
-    /// How a stage's steps are shown: `builder `, or nothing where there is but one stage.
+    /// How a stage's steps are shown: `linux/arm64 builder `, without what there is but one of.
     pub fn label(&self, number: usize) -> String {
-        if self.names.dockerfile.stages.len() < 2 {
-            return String::new();
+        let mut label = match &self.request.platforms[..] {
+            [_] => String::new(),
+            _ => format!("{} ", self.names.platform),
+        };
+        if self.names.dockerfile.stages.len() > 1 {
+            let name = self.stage(number).and_then(|stage| stage.name.clone());
+            label += &format!("{} ", name.unwrap_or_else(|| format!("stage-{number}")));
         }
-        let name = self.stage(number).and_then(|stage| stage.name.clone());
-        format!("{} ", name.unwrap_or_else(|| format!("stage-{number}")))
+        label
     }
 
     /// A directory of a stage's own.
@@ -69,8 +76,17 @@ impl<'a> Job<'a> {
         self.request.no_cache || self.request.no_cache_filter.iter().any(is)
     }
 
-    /// Where in the Dockerfile something is wrong.
-    pub fn at(&self, step: &Located, error: Error) -> Error {
+    /// Where in the Dockerfile something is wrong in a step of the stage `number`.
+    pub fn at(&self, number: usize, step: &Located, error: Error) -> Error {
+        let trigger =
+            step.text.strip_prefix(TRIGGER).filter(|_| !matches!(step.instruction, Instruction::Onbuild(_)));
+        let error = match (trigger, self.stage(number)) {
+            (Some(text), Some(stage)) => {
+                let name = text.split_whitespace().next().unwrap_or_default();
+                error.context(format!("{TRIGGER}{name} of the base image '{}'", stage.image))
+            }
+            _ => error,
+        };
         self.names.at(step.lines, error)
     }
 

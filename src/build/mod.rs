@@ -9,6 +9,7 @@
 //! | `run` | the whole way, for each platform |
 //! | `graph`, `base` | which stages are needed, and which images |
 //! | `scope`, `expanded` | ARG and ENV: what words mean |
+//! | `slips` | what was typed and leads to nothing |
 //! | `job`, `engine`, `message`, `progress` | what stages share; their processes, and what those tell |
 //! | `stage`, `made` | one stage, and what it has come to |
 //! | `run_step`, `mounts`, `resolving` | RUN |
@@ -39,11 +40,15 @@ mod resolving;
 mod run;
 mod run_step;
 mod scope;
+mod slips;
 mod stage;
 pub mod tree;
 mod written;
 
-pub use finish::{Built, Outcome};
+pub use base::Bases;
+pub use finish::{Built, Outcome, keep};
+pub use graph::target;
+pub use made::Made;
 pub use progress::Progress;
 pub use request::{NamedContext, Request, Secret};
 pub use run::{Workshop, build};

@@ -6,23 +6,24 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, geteuid};
 use serde_json::Value;
 
 use super::base::Bases;
 use super::copy::{Context, Files, Opened};
 use super::engine::{self, Ends};
-use super::finish::{self, Outcome};
-use super::graph::{self, From, Names};
+use super::exchange::Imports;
+use super::graph::{self, From, Names, TRIGGER};
 use super::job::Job;
 use super::made::Made;
 use super::message::{Message, Speaker};
 use super::progress::Progress;
 use super::request::{NamedContext, Request};
 use super::scope::Globals;
+use super::slips::slips;
 use super::stage::Making;
-use crate::dockerfile::{Copying, Dockerfile, Instruction, Located, parse_onbuild, refuse};
-use crate::error::{Attempt, Error, Result};
+use crate::dockerfile::{Copying, Dockerfile, Instruction, Located, Stage, parse_onbuild, refuse};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{Image, LayoutDirectory};
 use crate::oci::Platform;
@@ -40,9 +41,11 @@ pub struct Workshop<'a> {
     pub report: &'a dyn Report,
     /// Who is told of steps.
     pub progress: &'a dyn Progress,
+    /// Steps of other machines.
+    pub imports: &'a Imports<'a>,
 }
 
-/// Builds what is asked for, for each platform, and keeps the image under its names. Only while single-threaded.
+/// Builds what is asked for, for each platform; nothing is kept under a name yet. Only while single-threaded.
 pub fn build(
     workshop: &Workshop<'_>,
     request: &Request,
@@ -50,7 +53,8 @@ pub fn build(
     file: &str,
     context: &Files,
     scratch: &Path,
-) -> Result<Outcome> {
+) -> Result<Vec<(Platform, Made)>> {
+    slips(request, dockerfile).iter().for_each(|slip| workshop.report.warn(slip));
     let contexts = open_contexts(workshop, request, scratch)?;
     let mut made = Vec::new();
     for platform in &request.platforms {
@@ -60,7 +64,7 @@ pub fn build(
         let built = one.build();
         made.push((platform.clone(), if request.platforms.len() > 1 { built.attempt(of)? } else { built? }));
     }
-    finish::keep(workshop.store, request, &made, workshop.report)
+    Ok(made)
 }
 
 /// Directories that `--build-context` names; none for images.
@@ -93,22 +97,18 @@ struct For<'a> {
 
 impl For<'_> {
     fn build(&self) -> Result<Made> {
-        let escape = self.dockerfile.directives.escape;
         let stage = self.request.target.as_deref().unwrap_or("default");
-        let mut globals = Globals::new(&self.request.arguments, self.platform, stage, escape);
-        for located in &self.dockerfile.globals {
-            if let Instruction::Arg(arguments) = &located.instruction {
-                arguments.iter().try_for_each(|argument| globals.declare(argument))?;
-            }
-        }
+        let globals = Globals::of(self.dockerfile, &self.request.arguments, self.platform, stage)?;
         let (file, contexts) = (self.file, &self.request.contexts);
         let names =
             Names { dockerfile: self.dockerfile, file, contexts, globals: &globals, platform: self.platform };
-        let target = names.target(self.request.target.as_deref())?;
-        self.tell_unused(&globals);
+        let target = graph::target(self.dockerfile, file, self.request.target.as_deref())?;
         let resolver = Resolver { of: self, names: &names, found: RefCell::default() };
         let needed = graph::needed(target, &|number| resolver.needs(number))?;
         self.refuse_foreign(&names, &needed, &resolver)?;
+        if !geteuid().is_root() {
+            refuse_trees(&names, &resolver.found.borrow().steps)?;
+        }
         resolver.fetch_all()?;
         let Found { images, steps, .. } = resolver.found.take();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
@@ -120,6 +120,7 @@ impl For<'_> {
             names: &names,
             context: self.context,
             contexts: self.contexts,
+            imports: self.workshop.imports,
             images: &images,
             scratch: self.scratch,
             now: now.try_into().unwrap_or(i64::MAX),
@@ -134,21 +135,6 @@ impl For<'_> {
         let steps: Vec<Value> = made.values().flat_map(|made| made.steps.clone()).collect();
         let target = made.remove(&target);
         target.map(|made| Made { steps, ..made }).ok_or_else(|| Error::not_found("the stage was not made"))
-    }
-
-    /// A `--build-arg` that no ARG declares is a slip, perhaps.
-    fn tell_unused(&self, globals: &Globals) {
-        let stages = self.dockerfile.stages.iter().flat_map(|stage| &stage.steps);
-        let all: Vec<&Located> = self.dockerfile.globals.iter().chain(stages).collect();
-        let is_declared = |name: &str| {
-            all.iter().any(|step| match &step.instruction {
-                Instruction::Arg(arguments) => arguments.iter().any(|argument| argument.name == name),
-                _ => false,
-            })
-        };
-        for name in globals.unused(&is_declared) {
-            self.workshop.report.warn(&format!("--build-arg {name}: no ARG declares it"));
-        }
     }
 
     fn bases(&self) -> Bases<'_> {
@@ -197,6 +183,28 @@ impl For<'_> {
         }
         Ok(())
     }
+}
+
+/// What lays out a tree needs root.
+fn refuse_trees(names: &Names<'_>, steps: &BTreeMap<usize, Vec<Located>>) -> Result<()> {
+    for (number, step) in
+        steps.iter().flat_map(|(number, steps)| steps.iter().map(move |step| (*number, step)))
+    {
+        let what = match &step.instruction {
+            Instruction::Run(_) => "RUN",
+            Instruction::Copy(Copying { from: Some(from), .. })
+                if !matches!(names.from(from, number)?, From::Context(_)) =>
+            {
+                "COPY --from"
+            }
+            _ => continue,
+        };
+        let error = Error::new(Kind::Denied, format!("{what} needs root"));
+        return Err(
+            names.at(step.lines, error.hint("run the same command as root, or without '--no-elevate'"))
+        );
+    }
+    Ok(())
 }
 
 /// The life of a stage's process; its exit code.
@@ -263,8 +271,8 @@ impl Resolver<'_> {
         let stage = &self.of.dockerfile.stages[number];
         let at = |error| self.names.at(stage.lines, error);
         let base = self.names.base(number)?;
-        self.look(&base).map_err(at)?;
-        let mut steps = self.triggers(&base).map_err(at)?;
+        self.look(&base).map_err(|error| at(self.names.or_a_stage(&stage.image, number, error)))?;
+        let mut steps = self.triggers(&base, stage).map_err(at)?;
         if let From::Context(context) = base
             && self.of.contexts[context].is_some()
         {
@@ -276,7 +284,8 @@ impl Resolver<'_> {
         }
         for (word, lines) in graph::sources(steps.iter()) {
             let from = self.names.from(word, number).map_err(|error| self.names.at(lines, error))?;
-            self.look(&from).map_err(|error| self.names.at(lines, error))?;
+            let failed = |error| self.names.at(lines, self.names.or_a_stage(word, number, error));
+            self.look(&from).map_err(failed)?;
         }
         let needs = self.names.needs(number, &steps);
         self.found.borrow_mut().steps.insert(number, steps);
@@ -292,8 +301,8 @@ impl Resolver<'_> {
         Located { instruction, lines: stage.lines, text }
     }
 
-    /// What ONBUILD of the base adds.
-    fn triggers(&self, base: &From) -> Result<Vec<Located>> {
+    /// What ONBUILD of the base adds. It stands where the FROM does.
+    fn triggers(&self, base: &From, stage: &Stage) -> Result<Vec<Located>> {
         let escape = self.of.dockerfile.directives.escape;
         let texts: Vec<String> = match base {
             From::Stage(number) => {
@@ -313,7 +322,8 @@ impl Resolver<'_> {
             }
         };
         let parse = |text: &String| {
-            parse_onbuild(text, escape).attempt(|| format!("ONBUILD of the base image, '{text}'"))
+            let read = parse_onbuild(text, escape).attempt(|| format!("the base image '{}'", stage.image))?;
+            Ok(Located { lines: stage.lines, text: format!("{TRIGGER}{}", read.text), ..read })
         };
         texts.iter().map(parse).collect()
     }

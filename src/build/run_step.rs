@@ -58,7 +58,7 @@ impl Making<'_> {
             },
             mounts: self.mounts(&running.mounts)?,
         };
-        let key = self.run_key(&ready)?;
+        let key = self.key(&self.run_key(&ready)?, false)?;
         let created_by = self.run_history(&ready.argv);
         self.layer(&[key], &created_by, &mut |making| making.run_now(&ready))
     }

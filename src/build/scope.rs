@@ -2,7 +2,7 @@
 //!
 //! ARGs before the first FROM are for the FROM lines, and for stages that declare them again. ENV beats ARG.
 
-use crate::dockerfile::{Argument, expand};
+use crate::dockerfile::{Argument, Dockerfile, Instruction, expand};
 use crate::error::Result;
 use crate::oci::Platform;
 
@@ -77,11 +77,21 @@ impl Globals {
         Some(last(&self.given, name).unwrap_or(known))
     }
 
-    /// The names of `--build-arg` that nothing declares.
-    pub fn unused(&self, declared: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let names = self.given.iter().map(|(name, _)| name);
-        names.filter(|name| !declared(name) && !PROXIES.contains(&name.as_str())).cloned().collect()
+    /// What the ARGs of a Dockerfile say before its first FROM.
+    pub fn of(file: &Dockerfile, given: &[Pair], target: &Platform, stage: &str) -> Result<Globals> {
+        let mut globals = Globals::new(given, target, stage, file.directives.escape);
+        for located in &file.globals {
+            if let Instruction::Arg(arguments) = &located.instruction {
+                arguments.iter().try_for_each(|argument| globals.declare(argument))?;
+            }
+        }
+        Ok(globals)
     }
+}
+
+/// Whether every RUN is given it without a declaration.
+pub fn is_proxy(name: &str) -> bool {
+    PROXIES.contains(&name)
 }
 
 /// What is known in a stage.
@@ -125,15 +135,14 @@ impl<'a> Scope<'a> {
 
     /// What a RUN has in its environment, and is part of its cache key.
     pub fn environment(&self, env: &[Pair]) -> Vec<Pair> {
-        let is_proxy = |(name, _): &&Pair| PROXIES.contains(&name.as_str());
-        let own = self.arguments.iter().filter(|pair| !is_proxy(pair) && last(env, &pair.0).is_none());
+        let own = self.arguments.iter().filter(|(name, _)| !is_proxy(name) && last(env, name).is_none());
         own.chain(env).cloned().collect()
     }
 
     /// What a RUN has besides, and is part of nothing.
     pub fn proxies(&self) -> Vec<Pair> {
         let given = self.globals.given.iter().chain(&self.arguments);
-        given.filter(|(name, _)| PROXIES.contains(&name.as_str())).cloned().collect()
+        given.filter(|(name, _)| is_proxy(name)).cloned().collect()
     }
 
     /// Those that were declared: for the history, and for a stage that is FROM this one.

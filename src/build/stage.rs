@@ -93,7 +93,7 @@ impl<'a> Making<'a> {
                 true => format!("[{}{count}/{total}] {}", self.job.label(self.number), step.text),
                 false => String::new(),
             };
-            self.step(step, &shown).map_err(|error| (self.job.at(step, error), step.lines))?;
+            self.step(step, &shown).map_err(|error| (self.job.at(self.number, step, error), step.lines))?;
         }
         let tree = self.tree.as_mut().and_then(|tree| reach(tree).ok());
         self.speaker.say(&Message::Made(Made { tree, ..self.so_far() }.to_json()));
@@ -167,9 +167,18 @@ impl<'a> Making<'a> {
     }
 
     /// Whether the cache has a step.
-    pub(super) fn is_cached(&self, step: &Value) -> Result<bool> {
-        let is_used = !self.job.ignores_cache(self.number);
-        Ok(is_used && cache::get(self.job.store, &self.key(step)?)?.is_some())
+    pub(super) fn is_cached(&self, key: &Digest) -> Result<bool> {
+        Ok(self.cached(key)?.is_some())
+    }
+
+    /// What the cache has of a step, or another machine's.
+    fn cached(&self, key: &Digest) -> Result<Option<Record>> {
+        let job = self.job;
+        if job.ignores_cache(self.number) {
+            return Ok(None);
+        }
+        let own = cache::get(job.store, key)?;
+        Ok(own.or_else(|| job.imports.take(job.store, key, job.report)))
     }
 
     /// `Env` of the config.
@@ -196,30 +205,27 @@ impl<'a> Making<'a> {
     /// there.
     pub(super) fn layer(
         &mut self,
-        keys: &[Value],
+        keys: &[Digest],
         created_by: &str,
         make: &mut dyn FnMut(&mut Self) -> Result<Layer>,
     ) -> Result<bool> {
-        let keys: Vec<Digest> = keys.iter().map(|key| self.key(key)).collect::<Result<_>>()?;
-        if !self.job.ignores_cache(self.number) {
-            for key in &keys {
-                if let Some(record) = cache::get(self.job.store, key)? {
-                    self.took(key, &record);
-                    let Record { layer, created } = record;
-                    if let Some(tree) = &mut self.tree {
-                        tree.apply(&layer)?;
-                    }
-                    self.index = None;
-                    self.layers.push(layer);
-                    self.history(created_by, Some(created));
-                    return Ok(true);
+        for key in keys {
+            if let Some(record) = self.cached(key)? {
+                self.took(key, &record);
+                let Record { layer, created } = record;
+                if let Some(tree) = &mut self.tree {
+                    tree.apply(&layer)?;
                 }
+                self.index = None;
+                self.layers.push(layer);
+                self.history(created_by, Some(created));
+                return Ok(true);
             }
         }
         let layer = make(self)?;
         let created = self.job.now;
         let record = Record { layer, created };
-        for key in &keys {
+        for key in keys {
             cache::put(self.job.store, key, &record)?;
             self.took(key, &record);
         }
@@ -235,8 +241,10 @@ impl<'a> Making<'a> {
         self.steps.push(step);
     }
 
-    fn key(&self, step: &Value) -> Result<Digest> {
-        let below: Vec<String> = self.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    /// What the cache knows a step by that is done on top of the layers so far; `alone`: whatever these are (`--link`).
+    pub(super) fn key(&self, step: &Value, alone: bool) -> Result<Digest> {
+        let layers = if alone { &[][..] } else { &self.layers };
+        let below: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
         let platform = self.job.names.platform_of(self.number)?.to_string();
         let text = json!([KEYS, below, platform, self.job.request.epoch, step]).to_string();
         Ok(Digest::of(text.as_bytes()))

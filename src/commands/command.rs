@@ -178,6 +178,12 @@ impl Command {
         }
     }
 
+    /// The same, but for lines that need no root.
+    pub(super) const fn sparing_root(mut self, spares_root: fn(&Line, &Host) -> bool) -> Command {
+        self.spares_root = spares_root;
+        self
+    }
+
     /// The same command by another word, which shows nowhere; what follows its first argument is a command line.
     pub(super) const fn followed_by_command(mut self, word: &'static str) -> Command {
         self.syntax.name = word;

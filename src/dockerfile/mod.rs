@@ -16,7 +16,7 @@ mod running;
 mod single;
 mod words;
 
-pub use check::{Checked, check};
+pub use check::{Around, Checked, check};
 pub use expand::{Lookup, expand, expand_document, expand_words};
 pub use heredoc::Heredoc;
 pub use instruction::{

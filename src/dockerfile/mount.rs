@@ -128,6 +128,17 @@ impl Mount {
         Ok(mount)
     }
 
+    /// What it means, where it has no variables.
+    pub fn plain(&self) -> Option<MountOptions> {
+        let has_variable =
+            |(_, value): &(String, Option<String>)| value.as_ref().is_some_and(|v| v.contains('$'));
+        if self.options.iter().any(has_variable) {
+            None
+        } else {
+            self.resolve(&|word| Ok(word.to_owned())).ok()
+        }
+    }
+
     /// What it means. `expand` replaces variables in one word.
     pub fn resolve(&self, expand: &dyn Fn(&str) -> Result<String>) -> Result<MountOptions> {
         let mut made = MountOptions { from: self.from.clone(), ..MountOptions::default() };

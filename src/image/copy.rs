@@ -84,7 +84,7 @@ pub(super) fn copy_blob(
 }
 
 /// A whole small blob, through the cache.
-pub(super) fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
+pub fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
     if let Some(data) = &blob.data {
         return Ok(data.clone());
     }

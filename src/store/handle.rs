@@ -207,6 +207,15 @@ impl Store {
         files::remove(&self.layout.blob(digest))
     }
 
+    /// Whether this process may write where images and the cache are, or would be.
+    pub fn is_writable(&self) -> bool {
+        let layout = &self.layout;
+        let data = [layout.library(), layout.locks()];
+        let cache =
+            [layout.blobs(), layout.steps(), layout.build_trees(), layout.build_scratch(), layout.images()];
+        data.iter().chain(&cache).all(|path| place::is_writable(path))
+    }
+
     /// The images that people pull, load or make.
     pub fn library(&self) -> Library {
         Library::new(self.layout.library(), self.layout.library_lock(), self.layout.library_index_lock())

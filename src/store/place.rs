@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
+use rustix::fs::{Access, StatVfsMountFlags, access, statfs, statvfs};
 
 use super::layout::Layout;
 use crate::error::{Attempt, Error, Result};
@@ -57,6 +57,11 @@ pub(super) fn refuse_unfit(staging: &Path) -> Result<()> {
         ))
         .hint("choose a directory on ext4, f2fs, xfs, btrfs or the like: XDG_DATA_HOME moves the data, XDG_CACHE_HOME the cache")),
     }
+}
+
+/// Whether this process may write to a directory, or make it.
+pub(super) fn is_writable(path: &Path) -> bool {
+    access(existing(path), Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 fn existing(path: &Path) -> &Path {

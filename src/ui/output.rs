@@ -11,8 +11,12 @@ use serde_json::Value;
 use super::interrupt::Interruptible;
 use super::progress::Screen;
 use super::table::Table;
+use super::text::truncate;
 use crate::error::{Error, Result};
 use crate::report::{Report, Task};
+
+/// Columns of an error: what it repeats of a file from elsewhere may be as long as it likes.
+const LONGEST: usize = 4000;
 
 /// What the user wants to hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +123,7 @@ impl Ui {
 
     /// An error and what to try.
     pub fn error(&self, error: &Error) {
-        self.screen.say("chroot-distro: ", Some("1;31"), &error.to_string());
+        self.screen.say("chroot-distro: ", Some("1;31"), &truncate(&error.to_string(), LONGEST));
         if let Some(hint) = error.hint_text() {
             self.screen.say("  hint: ", Some("36"), hint);
         }

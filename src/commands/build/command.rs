@@ -1,19 +1,25 @@
 //! The command line of `build`, and the way from it to an image.
 
 use argh::{ArgsInfo, FromArgs};
+use rustix::process::Pid;
 
 use super::caches::Caches;
+use super::last_words::tell;
 use super::outputs::{Outputs, Wanted};
 use super::shown::{Shown, Style};
 use super::source::Source;
-use crate::build::{self, Outcome, Request, Workshop};
+use super::stoppable::stoppable;
+use crate::build::exchange::Imports;
+use crate::build::{self, Bases, Workshop};
 use crate::cli::{Line, Syntax};
 use crate::commands::command::{Action, App, Command};
-use crate::dockerfile::{Warning, check};
+use crate::dockerfile::{Around, Stage, Warning, check};
 use crate::error::{Error, Kind, Result};
+use crate::host::files::clear_of;
 use crate::report::Report;
 use crate::session;
-use crate::ui::{Ui, human};
+use crate::store::Store;
+use crate::ui::{Ui, Verbosity, human};
 
 /// build an image from a Dockerfile. PATH is the build context: a directory, a tar archive, or '-' for one on standard
 /// input (default: the current directory).
@@ -84,11 +90,12 @@ pub struct BuildImage {
     #[argh(option, arg_name = "STAGE")]
     pub(super) no_cache_filter: Vec<String>,
 
-    /// take the results of steps from a directory: type=local,src=DIR. Only use one that you trust
+    /// take the results of steps from a directory (type=local,src=DIR) or a registry (type=registry,ref=IMAGE). Only use one
+    /// that you trust
     #[argh(option, arg_name = "type=local,src=DIR")]
     pub(super) cache_from: Vec<String>,
 
-    /// add the results of the steps to a directory: type=local,dest=DIR
+    /// add the results of the steps to a directory (type=local,dest=DIR) or a registry (type=registry,ref=IMAGE)
     #[argh(option, arg_name = "type=local,dest=DIR")]
     pub(super) cache_to: Vec<String>,
 
@@ -104,7 +111,7 @@ pub struct BuildImage {
     #[argh(switch)]
     pub(super) pull: bool,
 
-    /// write the digest of the image's config to a file
+    /// write the image's id to a file: the digest of its config, or of the index of several platforms
     #[argh(option, arg_name = "FILE")]
     pub(super) iidfile: Option<String>,
 
@@ -151,6 +158,7 @@ pub const fn command() -> Command {
         common: None,
     };
     Command::reading(syntax, 1, prepare, |line, _| Ok(line.parse::<BuildImage>()?.variables()))
+        .sparing_root(BuildImage::spares_root)
 }
 
 /// Options of docker and podman that are often typed here.
@@ -173,17 +181,30 @@ fn prepare(line: &Line) -> Result<Action> {
 impl BuildImage {
     fn run(self, app: &App) -> Result<u8> {
         let style = self.style(&app.ui)?;
+        if style == Style::RawJson {
+            // Nothing but documents, a line each, and errors.
+            let (ui, store) = (Ui::new(Verbosity::Quiet), Store::open(app.host.paths()));
+            return self.build(&App { ui, store, host: app.host.clone(), ..*app }, style);
+        }
+        self.build(app, style)
+    }
+
+    fn build(self, app: &App, style: Style) -> Result<u8> {
         let most =
             app.host.var("CD_BUILD_CACHE_MAX").map(|text| size(&text.to_string_lossy())).transpose()?;
         let request = self.request(&app.host)?;
         let outputs = Outputs::read(&self.wanted(), &request, app)?;
-        let caches = Caches::read(&self.cache_from, &self.cache_to)?;
+        let caches = Caches::read(&self.cache_from, &self.cache_to, &request.settings)?;
         if request.confined {
             session::shield()?;
         }
         let building = app.store.building(&app.ui)?;
         let source = Source::open(&request, app)?;
-        let checked = check(&source.dockerfile, &|_| None)?;
+        build::target(&source.dockerfile, &source.name, request.target.as_deref())?;
+        let names: Vec<&str> = request.contexts.iter().map(|(name, _)| name.as_str()).collect();
+        let bases = Bases { store: &app.store, host: &app.host, request: &request, report: &app.ui };
+        let environment = |stage: &Stage| bases.environment(&source.dockerfile, stage);
+        let checked = check(&source.dockerfile, &Around { contexts: &names, environment: &environment })?;
         for Warning { rule, message, lines } in &checked.warnings {
             app.ui.warn(&format!("{rule}: {message} ({}:{})", source.name, lines.first));
         }
@@ -196,16 +217,25 @@ impl BuildImage {
             }
             return Ok(u8::from(!checked.warnings.is_empty()));
         }
-        if !request.no_cache {
-            caches.import(app)?;
-        }
+        let imports = if request.no_cache { Imports::default() } else { caches.imports(app)? };
         let Source { dockerfile, name, text, context, work } = &source;
         let shown = Shown::new(&app.ui, style, name, text);
-        let workshop = Workshop { store: &app.store, host: &app.host, report: &app.ui, progress: &shown };
-        let outcome = build::build(&workshop, &request, dockerfile, name, context, work.path())?;
-        outputs.write(app, &request, &outcome)?;
-        caches.export(app, &outcome.steps)?;
-        self.tell(app, &request, &outcome);
+        let workshop = Workshop {
+            store: &app.store,
+            host: &app.host,
+            report: &app.ui,
+            progress: &shown,
+            imports: &imports,
+        };
+        let made = build::build(&workshop, &request, dockerfile, name, context, work.path())?;
+        let finish = || {
+            let outcome = build::keep(&app.store, &request, &made, &app.ui)?;
+            outputs.write(app, &request, &outcome)?;
+            caches.export(app, &outcome.steps)?;
+            tell(app, &request, &outcome, self.install_as.is_some());
+            Ok(())
+        };
+        stoppable(&finish, &|pid| clear(app, &outputs, &caches, pid))?;
         drop((source, building));
         if let Some(most) = most {
             limit(app, most)?;
@@ -224,29 +254,33 @@ impl BuildImage {
     }
 
     fn style(&self, ui: &Ui) -> Result<Style> {
-        Ok(match self.progress.as_deref() {
-            Some("rawjson") => Style::RawJson,
-            _ if self.quiet => Style::Quiet,
+        let lines = Style::Lines { output: self.verbose };
+        let style = match self.progress.as_deref() {
+            Some("rawjson") => return Ok(Style::RawJson),
             Some("plain") => Style::Plain,
-            Some("tty") => Style::Lines { output: self.verbose },
-            None | Some("auto") if ui.is_live() => Style::Lines { output: self.verbose },
-            None | Some("auto") => Style::Plain,
+            Some("tty") => lines,
+            None | Some("auto") => {
+                if ui.is_live() {
+                    lines
+                } else {
+                    Style::Plain
+                }
+            }
             Some(other) => {
                 return Err(Error::usage(format!("--progress '{other}': it is auto, plain, tty or rawjson")));
             }
-        })
+        };
+        Ok(if self.quiet { Style::Quiet } else { style })
     }
+}
 
-    fn tell(&self, app: &App, request: &Request, outcome: &Outcome) {
-        let digest = &outcome.named.digest;
-        match &request.tags[..] {
-            [] => app.ui.info(&format!("Built {digest}")),
-            tags => tags.iter().for_each(|tag| app.ui.info(&format!("Built {tag}: {digest}"))),
-        }
-        if let (Some(tag), None) = (request.tags.first(), &self.install_as) {
-            app.ui.info(&format!("Make a container: chroot-distro install {tag}"));
-        }
-    }
+/// Deletes what the process has left half-made that was stopped.
+fn clear(app: &App, outputs: &Outputs, caches: &Caches, pid: Pid) {
+    let id = pid.as_raw_nonzero().get();
+    outputs.directories().iter().chain(caches.folders()).for_each(|directory| clear_of(directory, id));
+    // What cannot be deleted now is for the next command.
+    let _ = app.store.clear_work_of(id);
+    let _ = app.store.sweep();
 }
 
 /// `CD_BUILD_CACHE_MAX`, in bytes.

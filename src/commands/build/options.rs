@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::command::BuildImage;
@@ -20,13 +21,15 @@ impl BuildImage {
     /// What is asked for. Errors are of kind `Usage`.
     pub(super) fn request(&self, host: &Host) -> Result<Request> {
         let context = self.path.as_deref().map_or_else(|| OsString::from("."), os_string);
-        let given = |word: &String| argument(word, host);
+        let arguments = self.build_arg.iter().filter_map(|word| argument(word, host).transpose());
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
         let contexts = self.build_context.iter().map(|word| named(word)).collect::<Result<Vec<_>>>()?;
         Ok(Request {
             tags: self.tags(&context)?,
             context,
             file: self.file.as_deref().map(os_string),
-            arguments: self.build_arg.iter().filter_map(given).collect(),
+            epoch: epoch(&arguments, host)?,
+            arguments,
             contexts,
             platforms: self.platforms()?,
             target: self.target.clone(),
@@ -43,7 +46,6 @@ impl BuildImage {
             pull: self.pull,
             secrets: self.secret.iter().map(|word| secret(word, host)).collect::<Result<_>>()?,
             ssh: self.ssh.iter().map(|word| ssh(word, host)).collect::<Result<_>>()?,
-            epoch: epoch(host)?,
             confined: host.switch("CD_USE_ISOLATION")?,
             settings: Settings::of(host, self.allow_insecure),
         })
@@ -103,11 +105,15 @@ impl BuildImage {
 }
 
 /// `NAME=VALUE`, or a `NAME` alone: the caller's variable, if there is one.
-fn argument(word: &str, host: &Host) -> Option<(String, String)> {
-    match word.split_once('=') {
-        Some((name, value)) => Some((name.to_owned(), text(value))),
-        None => Some((word.to_owned(), host.caller_var(OsStr::new(word))?.to_string_lossy().into_owned())),
+fn argument(word: &str, host: &Host) -> Result<Option<(String, String)>> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(text(value))),
+        None => (word, host.caller_var(OsStr::new(word)).map(|value| value.to_string_lossy().into_owned())),
+    };
+    if name.is_empty() {
+        return Err(Error::usage(format!("--build-arg '{word}': the name is empty")).hint("write NAME=VALUE"));
     }
+    Ok(value.map(|value| (name.to_owned(), value)))
 }
 
 /// What was typed.
@@ -206,15 +212,24 @@ fn ssh(word: &str, host: &Host) -> Result<(String, PathBuf)> {
             Error::usage(format!("--ssh '{word}': SSH_AUTH_SOCK is not set"))
                 .hint("start ssh-agent, or write ID=SOCKET")
         })?;
-    Ok((id.to_owned(), socket.into()))
+    let socket = PathBuf::from(socket);
+    let found = socket.metadata().attempt(|| format!("--ssh '{word}': find '{}'", socket.display()))?;
+    if !found.file_type().is_socket() {
+        return Err(Error::usage(format!(
+            "--ssh '{word}': '{}' is not the socket of an agent",
+            socket.display()
+        ))
+        .hint("add a key to the agent by ssh-add, and write '--ssh default'"));
+    }
+    Ok((id.to_owned(), socket))
 }
 
-/// reproducible-builds.org, "SOURCE_DATE_EPOCH".
-fn epoch(host: &Host) -> Result<Option<i64>> {
-    let Some(text) = host.caller_var(OsStr::new("SOURCE_DATE_EPOCH")).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let text = text.to_string_lossy();
+/// reproducible-builds.org, "SOURCE_DATE_EPOCH": of the environment, or as BuildKit has it, an ARG.
+fn epoch(arguments: &[(String, String)], host: &Host) -> Result<Option<i64>> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let given = arguments.iter().rev().find(|(name, _)| name == NAME).map(|(_, value)| value.clone());
+    let of_host = || host.caller_var(OsStr::new(NAME)).map(|text| text.to_string_lossy().into_owned());
+    let Some(text) = given.or_else(of_host).filter(|text| !text.is_empty()) else { return Ok(None) };
     let seconds = text.trim().parse().ok().filter(|seconds| *seconds >= 0);
     seconds.map(Some).ok_or_else(|| {
         Error::usage(format!("SOURCE_DATE_EPOCH={text} is no time"))

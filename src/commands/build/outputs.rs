@@ -1,6 +1,5 @@
 //! Where a built image goes besides the images that are kept: archives, files alone, a container, notes for scripts.
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -10,10 +9,11 @@ use crate::build::{Outcome, Request, write_archive, write_directory};
 use crate::cli::os_string;
 use crate::commands::command::{App, name};
 use crate::commands::save;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Error, Result};
+use crate::host::files::replace;
 use crate::image::{Format, Source};
 use crate::install::{self, NewContainer};
-use crate::oci::Platform;
+use crate::oci::{Digest, Platform};
 use crate::report::Report;
 use crate::store::{Name, Named};
 
@@ -49,9 +49,7 @@ impl Outputs {
         let image = wanted.images.iter().map(|text| output(text, "--output"));
         let files = wanted.files.iter().map(|text| output(text, "--export"));
         let outputs: Vec<Output> = image.chain(files).collect::<Result<_>>()?;
-        for output in &outputs {
-            refuse(output, request)?;
-        }
+        outputs.iter().try_for_each(refuse)?;
         let container = wanted.container.map(name).transpose()?;
         if let Some(container) = &container {
             if app.store.container(container).is_ok() {
@@ -70,17 +68,27 @@ impl Outputs {
         Ok(Outputs { outputs, container, iidfile, metadata })
     }
 
+    /// The directories that are written to.
+    pub(super) fn directories(&self) -> Vec<PathBuf> {
+        let outputs = self.outputs.iter().map(|output| match output {
+            Output::Image(_, path) | Output::Archive(path) | Output::Directory(path) => path,
+        });
+        let files = outputs.chain(&self.iidfile).chain(&self.metadata);
+        files.map(|path| path.with_file_name("")).collect()
+    }
+
     /// Writes all of it.
     pub(super) fn write(&self, app: &App, request: &Request, outcome: &Outcome) -> Result<()> {
         for output in &self.outputs {
             write(output, app, request, outcome)?;
         }
-        if let (Some(path), Some(image)) = (&self.iidfile, outcome.images.first()) {
-            fs::write(path, image.config.to_string()).attempt(|| format!("write '{}'", path.display()))?;
+        if let Some(path) = &self.iidfile {
+            let id = only_config(outcome).unwrap_or(&outcome.named.digest);
+            replace(path, id.to_string().as_bytes(), 0o644, |_| Ok(()))?;
         }
         if let Some(path) = &self.metadata {
             let text = format!("{:#}\n", metadata(request, outcome));
-            fs::write(path, text).attempt(|| format!("write '{}'", path.display()))?;
+            replace(path, text.as_bytes(), 0o644, |_| Ok(()))?;
         }
         match &self.container {
             Some(container) => install(app, request, outcome, container),
@@ -98,7 +106,11 @@ fn output(text: &str, option: &str) -> Result<Output> {
         let path = PathBuf::from(os_string(text));
         return match option {
             "--output" if !text.is_empty() => Ok(Output::Image(Format::Oci, path)),
-            _ => Err(wrong("it has no type")),
+            _ if text.is_empty() => Err(wrong("it is empty")),
+            _ if text.contains(".t") => Err(wrong("it has no type")
+                .hint_instead(format!("for an archive of the files: {option} type=tar,dest={text}"))),
+            _ => Err(wrong("it has no type")
+                .hint_instead(format!("for a directory of the files: {option} type=local,dest={text}"))),
         };
     }
     let (mut kind, mut path) = ("", None);
@@ -119,27 +131,23 @@ fn output(text: &str, option: &str) -> Result<Output> {
     }
 }
 
-fn refuse(output: &Output, request: &Request) -> Result<()> {
+fn refuse(output: &Output) -> Result<()> {
     let (Output::Image(_, path) | Output::Archive(path) | Output::Directory(path)) = output;
     if path.symlink_metadata().is_ok() {
         return Err(Error::new(crate::error::Kind::Exists, format!("'{}' exists already", path.display()))
             .hint("choose another name, or remove it first"));
     }
-    if !matches!(output, Output::Image(..)) && own(request).is_none() {
-        return Err(Error::usage("--export writes the files for this machine's CPU, and that is not built"));
-    }
     Ok(())
 }
 
 /// Which of the platforms is this machine's, by its number; the only one counts as that.
-fn own(request: &Request) -> Option<usize> {
+pub(super) fn own(request: &Request) -> Option<usize> {
     let host = Platform::host();
     let found = request.platforms.iter().position(|platform| platform.arch == host.arch);
     found.or((request.platforms.len() == 1).then_some(0))
 }
 
 fn write(output: &Output, app: &App, request: &Request, outcome: &Outcome) -> Result<()> {
-    let layers = || own(request).and_then(|own| outcome.images.get(own)).map(|built| &built.layers[..]);
     match output {
         Output::Image(format, path) => {
             let named =
@@ -150,8 +158,8 @@ fn write(output: &Output, app: &App, request: &Request, outcome: &Outcome) -> Re
             }
             save::to_file(app, &images, *format, path)
         }
-        Output::Archive(path) => write_archive(&app.store, layers().unwrap_or_default(), path, &app.ui),
-        Output::Directory(path) => write_directory(&app.store, layers().unwrap_or_default(), path, &app.ui),
+        Output::Archive(path) => write_archive(&app.store, &outcome.images, path, &app.ui),
+        Output::Directory(path) => write_directory(&app.store, &outcome.images, path, &app.ui),
     }
 }
 
@@ -171,17 +179,30 @@ fn install(app: &App, request: &Request, outcome: &Outcome, container: &Name) ->
     Ok(())
 }
 
-/// As buildx names it.
+/// What docker calls the image's id; an index has none.
+fn only_config(outcome: &Outcome) -> Option<&Digest> {
+    match &outcome.images[..] {
+        [only] => Some(&only.config),
+        _ => None,
+    }
+}
+
+/// As buildx names it (docs.docker.com, "docker buildx build", `--metadata-file`).
 fn metadata(request: &Request, outcome: &Outcome) -> serde_json::Value {
     let names: Vec<String> = request.tags.iter().map(|tag| tag.full()).collect();
-    json!({
-        "containerimage.config.digest": outcome.images.first().map(|image| image.config.to_string()),
+    let mut metadata = json!({
         "containerimage.descriptor": {
             "mediaType": outcome.named.media_type,
             "digest": outcome.named.digest.to_string(),
             "size": outcome.named.size,
         },
         "containerimage.digest": outcome.named.digest.to_string(),
-        "image.name": names.join(","),
-    })
+    });
+    if let Some(config) = only_config(outcome) {
+        metadata["containerimage.config.digest"] = config.to_string().into();
+    }
+    if !names.is_empty() {
+        metadata["image.name"] = names.join(",").into();
+    }
+    metadata
 }

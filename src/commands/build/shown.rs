@@ -13,12 +13,16 @@ use crate::dockerfile::Lines;
 use crate::oci::{Digest, time};
 use crate::report::{Report, Task};
 use crate::ui::Ui;
+use crate::ui::text::truncate;
 
 /// How many of the last lines of a failed step are shown.
 const TAIL: usize = 30;
 
 /// How many lines of the Dockerfile are shown before and after what failed.
 const AROUND: usize = 3;
+
+/// How much of an instruction is shown, in columns.
+const LONGEST: usize = 400;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +58,19 @@ struct Step {
     number: usize,
     shown: String,
     begun: Instant,
+    /// The same as a text.
+    started: Value,
     /// What was printed since the last line end.
     partial: Vec<u8>,
     last: VecDeque<String>,
     task: Option<Box<dyn Task>>,
+}
+
+impl Step {
+    /// What tells it from others of the same text.
+    fn digest(&self) -> String {
+        Digest::of(format!("{} {}", self.number, self.shown).as_bytes()).to_string()
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -93,14 +106,14 @@ impl<'a> Shown<'a> {
         for (at, line) in self.text.lines().enumerate().filter(|(at, _)| around.contains(at)) {
             let number = at + 1;
             let mark = if (failed.first..=failed.last).contains(&number) { ">>>" } else { "   " };
-            self.ui.unasked(&format!("{number:4} | {mark} {line}"));
+            self.ui.unasked(&format!("{number:4} | {mark} {}", truncate(line, LONGEST)));
         }
         self.ui.unasked("--------------------");
     }
 
+    /// A vertex of BuildKit's status (client/graph.go), as it is now.
     fn vertex(&self, step: &Step, more: &[(&str, Value)]) {
-        let name = &step.shown;
-        let mut vertex = json!({"digest": Digest::of(name.as_bytes()).to_string(), "name": name});
+        let mut vertex = json!({"digest": step.digest(), "name": step.shown, "started": step.started});
         for (key, value) in more {
             vertex[key] = value.clone();
         }
@@ -124,6 +137,7 @@ fn took(milliseconds: u64) -> String {
 
 impl Progress for Shown<'_> {
     fn step(&self, stage: usize, shown: &str) {
+        let shown = &*truncate(shown, LONGEST);
         let mut steps = self.steps.borrow_mut();
         steps.count += 1;
         let number = steps.count;
@@ -139,9 +153,9 @@ impl Progress for Shown<'_> {
             Style::RawJson | Style::Quiet => {}
         }
         let (begun, partial, last) = (Instant::now(), Vec::new(), VecDeque::new());
-        let step = Step { number, shown: shown.to_owned(), begun, partial, last, task };
+        let step = Step { number, shown: shown.to_owned(), begun, started: now(), partial, last, task };
         if self.style == Style::RawJson {
-            self.vertex(&step, &[("started", now())]);
+            self.vertex(&step, &[]);
         }
         steps.running.insert(stage, step);
     }
@@ -150,9 +164,8 @@ impl Progress for Shown<'_> {
         let mut steps = self.steps.borrow_mut();
         let Some(step) = steps.running.get_mut(&stage) else { return };
         if self.style == Style::RawJson {
-            let vertex = Digest::of(step.shown.as_bytes()).to_string();
-            let log =
-                json!({"vertex": vertex, "stream": 1, "data": BASE64.encode(bytes), "timestamp": now()});
+            let data = BASE64.encode(bytes);
+            let log = json!({"vertex": step.digest(), "stream": 1, "data": data, "timestamp": now()});
             self.ui.unasked(&json!({"logs": [log]}).to_string());
         }
         step.partial.extend_from_slice(bytes);

@@ -8,7 +8,7 @@ mod run;
 mod steps;
 mod variables;
 
-pub use run::{Checked, check};
+pub use run::{Around, Checked, check};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::dockerfile::instruction::{Dockerfile, Stage, Warning};
 use crate::error::{Error, Kind, Result};
 
 /// The rules of this program alone: a Dockerfile that Docker builds never fails because of them.
-const OWN: [&str; 2] = ["ForeignSyntax", "UnusedStage"];
+const OWN: [&str; 3] = ["ForeignSyntax", "StageNotFound", "UnusedStage"];
 
 /// What the checks found.
 pub struct Checked {
@@ -33,19 +33,26 @@ impl Checked {
     }
 }
 
+/// What is known besides the file.
+pub struct Around<'a> {
+    /// Names that the command line gives a meaning to in FROM and `--from`.
+    pub contexts: &'a [&'a str],
+    /// The names of the variables that the image of a stage sets, where they are known. Where not, a variable that nothing
+    /// declares is told only if something declares its like.
+    pub environment: &'a dyn Fn(&Stage) -> Option<Vec<String>>,
+}
+
 /// Runs all checks that the file does not skip.
-///
-/// `environment`: the names of the variables that the image of a stage sets, where they are known. Where not, a variable
-/// that nothing declares is told only if something declares its like.
-pub fn check(file: &Dockerfile, environment: &dyn Fn(&Stage) -> Option<Vec<String>>) -> Result<Checked> {
+pub fn check(file: &Dockerfile, around: &Around<'_>) -> Result<Checked> {
     let options = Options::parse(file.directives.check.as_deref().unwrap_or_default())?;
     let mut found = Findings(file.warnings.clone());
     from::stages(file, &mut found);
     steps::casing(file, &mut found);
     steps::all(file, &mut found);
     variables::in_from(file, &mut found);
-    variables::in_steps(file, environment, &mut found);
+    variables::in_steps(file, around.environment, &mut found);
     graph::unused(file, &mut found);
+    graph::missing(file, around.contexts, &mut found);
     let mut warnings = found.0;
     warnings.retain(|warning| !options.skips(warning.rule));
     warnings.sort_by_key(|warning| warning.lines.first);

@@ -78,7 +78,11 @@ fn one(step: &Located, state: &mut State, found: &mut Findings) {
 
 fn form(name: &str, command: &Command, step: &Located, state: State, found: &mut Findings) {
     if matches!(command, Command::Shell(_)) && !state.has_shell {
-        let message = format!("{name} should be in JSON: a shell keeps signals from the program");
+        let is_broken = matches!(command, Command::Shell(line) if line.starts_with('['));
+        let message = match is_broken {
+            true => format!("{name} is no JSON, so a shell runs it as it is: put each word in double quotes"),
+            false => format!("{name} should be in JSON: a shell keeps signals from the program"),
+        };
         found.add("JSONArgsRecommended", step.lines, message);
     }
 }

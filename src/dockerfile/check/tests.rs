@@ -1,13 +1,14 @@
 //! Each check: what it finds, and what it leaves alone.
 
-use super::run::check;
+use super::run::{Around, check};
 use crate::dockerfile::parse::parse;
 
 /// The rules and lines of what is found, where the image sets `image` (none: nobody knows).
 fn found_with(text: &str, image: Option<&[&str]>) -> Vec<String> {
     let file = parse(text.as_bytes(), "Dockerfile").unwrap();
     let names = image.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    let checked = check(&file, &|_| names.clone()).unwrap();
+    let around = Around { contexts: &["given"], environment: &|_| names.clone() };
+    let checked = check(&file, &around).unwrap();
     checked.warnings.iter().map(|warning| format!("{} {}", warning.rule, warning.lines.first)).collect()
 }
 
@@ -178,6 +179,28 @@ fn stages_that_nothing_needs() {
 }
 
 #[test]
+fn stages_that_are_none() {
+    all(&[
+        ("FROM a AS build\nFROM a\nCOPY --from=bulid c d\nCOPY --from=build c d", &["StageNotFound 3"]),
+        (
+            "FROM a AS build\nFROM a\nRUN --mount=from=biuld,target=/c d\nCOPY --from=build c d",
+            &["StageNotFound 3"],
+        ),
+        ("FROM a AS build\nFROM biuld\nCOPY --from=build c d", &["StageNotFound 2"]),
+        ("FROM a AS x\nCOPY --from=later c d\nFROM x AS later\nFROM later", &["StageNotFound 2"]),
+        ("FROM a\nCOPY --from=3 c d", &["StageNotFound 2"]),
+        // What is an image, or may be one.
+        ("FROM alpine AS alpine2\nFROM alpine\nCOPY --from=alpine2 c d", &[]),
+        (
+            "FROM a AS build\nFROM a\nCOPY --from=build:1 c d\nCOPY --from=nginx c d\nCOPY --from=build c d",
+            &[],
+        ),
+        ("FROM a AS gives\nFROM given\nCOPY --from=gives c d\nCOPY --from=given c d", &[]),
+        ("FROM a AS x\nFROM b\nCOPY --from=x c d", &[]),
+    ]);
+}
+
+#[test]
 fn what_the_file_skips() {
     for (directive, expected) in [
         ("skip=all", [].as_slice()),
@@ -192,7 +215,8 @@ fn what_the_file_skips() {
             "{directive}"
         );
     }
-    let run = |text: &str| check(&parse(text.as_bytes(), "Dockerfile").unwrap(), &|_| None);
+    let around = Around { contexts: &[], environment: &|_| None };
+    let run = |text: &str| check(&parse(text.as_bytes(), "Dockerfile").unwrap(), &around);
     for directive in ["nope=1", "skip", "skip=", "error=maybe"] {
         assert!(run(&format!("# check={directive}\nFROM a")).is_err(), "{directive}");
     }

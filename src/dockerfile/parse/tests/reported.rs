@@ -1,6 +1,6 @@
 //! What people reported of other programs that read Dockerfiles, and what is read here.
 
-use super::super::super::check::check;
+use super::super::super::check::{Around, check};
 use super::super::super::expand::expand;
 use super::super::super::instruction::{Command, Instruction, Source};
 use super::super::super::mount::MountKind;
@@ -15,7 +15,7 @@ fn script(text: &str) -> Script {
 }
 
 fn rules(text: &str) -> Vec<&'static str> {
-    let found = check(&read(text), &|_| None).unwrap().warnings;
+    let found = check(&read(text), &Around { contexts: &[], environment: &|_| None }).unwrap().warnings;
     found.iter().map(|warning| warning.rule).collect()
 }
 

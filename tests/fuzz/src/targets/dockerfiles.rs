@@ -1,7 +1,7 @@
 //! Dockerfiles, and the expansion of words: whatever the bytes, an answer or an error.
 
 use chroot_distro::dockerfile::{
-    Dockerfile, Instruction, Located, check, expand, expand_document, expand_words, parse, parse_onbuild,
+    Around, Dockerfile, Instruction, Located, check, expand, expand_document, expand_words, parse, parse_onbuild,
     refuse,
 };
 
@@ -62,7 +62,8 @@ pub const DOCKERFILES: Target = Target {
     run: |input| {
         let Ok(file) = parse(input, "Dockerfile") else { return };
         sound(&file, input);
-        let _ = check(&file, &|_| None).map(|checked| checked.violation());
+        let around = Around { contexts: &[], environment: &|_| None };
+        let _ = check(&file, &around).map(|checked| checked.violation());
         for step in file.stages.iter().flat_map(|stage| &stage.steps).chain(&file.globals) {
             let _ = refuse(step);
             one(step, file.directives.escape);
