@@ -41,6 +41,11 @@ impl FileContent {
         FileContent { file, size, position: 0, run_end, buffer: Vec::new(), promised: None }
     }
 
+    /// The same from its beginning.
+    pub(super) fn again(self) -> FileContent {
+        FileContent::new(self.file, self.size)
+    }
+
     /// Goes to the next run of data; false when only a hole is left.
     fn next_run(&mut self) -> Result<bool> {
         if let Some(promised) = &mut self.promised {

@@ -52,10 +52,15 @@ impl Found {
         Ok(Some(Found { metadata, kind, xattrs: dir.xattrs(leaf)?, content: None }))
     }
 
+    /// With the contents read, if they are at most `most` bytes.
+    pub(super) fn read_ahead(mut self, most: u64) -> Found {
+        self.content = self.content.map(|content| content.read_ahead(most));
+        self
+    }
+
     /// All by one descriptor, for another file may have the name at any moment.
     fn file(dir: &Dir, leaf: &OsStr) -> io::Result<Found> {
-        let file = dir.open(leaf)?;
-        let metadata = Metadata::from(rustix::fs::fstat(&file)?);
+        let (file, metadata) = dir.open_found(leaf)?;
         let xattrs = rootfs::xattrs(&file)?;
         let kind = EntryKind::File { size: metadata.size };
         let content = Some(LiveContent::new(file, metadata.clone()));

@@ -5,6 +5,7 @@
 //! that is written. Archives, trees ([`send`]) and what is different between two trees ([`changes`]) send them, with their [`Content`].
 //! Memory stays bounded whatever a header claims; one bad entry fails the whole layer with its name and reason.
 
+mod ahead;
 mod apply;
 mod changes;
 mod compress;
@@ -30,6 +31,7 @@ mod target;
 mod tests;
 mod unpack;
 mod whiteout;
+mod workers;
 
 pub use apply::{Applied, Options, Sort, apply, apply_sorted};
 pub use changes::changes;

@@ -1,16 +1,19 @@
 //! Sends what stands in a directory to a [`Target`], an archive or another root: each file once and its other names as
 //! hard links.
 //!
+//! Small files are read by several threads, a little ahead of the target ([`Ahead`]); what is sent keeps its order.
+//!
 //! The tree may be in use: what vanishes meanwhile is left out, what is replaced is looked at again, and what changes is
 //! told. Stays on the directory's own mount: of what is mounted below, only the place of a directory is sent. Sockets
 //! are left out; tar has no type for them, and they are dead without their makers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::ahead::Ahead;
 use super::content::NoContent;
 use super::entry::{Entry, EntryKind};
 use super::found::{Found, Xattrs};
@@ -46,6 +49,8 @@ pub fn send(
     target.put(&entry(prefix.clone(), &metadata, EntryKind::Directory, xattrs), &mut NoContent)?;
     let mut sender = Sender::new(target, prefix, each);
     walk::below(root, order, &mut sender)?;
+    sender.end_names();
+    sender.catch_up(true)?;
     Ok(sender.sent)
 }
 
@@ -74,7 +79,16 @@ struct Sender<'a> {
     each: &'a mut dyn FnMut(&Metadata),
     /// The first name of each file that has several.
     first: HashMap<Several, Name>,
+    ahead: Ahead,
+    /// What the walk came by and the target did not get yet.
+    waiting: VecDeque<Waiting>,
     sent: Sent,
+}
+
+enum Waiting {
+    Directory(Box<(Entry, Metadata)>),
+    /// Names that are looked at.
+    Batch,
 }
 
 /// A file with several names. Its number alone may be another file's by the time it comes again.
@@ -96,12 +110,45 @@ impl Several {
 
 impl<'a> Sender<'a> {
     fn new(target: &'a mut dyn Target, prefix: Name, each: &'a mut dyn FnMut(&Metadata)) -> Sender<'a> {
-        Sender { target, prefix, each, first: HashMap::new(), sent: Sent::default() }
+        let (first, ahead, waiting) = (HashMap::new(), Ahead::new(), VecDeque::new());
+        Sender { target, prefix, each, first, ahead, waiting, sent: Sent::default() }
     }
 
     /// The name of what stands at `path` from the root.
     fn name(&self, path: &Path) -> Result<Name> {
         Name::parse(&[self.prefix.as_bytes(), b"/", path.as_os_str().as_bytes()].concat())
+    }
+
+    /// Nothing more comes for the batch of names that is being filled.
+    fn end_names(&mut self) {
+        if self.ahead.begin() {
+            self.waiting.push_back(Waiting::Batch);
+        }
+    }
+
+    /// Sends what was looked at: `all` of it, or as much as is ready.
+    fn catch_up(&mut self, all: bool) -> Result<()> {
+        while let Some(next) = self.waiting.pop_front() {
+            match next {
+                Waiting::Directory(directory) => {
+                    self.target.put(&directory.0, &mut NoContent)?;
+                    (self.each)(&directory.1);
+                }
+                Waiting::Batch => match self.ahead.next(all) {
+                    Some(batch) => batch.hand(&mut |path, found| match found
+                        .attempt(|| format!("read '{}'", path.display()))?
+                    {
+                        Some(found) => self.file(path, found),
+                        None => Ok(()),
+                    })?,
+                    None => {
+                        self.waiting.push_front(next);
+                        return Ok(());
+                    }
+                },
+            }
+        }
+        Ok(())
     }
 
     /// Sends one name that is no directory.
@@ -143,9 +190,16 @@ impl Visit for Sender<'_> {
             let xattrs = opened.own_xattrs();
             (Next::Into, xattrs.attempt(|| format!("read the extended attributes of '{name}'"))?)
         };
-        self.target.put(&entry(name, at.metadata, EntryKind::Directory, xattrs), &mut NoContent)?;
-        (self.each)(at.metadata);
+        let entry = entry(name, at.metadata, EntryKind::Directory, xattrs);
+        self.end_names();
+        self.waiting.push_back(Waiting::Directory(Box::new((entry, at.metadata.clone()))));
+        self.catch_up(false)?;
         Ok(next)
+    }
+
+    fn leave(&mut self, _: &Dir) -> Result<()> {
+        self.end_names();
+        Ok(())
     }
 
     fn other(&mut self, at: &Visited<'_>) -> Result<()> {
@@ -154,12 +208,11 @@ impl Visit for Sender<'_> {
             self.sent.mounted.push(at.path());
             return Ok(());
         }
-        match Found::look(at.dir, at.leaf, at.metadata)
-            .attempt(|| format!("read '{}'", at.path().display()))?
-        {
-            Some(found) => self.file(at.path(), found),
-            None => Ok(()),
+        if self.ahead.add(at).attempt(|| "duplicate a descriptor")? {
+            self.waiting.push_back(Waiting::Batch);
+            self.catch_up(false)?;
         }
+        Ok(())
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {

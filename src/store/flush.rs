@@ -4,11 +4,13 @@
 //! files. Left alone, the kernel writes after half a minute, and syncfs(2) at the end would wait for all of it.
 
 use std::fs::File;
+use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::fs::syncfs;
+use rustix::io::Errno;
 
 /// Between two rounds: short beside an installation, long beside a round that finds nothing.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -16,6 +18,7 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// Writes a filesystem's changes to disk, again and again, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Flusher {
+    directory: File,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -24,14 +27,31 @@ impl Flusher {
     /// For the filesystem of `directory`. Without a thread to spare, nothing is written early.
     pub(super) fn new(directory: File) -> Flusher {
         let (stop, stopped) = channel();
-        let rounds = move || {
-            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PERIOD) {
-                // Whoever waits for the end of it hears what fails.
-                let _ = syncfs(&directory);
+        let thread = directory.try_clone().and_then(|directory| {
+            let rounds = move || {
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PERIOD) {
+                    // Whoever waits for the end of it hears what fails.
+                    let _ = syncfs(&directory);
+                }
+            };
+            thread::Builder::new().name("flush".to_owned()).spawn(rounds)
+        });
+        Flusher { directory, stop: Some(stop), thread: thread.ok() }
+    }
+
+    /// Waits until all is on disk, and does `work`, which changes nothing, meanwhile.
+    pub(super) fn finish<T>(self, work: impl FnOnce() -> T) -> io::Result<T> {
+        let last = || syncfs(&self.directory);
+        let done = thread::scope(|scope| {
+            let syncing = thread::Builder::new().name("flush".to_owned()).spawn_scoped(scope, last);
+            let done = work();
+            match syncing {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+                Err(_) => last()?,
             }
-        };
-        let thread = thread::Builder::new().name("flush".to_owned()).spawn(rounds).ok();
-        Flusher { stop: Some(stop), thread }
+            Ok::<T, Errno>(done)
+        });
+        Ok(done?)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, open, syncfs};
+use rustix::fs::{Mode, OFlags, open};
 
 use super::container::{Container, INDEX, SIZE, exists, settle};
 use super::flush::Flusher;
@@ -97,11 +97,11 @@ impl Staged {
         if let Some(provenance) = provenance {
             files::write(&directory.join("manifest.json"), format!("{provenance}\n").as_bytes(), 0o644)?;
         }
-        let size = self.rootfs.disk_usage().attempt(|| "measure the new container")?;
-        files::write(&directory.join(SIZE), size.to_string().as_bytes(), 0o644)?;
         // A name must not appear before its files are on disk: a phone loses power when it likes.
-        drop(self.flusher);
-        syncfs(self.scratch.as_file()).attempt(|| "write the new container to disk")?;
+        let size = self.flusher.finish(|| self.rootfs.disk_usage());
+        let size =
+            size.attempt(|| "write the new container to disk")?.attempt(|| "measure the new container")?;
+        files::write(&directory.join(SIZE), size.to_string().as_bytes(), 0o644)?;
         crate::sys::point::reach("staged.synced");
         Ok(Written {
             layout: self.layout,

@@ -3,14 +3,15 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::block::{Block, Format, Packed, Sizes, Summary};
-use super::workers::Workers;
+use super::block::{Block, Format, Packed, Sizes, Stop, Summary};
+use crate::layer::workers::Workers;
 
 /// A compressed file in the making.
 pub(super) struct Line {
     format: Arc<dyn Format>,
     sizes: Sizes,
-    workers: Workers,
+    workers: Workers<Block, io::Result<Packed>>,
+    stop: Stop,
     /// The block that is being filled.
     block: Block,
     /// The blocks that are written.
@@ -21,9 +22,11 @@ pub(super) struct Line {
 impl Line {
     /// With at most `threads` threads.
     pub(super) fn new(format: Arc<dyn Format>, threads: usize) -> Line {
-        let sizes = format.sizes();
+        let (sizes, stop) = (format.sizes(), Stop::default());
+        let (packer, stopped) = (format.clone(), stop.clone());
         Line {
-            workers: Workers::new(format.clone(), threads),
+            workers: Workers::new(threads, move |block| packer.pack(&block, &stopped)),
+            stop,
             block: Block::after(&[], sizes.block),
             written: Vec::new(),
             begun: false,
@@ -61,7 +64,7 @@ impl Line {
         if !self.workers.is_idle() {
             return self.give(output);
         }
-        let packed = self.workers.pack(&self.block)?;
+        let packed = self.format.pack(&self.block, &self.stop)?;
         self.write(packed, output)
     }
 
@@ -86,5 +89,12 @@ impl Line {
             return Ok(());
         }
         output.write_all(&self.format.head())
+    }
+}
+
+/// Nobody waits any more for the blocks that are in work.
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.stop.stop();
     }
 }

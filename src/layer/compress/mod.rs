@@ -13,7 +13,6 @@ mod compressor;
 mod gzip;
 mod line;
 mod memory;
-mod workers;
 mod xz;
 mod xz_container;
 
