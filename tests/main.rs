@@ -35,6 +35,8 @@
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
 //! | `options` | every option of login and run by each name, seen from inside |
 //! | `variables` | the switches of the environment, and the variables that go into a guest |
+//! | `isolated_joining` | who joins an isolated container is never inside with the host's rights, locks or words |
+//! | `isolated_streams` | an isolated guest's standard streams: no file of the host's, and every byte as it was |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
@@ -126,6 +128,8 @@ mod hostile_session;
 mod images;
 mod info;
 mod inspect;
+mod isolated_joining;
+mod isolated_streams;
 mod isolation;
 mod joining;
 mod kernel;

@@ -147,7 +147,7 @@ impl Making<'_> {
         let tree = self.tree()?;
         let root = tree.root()?;
         let draft = Draft::gather(request, root, None, job.host)?;
-        let stdio = Stdio { input: None, output, error };
+        let stdio = Stdio { input: None, output: Some(output), error: Some(error) };
         match session::run(root, draft, stdio, job.report).map_err(plain)? {
             Ended::Exited(0) => {}
             ended => return Err(unsuccessful(ended)),

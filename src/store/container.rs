@@ -25,6 +25,9 @@ const MANIFEST_LIMIT: u64 = 64 << 20;
 pub(super) const SIZE: &str = ".size";
 /// The tree as installed.
 pub(super) const INDEX: &str = ".index";
+/// How long a session may take to be set up before others do not wait any more.
+const SET_UP: Duration = Duration::from_secs(60);
+
 /// An installed container.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -108,10 +111,11 @@ impl Container {
         self.lock(LockMode::Shared, command, Duration::ZERO)
     }
 
-    /// Held by one login process at a time while it finds the container's namespaces or makes them. Waits.
-    pub fn lock_setup(&self, report: &dyn Report) -> Result<Lock> {
+    /// Held by one login process at a time while it finds the container's namespaces or makes them. Waits for a minute;
+    /// then `Busy` names who holds it.
+    pub fn lock_setup(&self, command: &str, report: &dyn Report) -> Result<Lock> {
         let long = || report.info(&format!("Waiting for another session of '{}' to be set up", self.name));
-        Lock::wait(&self.layout.setup_lock(&self.name), &long)
+        Lock::wait_signed(&self.layout.setup_lock(&self.name), command, SET_UP, &long)
             .attempt(|| format!("container '{}'", self.name))
     }
 

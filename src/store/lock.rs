@@ -1,7 +1,7 @@
 //! A container's lock: flock(2) on `locks/<name>.lock`, the Python tool's own, so that each respects the other.
 //!
 //! The kernel releases it when the holder ends, however it ends. The file holds `PID command`, for messages
-//! only. Nobody waits for long: who cannot have a lock is told who holds it.
+//! only. Who cannot have a lock in time is told who holds it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -19,6 +19,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 /// After which time somebody who waits is told what for, and how often the lock is tried until then.
 const LONG: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(2);
+const LONG_PAUSE: Duration = Duration::from_millis(50);
 
 /// A held lock. Not inherited by programs that are executed (`O_CLOEXEC`).
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Lock {
                 }
                 // The Python tool unlinks a removed container's lock: ours was the old file.
                 Ok(()) | Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
+                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(LONG_PAUSE),
                 Err(Errno::AGAIN) => return Err(busy(holder(&mut file))),
                 Err(error) => return Err(error).attempt(|| format!("lock '{}'", path.display())),
             }
@@ -75,7 +76,37 @@ impl Lock {
         Lock::wait_for(path, operations, long)
     }
 
-    /// The same for a lock that others may hold beside.
+    /// Takes the lock at `path` exclusively for `command`, as [`Lock::wait`], but only for `patience`; `Busy` names the
+    /// holder.
+    pub(super) fn wait_signed(
+        path: &Path,
+        command: &str,
+        patience: Duration,
+        long: &dyn Fn(),
+    ) -> Result<Lock> {
+        let begun = Instant::now();
+        let mut told = false;
+        let mut file = open_private(path)?;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    sign(&mut file, command);
+                    return Ok(Lock { _file: file });
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if begun.elapsed() > patience => return Err(busy(holder(&mut file))),
+                Err(Errno::AGAIN) => {
+                    if begun.elapsed() > LONG && !std::mem::replace(&mut told, true) {
+                        long();
+                    }
+                    thread::sleep(if told { LONG_PAUSE } else { PAUSE });
+                }
+                Err(error) => return Err(error).attempt(|| format!("lock '{}'", path.display())),
+            }
+        }
+    }
+
+    /// The same as [`Lock::wait`] for a lock that others may hold beside.
     pub(super) fn wait_shared(path: &Path, long: &dyn Fn()) -> Result<Lock> {
         Lock::wait_for(path, [FlockOperation::NonBlockingLockShared, FlockOperation::LockShared], long)
     }
@@ -83,7 +114,7 @@ impl Lock {
     /// The lock at `path`, exclusively, if nobody has it.
     pub(super) fn alone_now(path: &Path) -> Result<Option<Lock>> {
         let attempt = || format!("lock '{}'", path.display());
-        let file = open_unsigned(path)?;
+        let file = open_private(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN) => Ok(None),
             locked => locked.attempt(attempt).map(|()| Some(Lock { _file: file })),
@@ -92,7 +123,7 @@ impl Lock {
 
     fn wait_for(path: &Path, [now, later]: [FlockOperation; 2], long: &dyn Fn()) -> Result<Lock> {
         let attempt = || format!("lock '{}'", path.display());
-        let file = open_unsigned(path)?;
+        let file = open_private(path)?;
         let mut operation = now;
         let deadline = Instant::now() + LONG;
         loop {
@@ -125,12 +156,12 @@ impl Lock {
 }
 
 /// Whoever may open it, for reading too, could hold it for ever: so nobody else may.
-fn open_unsigned(path: &Path) -> Result<File> {
+fn open_private(path: &Path) -> Result<File> {
     if let Some(parent) = path.parent() {
         files::make_dir(parent)?;
     }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path).attempt(|| format!("lock '{}'", path.display()))
 }
 
@@ -188,5 +219,18 @@ mod tests {
         drop(exclusive);
         assert_eq!(take(LockMode::Exclusive).unwrap_err().kind(), Kind::Busy);
         drop(other);
+    }
+
+    #[test]
+    fn who_waits_is_told_and_gives_up_in_time() {
+        let scene = Scene::new();
+        let path = scene.root().join("locks/a.lock");
+        let take = |patience| Lock::wait_signed(&path, "login", patience, &|| ());
+        let held = take(Duration::ZERO).unwrap();
+        let error = take(Duration::from_millis(5)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Busy);
+        assert!(error.to_string().contains(&format!("login, PID {}", std::process::id())), "{error}");
+        drop(held);
+        take(Duration::ZERO).unwrap();
     }
 }

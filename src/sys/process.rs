@@ -27,6 +27,19 @@ pub fn fork() -> io::Result<Fork> {
     }
 }
 
+/// As [`fork`], but the new process is a child of this one's parent (`CLONE_PARENT`, clone(2)): it is who waits for it.
+/// `EINVAL` from QEMU's user mode, and from Linux 3.11 and 3.12 where children are born in another PID namespace.
+pub fn fork_sibling() -> io::Result<Fork> {
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
+    let none: libc::c_long = 0;
+    // SAFETY: no memory is shared and no stack is named, so it is fork(2). What the C library misses of it are thread
+    // numbers, which nobody asks for before the program is executed.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) } {
+        -1 => Err(io::Error::last_os_error()),
+        pid => Ok(i32::try_from(pid).ok().and_then(Pid::from_raw).map_or(Fork::Child, Fork::Parent)),
+    }
+}
+
 /// Waits until `child` has ended (waitpid(2)), whatever signals come meanwhile. `ECHILD`: where SIGCHLD is ignored
 /// nobody hears how it ended.
 pub fn wait(child: Pid) -> rustix::io::Result<WaitStatus> {
@@ -122,22 +135,24 @@ pub fn close_given() {
     }
 }
 
-/// Has ps(1) show `title` instead of this process's arguments, cut to their length; nothing changes where /proc does not tell
-/// where they are (proc_pid_stat(5): Linux 3.5). Only where nobody asks for the arguments any more.
+/// Has ps(1) show `title` instead of this process's arguments, cut to their length, and wipes the environment that it was
+/// started with. Nothing changes where /proc does not tell where they are (proc_pid_stat(5): Linux 3.5). Only where nobody
+/// asks for arguments and variables any more.
 pub fn set_title(title: &[u8]) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields 48 and 49; the second is a name in parentheses, perhaps with blanks.
+    // Fields 48 to 51; the second is a name in parentheses, perhaps with blanks.
     let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace().skip(45);
     let mut next = || fields.next().and_then(|field| field.parse::<usize>().ok()).unwrap_or_default();
-    let (start, end) = (next(), next());
-    let Some(room) = end.checked_sub(start).filter(|&room| start > 0 && room > 0) else { return };
-    let arguments = ptr::with_exposed_provenance_mut::<u8>(start);
-    let shown = title.len().min(room - 1);
-    // SAFETY: the kernel put the arguments there, to be written by the process as it likes, and by this function's
-    // contract nobody reads them any more.
-    unsafe {
-        ptr::write_bytes(arguments, 0, room);
-        ptr::copy_nonoverlapping(title.as_ptr(), arguments, shown);
+    for (start, end, title) in [(next(), next(), title), (next(), next(), &[])] {
+        let Some(room) = end.checked_sub(start).filter(|&room| start > 0 && room > 0) else { continue };
+        let words = ptr::with_exposed_provenance_mut::<u8>(start);
+        let shown = title.len().min(room - 1);
+        // SAFETY: the kernel put them there, to be written by the process as it likes, and by this function's contract
+        // nobody reads them any more.
+        unsafe {
+            ptr::write_bytes(words, 0, room);
+            ptr::copy_nonoverlapping(title.as_ptr(), words, shown);
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, send, sendmsg, socketpair,
 };
+use rustix::process::Pid;
 
 use super::ended::Ended;
 use crate::error::told;
@@ -17,6 +18,10 @@ use crate::error::{Attempt, Error, Kind, Result};
 
 /// Begins a message: the terminal's master comes with it.
 const TERMINAL: u8 = b'T';
+/// Begins a message: the program's process has this number; whether the listener is its parent.
+const FORKED: u8 = b'P';
+/// The answer to that.
+const NOTED: u8 = b'N';
 /// Begins a message: an error follows.
 const FAILURE: u8 = b'F';
 /// Begins a message: the program's exit code, or the signal that ended it.
@@ -59,6 +64,22 @@ impl Speaker {
             .attempt(|| "hand out the session's terminal")
     }
 
+    /// Tells of the process that becomes the program: its number, and whether the listener is its parent.
+    pub fn forked(&self, pid: Pid, is_its_parent: bool) {
+        let number = pid.as_raw_pid().to_ne_bytes();
+        self.say(&[&[FORKED, is_its_parent.into()], &number[..]].concat());
+    }
+
+    /// Waits until the listener has noted what [`Speaker::forked`] told; false when it is gone.
+    pub fn is_noted(&self) -> bool {
+        loop {
+            match recv(&self.0, &mut [0; 1], RecvFlags::empty()) {
+                Err(Errno::INTR) => {}
+                answer => return answer.is_ok_and(|(_, length)| length == 1),
+            }
+        }
+    }
+
     /// Says why there is no session. Nobody may be listening any more.
     pub fn failure(&self, error: &Error) {
         let text = [vec![FAILURE], told::write(error)].concat();
@@ -79,11 +100,6 @@ impl Speaker {
         });
     }
 
-    /// One for each of two processes that may have something to say.
-    pub fn try_clone(&self) -> Result<Speaker> {
-        self.0.try_clone().map(Speaker).attempt(|| "speak of the session")
-    }
-
     fn say(&self, text: &[u8]) {
         let mut none = SendAncillaryBuffer::default();
         let _ = sendmsg(&self.0, &[IoSlice::new(text)], &mut none, SendFlags::NOSIGNAL);
@@ -91,12 +107,10 @@ impl Speaker {
 }
 
 impl Listener {
-    /// Waits for the terminal, or for word that there will be none: `None`.
-    pub fn terminal(&self) -> Result<Option<OwnedFd>> {
-        match self.hear()? {
-            Some(Word::Terminal(master)) => Ok(Some(master)),
-            _ => Ok(None),
-        }
+    /// Answers [`Word::Forked`]: the process goes on.
+    pub fn noted(&self) {
+        // Should it be gone, that is seen by whoever waits for it.
+        let _ = send(&self.0, &[NOTED], SendFlags::NOSIGNAL);
     }
 
     /// Waits until the guest's program runs; what kept it from that otherwise.
@@ -116,8 +130,8 @@ impl Listener {
         Ok(ended)
     }
 
-    /// The next message; none at the end.
-    fn hear(&self) -> Result<Option<Word>> {
+    /// The next message; none at the end. A failure is an error.
+    pub fn hear(&self) -> Result<Option<Word>> {
         let mut text = vec![0; LIMIT];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -125,6 +139,8 @@ impl Listener {
             let mut into = [IoSliceMut::new(&mut text)];
             match recvmsg(&self.0, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
                 Err(Errno::INTR) => {}
+                // It was killed before it read our answer.
+                Err(Errno::CONNRESET) => return Ok(None),
                 received => break received.attempt(|| "hear of the session")?.bytes,
             }
         };
@@ -136,6 +152,10 @@ impl Listener {
             [FAILURE, error @ ..] => Err(told::read(error).unwrap_or_else(|| {
                 Error::new(Kind::System, "the session's process did not say what failed")
             })),
+            [FORKED, is_its_parent, number @ ..] => {
+                let number = number.try_into().ok().map(i32::from_ne_bytes).and_then(Pid::from_raw);
+                Ok(number.map(|pid| Word::Forked(pid, *is_its_parent != 0)))
+            }
             [EXITED, code] => Ok(Some(Word::Ended(Ended::Exited(*code)))),
             [SIGNALED, signal] => Ok(Some(Word::Ended(Ended::Signaled(*signal)))),
             _ => Ok(terminal.map(Word::Terminal)),
@@ -144,8 +164,12 @@ impl Listener {
 }
 
 /// What is heard.
-enum Word {
+pub enum Word {
+    /// The session's terminal: its master.
     Terminal(OwnedFd),
+    /// The process that becomes the program, and whether the listener is its parent.
+    Forked(Pid, bool),
+    /// How the program ended.
     Ended(Ended),
 }
 
@@ -159,16 +183,21 @@ mod tests {
         let (listener, speaker) = pair().unwrap();
         let sent = std::fs::File::open("/dev/null").unwrap();
         speaker.terminal(sent.as_fd()).unwrap();
-        let got = listener.terminal().unwrap().unwrap();
+        let Some(Word::Terminal(got)) = listener.hear().unwrap() else { panic!("no terminal") };
         assert!(same_file(&rustix::fs::fstat(&got).unwrap(), &rustix::fs::fstat(&sent).unwrap()));
+        speaker.forked(rustix::process::getpid(), true);
+        let Some(Word::Forked(pid, true)) = listener.hear().unwrap() else { panic!("no process") };
+        assert_eq!(pid, rustix::process::getpid());
+        listener.noted();
+        assert!(speaker.is_noted());
         speaker.failure(&Error::not_found("no").hint("look").exits(127));
-        speaker.try_clone().unwrap().ended(Ended::Signaled(9));
+        speaker.ended(Ended::Signaled(9));
         drop(speaker);
         let error = listener.started().unwrap_err();
         assert_eq!((error.to_string().as_str(), error.hint_text()), ("no", Some("look")));
         assert_eq!((error.exit_code(), error.kind()), (127, Kind::NotFound));
         assert_eq!(listener.ended().unwrap(), Some(Ended::Signaled(9)));
         listener.started().unwrap();
-        assert!(listener.terminal().unwrap().is_none());
+        assert!(listener.hear().unwrap().is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::setsid;
 
-use super::channel::pair;
+use super::channel::{Speaker, pair};
 use super::pump;
 use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Result};
@@ -22,7 +22,11 @@ const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/acct", "/dev/cg2_bpf"];
 /// or with the reason why it does not. A process beside it writes the log. Only while single-threaded.
 ///
 /// `session` returns after the guest's program, or never.
-pub fn in_background(mut log: LogWriter, host: &Host, session: impl FnOnce(Streams) -> u8) -> Result<()> {
+pub fn in_background(
+    mut log: LogWriter,
+    host: &Host,
+    session: impl FnOnce(Streams, Speaker) -> u8,
+) -> Result<()> {
     let attempt = || "start the session in the background";
     let (listener, speaker) = pair()?;
     match fork().attempt(attempt)? {
@@ -39,7 +43,7 @@ pub fn in_background(mut log: LogWriter, host: &Host, session: impl FnOnce(Strea
                 Ok(Some(output)) => {
                     drop(log);
                     match Stdio::to(output) {
-                        Ok(stdio) => session(Streams::Given { stdio, speaker }).into(),
+                        Ok(stdio) => session(Streams::Given(stdio), speaker).into(),
                         Err(error) => speaker.failed(&error).into(),
                     }
                 }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use rustix::io::{Errno, ioctl_fionread, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::live::Live;
+use super::null::nothing;
 use crate::error::told;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
@@ -46,8 +48,8 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Starts PID 1, which calls `prepare`, takes on `confinement` and then only waits. The caller's later children are
-    /// born in the same PID namespace. `None` where the kernel refuses one. Only while single-threaded.
+    /// Starts PID 1, which calls `prepare`, takes on `confinement` and then only waits. `None` where the kernel refuses a
+    /// PID namespace. Only while single-threaded.
     pub fn start(
         confinement: Option<Confinement>,
         prepare: impl FnOnce() -> Result<()>,
@@ -55,12 +57,19 @@ impl Holder {
         let attempt = || "start the container's first process";
         let (held, lifeline) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (outcome, report) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
+        let own = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let Ok(own) = own else { return Ok(None) };
         if unshare(NamespaceTypes::NEWPID).is_err() {
             return Ok(None);
         }
-        match fork().attempt(attempt)? {
+        let forked = fork().attempt(attempt)?;
+        if forked != Fork::Child {
+            // What is forked next has the host's rights until it is confined, and is not for the guest to see.
+            move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
+        }
+        match forked {
             Fork::Child => {
-                drop((lifeline, outcome));
+                drop((lifeline, outcome, own));
                 std::process::exit(first_process(prepare, confinement, held, File::from(report)));
             }
             Fork::Parent(pid) => {
@@ -137,8 +146,6 @@ fn first_process(
 /// Out of the terminal's reach; in the end, holding nobody's pipes open.
 fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
     let attempt = || "start the container's first process";
-    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .attempt(|| "open '/dev/null'")?;
     setsid().attempt(attempt)?;
     on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
     // The kernel keeps from PID 1 what guests send it, unless there is a handler, as Rust's runtime and we have.
@@ -149,6 +156,8 @@ fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
     set_title(TITLE);
     dup2_stdin(held).attempt(attempt)?;
     prepare()?;
+    // From here on nothing of the host's is open.
+    let null = nothing().attempt(attempt)?;
     dup2_stdout(&null).attempt(attempt)?;
     dup2_stderr(&null).attempt(attempt)
 }

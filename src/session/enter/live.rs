@@ -14,7 +14,6 @@ use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
 use crate::session::mount::root::same_file;
 use crate::sys::namespace::{NamespaceTypes, unshare};
-use crate::sys::process::{Fork, fork};
 
 /// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.
 const OTHERS: [(&str, LinkNameSpaceType); 4] = [
@@ -78,24 +77,6 @@ impl Live {
         self.others.iter().any(|(_, kind)| *kind == LinkNameSpaceType::Network)
     }
 
-    /// Forks a process into its PID namespace; `None` when that is ending (`ENOMEM`: PID 1 has exited).
-    /// Only while single-threaded.
-    pub fn fork(&self) -> Result<Option<Fork>> {
-        let attempt = || "start a process in the container";
-        let Some(namespace) = &self.pids else { return fork().map(Some).attempt(attempt) };
-        let back = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .attempt(attempt)?;
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
-        match fork() {
-            Err(error) if error.raw_os_error() == Some(Errno::NOMEM.raw_os_error()) => {
-                move_into_link_name_space(back.as_fd(), Some(LinkNameSpaceType::ProcessID))
-                    .attempt(attempt)?;
-                Ok(None)
-            }
-            forked => forked.map(Some).attempt(attempt),
-        }
-    }
-
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -116,12 +97,16 @@ impl Live {
         openat(&self.process, format!("fd/{fd}"), flags | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// Moves the calling process there: its working directory and root are the container's root then.
+    /// Moves the calling process there: its working directory and root are the container's root then. Only its children
+    /// are in the PID namespace (setns(2)): none of its processes sees this one.
     ///
     /// The namespace's own root is that directory wherever pivot_root(2) worked; where it did not, the process's
     /// root still is.
     pub fn join(&self) -> Result<()> {
         let attempt = || "join the running container";
+        if let Some(pids) = &self.pids {
+            move_into_link_name_space(pids.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
+        }
         for (namespace, kind) in &self.others {
             move_into_link_name_space(namespace.as_fd(), Some(*kind)).attempt(attempt)?;
         }

@@ -71,8 +71,7 @@ fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -
     }
 }
 
-/// Starts PID 1, which makes the mounts; none where the kernel refuses a PID namespace. The caller's later children are
-/// born in it. Only while single-threaded.
+/// Starts PID 1, which makes the mounts; none where the kernel refuses a PID namespace. Only while single-threaded.
 pub fn first_process(
     root: &Rootfs,
     plan: &Plan,

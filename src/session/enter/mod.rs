@@ -4,11 +4,17 @@
 mod channel;
 mod detach;
 mod ended;
+mod flow;
+mod flows;
+mod hand_over;
 mod holder;
 mod join;
 mod let_go;
 mod live;
 mod make;
+mod null;
+mod outside;
+mod pipes;
 mod program;
 mod pump;
 mod relay;

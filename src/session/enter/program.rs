@@ -4,45 +4,72 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{CWD, Mode as FileMode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Gid, Signal, Uid, chdir, set_parent_process_death_signal};
+use rustix::process::{DumpableBehavior, Gid, Signal, Uid, chdir, set_dumpable_behavior};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use super::channel::Speaker;
+use super::hand_over::{end_with_parent, hand_over};
 use super::streams::Streams;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::session::plan::decide::{Absent, Identity, Plan};
+use crate::session::terminal::pair::lead;
 use crate::sys::process::{Disposition, be_narrow, close_all_but, execve, on_signal};
 
 /// Exit codes of the shell's, and so of chroot(1)'s and env(1)'s.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Puts the streams in place and executes the plan's program, in the root that the process has already. `stood_for`: its
-/// parent waits for it, and it ends when that does. Returns only to say why not, or with an exit code to those who
-/// cannot hear that. A closed one has no descriptor but standard input, output and error: the caller has dropped all
-/// of its own but those of `streams`.
-pub fn execute(plan: &Plan, streams: Streams, stood_for: bool, report: &dyn Report) -> Result<u8> {
-    if plan.closed {
-        // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
-        close_all_but(streams.descriptors());
-    }
-    let (speaker, attached) = streams.attach(plan.identity.uid, report);
-    match (attached.and_then(|()| become_program(plan, stood_for, report)), speaker) {
-        (Err(error), Some(speaker)) => {
-            speaker.failure(&error);
-            Ok(error.exit_code())
+/// How the program is started.
+pub struct Launch {
+    /// Its standard streams.
+    pub streams: Streams,
+    /// To the process outside, if one waits to hear what comes of it.
+    pub speaker: Option<Speaker>,
+    /// It ends with its parent.
+    pub stood_for: bool,
+    /// It gets a process of its own, where children are born now.
+    pub below: bool,
+}
+
+impl Launch {
+    /// There will be no program: tells whoever waits for it. An error is left only to who prints it.
+    pub fn fail(self, error: Error) -> Result<u8> {
+        match self.speaker {
+            Some(speaker) => Ok(speaker.failed(&error)),
+            None => Err(error),
         }
-        (Err(error), None) => Err(error),
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.streams.descriptors().into_iter().chain(self.speaker.iter().map(AsFd::as_fd)).collect()
     }
 }
 
-/// Takes the plan's identity, goes to its directory and executes its program.
-fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<Infallible> {
+/// Puts the streams in place and executes the plan's program, in the root that the process has already. Returns only to
+/// say why not, or with an exit code to those who cannot hear that. A closed one has no descriptor but standard input,
+/// output and error: the caller has dropped all of its own but those of `launch`.
+pub fn execute(plan: &Plan, launch: Launch, report: &dyn Report) -> Result<u8> {
+    if plan.closed {
+        // Not only at the exec: until then a path of the guest's may lead through one, /proc/self/fd/N/.., to the host.
+        close_all_but(launch.descriptors());
+    }
+    match become_program(plan, &launch, report) {
+        Ok(never) => match never {},
+        Err(error) => launch.fail(error),
+    }
+}
+
+/// Takes the plan's streams and identity, goes to its directory and executes its program.
+fn become_program(plan: &Plan, launch: &Launch, report: &dyn Report) -> Result<Infallible> {
+    let speaker = launch.speaker.as_ref();
+    let has_terminal = launch.streams.attach(plan.identity.uid, speaker, report)?;
     if plan.narrow {
         be_narrow();
     }
@@ -51,11 +78,6 @@ fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<I
     }
     let is_there = enter_as_root(plan)?;
     assume(&plan.identity)?;
-    if stood_for {
-        // Changing the user would have cleared it.
-        set_parent_process_death_signal(Some(Signal::KILL))
-            .attempt(|| "end with the process that waits for it")?;
-    }
     if plan.no_new_privs {
         set_no_new_privs(true).attempt(|| "forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;
     }
@@ -70,6 +92,20 @@ fn become_program(plan: &Plan, stood_for: bool, report: &dyn Report) -> Result<I
         .iter()
         .map(|(key, value)| c_string(&[key.as_os_str(), value].join(OsStr::new("="))))
         .collect::<Result<Vec<_>>>()?;
+    let below = speaker.filter(|_| launch.below);
+    if launch.stood_for {
+        // Changing the user would have cleared it.
+        end_with_parent()?;
+    }
+    if let Some(speaker) = below {
+        hand_over(speaker)?;
+    }
+    if has_terminal || plan.isolated {
+        lead(has_terminal)?;
+    }
+    if below.is_some_and(|speaker| !speaker.is_noted()) {
+        return Err(Error::new(Kind::System, "nobody waits for the session any more"));
+    }
     Err(refusal(plan, search(&plan.argv[0], &plan.search_path, &argv, &environment)))
 }
 
@@ -101,7 +137,9 @@ fn assume(identity: &Identity) -> Result<()> {
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
     set_thread_groups(&groups).attempt(|| "set the supplementary groups")?;
     set_thread_res_gid(gid, gid, gid).attempt(|| format!("become group {}", identity.gid))?;
-    set_thread_res_uid(uid, uid, uid).attempt(|| format!("become user {}", identity.uid))
+    set_thread_res_uid(uid, uid, uid).attempt(|| format!("become user {}", identity.uid))?;
+    // Changing them may have made its memory its user's to read (fs.suid_dumpable), with what is not the guest's in it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt(|| "hide this program's memory")
 }
 
 /// The image's own directory, made if it is not there, as runc makes it: in the root of the guest, by its root. Whether the

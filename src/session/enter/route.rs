@@ -3,6 +3,7 @@
 //! One loop: find who is inside, plan, try, and learn what the kernel refuses or that the others are just ending.
 
 use std::ffi::OsStr;
+use std::mem::{forget, take};
 use std::os::unix::ffi::OsStrExt;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,16 +11,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::Mode as FileMode;
 use rustix::process::{Pid, getpid, umask};
 
-use super::channel::{self, Listener};
+use super::channel::{self, Speaker};
 use super::detach::in_background;
 use super::ended::Ended;
+use super::flows::Flows;
 use super::holder::Holder;
 use super::join::join;
 use super::let_go::let_go;
 use super::live::Live;
 use super::make::{enter_cgroup, first_process, make};
-use super::program;
-use super::relay::Relay;
+use super::outside::Outside;
+use super::pipes::{pipes, refuse_places};
+use super::program::{self, Launch};
+use super::relay::{Passing, Relay};
 use super::streams::Streams;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::guest::{provision, renumber};
@@ -36,12 +40,11 @@ use crate::session::plan::environment::environment;
 use crate::session::plan::print;
 use crate::session::profile;
 use crate::session::request::{Mode, Network, Request, Terminal};
-use crate::session::terminal::line::Line;
 use crate::session::terminal::outer::wants_terminal;
 use crate::store::{Container, Lock};
 use crate::sys::descriptor::through;
 use crate::sys::namespace::NamespaceTypes;
-use crate::sys::process::{Fork, fork};
+use crate::sys::process::{Fork, fork, set_title};
 
 /// Enters the container and runs what the request says. Only while single-threaded.
 ///
@@ -78,6 +81,9 @@ fn gather<'a>(
 const PATIENCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What is seen inside of a process that is about to become the guest's program.
+const TITLE: &[u8] = b"chroot-distro: session";
+
 /// Where a session's process goes.
 enum Way {
     /// Into namespaces that it makes.
@@ -93,15 +99,16 @@ enum Arrived {
     /// This is the process that becomes the guest's program, by this plan.
     Inside(Box<Plan>),
     /// A child is, and this process waits for it.
-    Outside(Outside),
+    Outside(Box<Waiting>),
 }
 
 /// What a process has that waits for the guest's program.
-struct Outside {
-    child: Pid,
+struct Waiting {
+    outside: Outside,
     relay: Relay,
-    listener: Option<Listener>,
-    holder: Option<Holder>,
+    flows: Flows,
+    way: Way,
+    plan: Plan,
 }
 
 /// While a session is set up.
@@ -119,46 +126,48 @@ impl Entering<'_> {
     fn enter(mut self) -> Result<u8> {
         // What is refused anyway is refused before anything changes.
         self.draft.plan()?;
+        if self.draft.request.mode == Mode::Isolated && !self.draft.request.detach {
+            refuse_places()?;
+        }
         // Released when the guest's program is executed or runs, or with this process.
-        let locks = (self.container.lock_shared("login")?, self.container.lock_setup(self.report)?);
+        let command = self.draft.request.kind.as_str();
+        let locks = (self.container.lock_shared(command)?, self.container.lock_setup(command, self.report)?);
         umask(FileMode::from_raw_mode(0o022));
         self.align()?;
+        let launch = |streams, speaker| Launch { streams, speaker, stood_for: false, below: false };
         if !self.draft.request.detach {
-            return self.go(locks, Streams::Inherited);
+            return self.go(locks, launch(Streams::Inherited, None));
         }
         let (container, report) = (self.container, self.report);
         let (log, host) = (container.begin_log()?, self.draft.host);
         // An error was told to the process that waits for the beginning.
-        in_background(log, host, |streams| {
-            self.go(locks, streams).unwrap_or_else(|error| error.exit_code())
+        in_background(log, host, |streams, speaker| {
+            self.go(locks, launch(streams, Some(speaker))).unwrap_or_else(|error| error.exit_code())
         })?;
         report.info(&format!("Output goes to: {}", container.log_path().display()));
         Ok(0)
     }
 
     /// Becomes the guest's program, or waits for the process that does.
-    fn go(mut self, locks: Locks, mut streams: Streams) -> Result<u8> {
+    fn go(mut self, locks: Locks, mut launch: Launch) -> Result<u8> {
         let report = self.report;
-        match self.arrive(&mut streams) {
-            Ok(Arrived::Outside(outside)) => {
-                drop(locks);
-                self.wait(outside, streams).map(Ended::code)
-            }
+        match self.arrive(&mut launch) {
+            Ok(Arrived::Outside(outside)) => self.wait(*outside, locks, launch).map(Ended::code),
             Ok(Arrived::Inside(plan)) => {
                 // Nothing of the host's is open any more when paths of the guest's are followed.
                 drop((self, locks));
-                program::execute(&plan, streams, plan.namespaces.pid, report)
+                program::execute(&plan, launch, report)
             }
-            Err(error) => streams.fail(error),
+            Err(error) => launch.fail(error),
         }
     }
 
     /// Goes to where the guest's program is to be, or has a child go there.
-    fn arrive(&mut self, streams: &mut Streams) -> Result<Arrived> {
+    fn arrive(&mut self, launch: &mut Launch) -> Result<Arrived> {
         for _ in 0..PATIENCE {
             let running = self.running()?;
             let plan = self.plan(running.as_ref())?;
-            if let Some(arrived) = self.attempt(plan, running, streams)? {
+            if let Some(arrived) = self.attempt(plan, running, launch)? {
                 return Ok(arrived);
             }
         }
@@ -185,70 +194,62 @@ impl Entering<'_> {
         Ok(plan)
     }
 
-    /// Goes, or has a child go where only a child gets there or somebody has to wait. None: something was learnt, and it
-    /// is to be planned again.
-    fn attempt(
-        &mut self,
-        plan: Plan,
-        running: Option<Live>,
-        streams: &mut Streams,
-    ) -> Result<Option<Arrived>> {
-        let terminal = !self.draft.request.detach && wants_terminal(self.draft.request.terminal);
-        if !terminal && !plan.namespaces.pid {
+    /// Goes, or has a child go where somebody has to wait: for the end of a PID namespace, and to pass on bytes. None:
+    /// something was learnt, and it is to be planned again.
+    fn attempt(&mut self, plan: Plan, running: Option<Live>, launch: &mut Launch) -> Result<Option<Arrived>> {
+        let request = &self.draft.request;
+        let terminal = !request.detach && wants_terminal(request.terminal);
+        // In the background the streams are pipes already.
+        let apart = plan.isolated && !request.detach;
+        let below = plan.namespaces.pid;
+        if !terminal && !below && !apart {
             return self.set_up(&running.map_or(Way::New, Way::Join), plan).map(Some);
         }
-        let channel = if terminal { Some(channel::pair()?) } else { None };
-        let relay = Relay::prepare(terminal)?;
-        let Some((way, fork)) = self.fork(&plan, running)? else {
-            relay.undo()?;
-            return Ok(None);
+        let Some(way) = self.way(&plan, running)? else { return Ok(None) };
+        let (streams, flows) = match (apart, terminal) {
+            (true, terminal) => pipes(terminal)?,
+            (false, true) => {
+                let required = self.draft.request.terminal == Terminal::Always;
+                (Streams::Terminal { required, error: None }, Flows::default())
+            }
+            (false, false) => (take(&mut launch.streams), Flows::default()),
         };
-        let (listener, speaker) = channel.unzip();
-        match fork {
+        let (listener, speaker) = channel::pair()?;
+        let relay = Relay::prepare(terminal, apart)?;
+        match fork().attempt(|| "start the session's process")? {
             Fork::Child => {
-                if let Some(speaker) = speaker {
-                    let required = self.draft.request.terminal == Terminal::Always;
-                    *streams = Streams::Terminal { required, speaker };
-                }
                 relay.undo()?;
+                drop((listener, flows));
+                *launch = Launch { streams, speaker: Some(speaker), stood_for: below || apart, below };
                 self.set_up(&way, plan).map(Some)
             }
             Fork::Parent(child) => {
-                let holder = match way {
-                    Way::Below(holder, _) => Some(holder),
-                    _ => None,
-                };
-                Ok(Some(Arrived::Outside(Outside { child, relay, listener, holder })))
+                let outside = Outside { child, listener, below };
+                Ok(Some(Arrived::Outside(Box::new(Waiting { outside, relay, flows, way, plan }))))
             }
         }
     }
 
-    /// Forks the process that becomes the guest's program: below the running PID 1, or a new one where the plan has
-    /// one. None where the kernel refuses that, or where the one that is found is about to end.
-    fn fork(&mut self, plan: &Plan, running: Option<Live>) -> Result<Option<(Way, Fork)>> {
-        let way = match running {
-            None if !plan.namespaces.pid => Way::New,
+    /// Where the guest's program is to be: with the others, or below a PID 1 that is started where the plan has one. None
+    /// where the kernel refuses that, or where the one that is found is about to end.
+    fn way(&mut self, plan: &Plan, running: Option<Live>) -> Result<Option<Way>> {
+        match running {
+            None if !plan.namespaces.pid => Ok(Some(Way::New)),
             None => {
                 self.prepare_guest(plan);
-                match first_process(&self.rootfs, plan, &mut self.draft, self.report)? {
-                    Some((holder, live)) => Way::Below(holder, live),
-                    None => {
-                        self.draft.learn(NamespaceTypes::NEWPID);
-                        return Ok(None);
-                    }
-                }
+                let Some((holder, live)) = first_process(&self.rootfs, plan, &mut self.draft, self.report)?
+                else {
+                    self.draft.learn(NamespaceTypes::NEWPID);
+                    return Ok(None);
+                };
+                Ok(Some(Way::Below(holder, live)))
             }
-            Some(live) if !live.has_own_pids() => Way::Join(live),
+            Some(live) if !live.has_own_pids() => Ok(Some(Way::Join(live))),
             Some(live) => match Holder::share(&live)? {
-                Some(holder) => Way::Below(holder, live),
-                None => return Ok(pause()),
+                Some(holder) => Ok(Some(Way::Below(holder, live))),
+                None => Ok(pause()),
             },
-        };
-        let forked = match &way {
-            Way::Below(_, live) => live.fork()?,
-            _ => Some(fork().attempt(|| "start the session's process")?),
-        };
-        Ok(forked.map(|fork| (way, fork)).or_else(pause))
+        }
     }
 
     /// Gives the guest's user the number of whoever shares a home or a display with them, while nobody is inside.
@@ -308,6 +309,9 @@ impl Entering<'_> {
 
     /// Makes what is not there yet, and goes there.
     fn set_up(&mut self, way: &Way, mut plan: Plan) -> Result<Arrived> {
+        if plan.isolated || plan.namespaces.pid {
+            set_title(TITLE);
+        }
         for file in &plan.files {
             if let Err(error) = file.write(&self.rootfs) {
                 self.report.warn(&error.to_string());
@@ -319,25 +323,15 @@ impl Entering<'_> {
                 self.prepare_guest(&plan);
                 plan = make(&self.rootfs, plan, &mut self.draft, self.report)?;
                 // It stands for what this process becomes. Should that fail, the record is stale at once.
-                std::mem::forget(self.register(
-                    &plan,
-                    getpid(),
-                    mount_namespace(std::process::id()),
-                    None,
-                )?);
+                forget(self.register(&plan, getpid(), mount_namespace(std::process::id()), None)?);
                 root::switch_root()?;
             }
             Way::Join(live) => {
                 apply::make_mount_points(&self.rootfs, &plan.binds)?;
-                std::mem::forget(self.register(&plan, getpid(), live.mount_namespace(), None)?);
+                forget(self.register(&plan, getpid(), live.mount_namespace(), None)?);
                 self.join(live, &plan)?;
             }
             Way::Below(holder, live) => {
-                // By the process itself, while it still sees the host's `/proc`: there is no moment when it runs without
-                // a record. Should that fail, it is a session all the same.
-                let registration =
-                    self.register(&plan, outer_pid()?, live.mount_namespace(), Some(holder.pid));
-                std::mem::forget(registration);
                 if holder.is_ours() {
                     // The first session's binds are there already.
                     live.join()?;
@@ -419,20 +413,50 @@ impl Entering<'_> {
     }
 
     /// Waits for the session's process, then ends PID 1 if nobody else is inside.
-    fn wait(&self, outside: Outside, streams: Streams) -> Result<Ended> {
-        if matches!(streams, Streams::Given { .. }) {
-            drop(streams);
+    fn wait(self, waiting: Waiting, locks: Locks, launch: Launch) -> Result<Ended> {
+        let Waiting { outside, relay, mut flows, way, plan } = waiting;
+        drop(launch.streams);
+        if self.draft.request.detach {
             let_go()?;
         }
-        let ended = wait(&outside.relay, outside.child, outside.listener.as_ref());
-        if let Some(holder) = outside.holder {
+        let ended = self.run(&outside, &relay, (&way, &plan), &mut flows, locks, launch.speaker);
+        if let Way::Below(holder, _) = way {
             // Nobody joins while it is decided whether anybody is left. The record of who ended goes on the way.
-            let _setup = self.container.lock_setup(self.report)?;
-            if self.container.sessions()?.is_empty() {
+            // Who cannot find out lets go of it all the same.
+            let setup = self.container.lock_setup("login", self.report);
+            if setup.is_ok() && self.container.sessions().is_ok_and(|sessions| sessions.is_empty()) {
                 holder.end();
             }
         }
+        flows.finish(relay.signals(), self.report);
         ended
+    }
+
+    /// Records the session's process while nobody else comes in, and waits for its end.
+    fn run(
+        &self,
+        outside: &Outside,
+        relay: &Relay,
+        (way, plan): (&Way, &Plan),
+        flows: &mut Flows,
+        locks: Locks,
+        speaker: Option<Speaker>,
+    ) -> Result<Ended> {
+        let begun = outside.begun(&mut |pid| match way {
+            // There is no moment when it runs without a record. Should that fail, the record is stale at once.
+            Way::Below(holder, live) => {
+                self.register(plan, pid, live.mount_namespace(), Some(holder.pid)).map(forget)
+            }
+            _ => Ok(()),
+        });
+        drop(locks);
+        let begun = begun.inspect_err(|error| speaker.iter().for_each(|speaker| speaker.failure(error)))?;
+        // In the background somebody waits to hear whether the program runs.
+        let started =
+            speaker.map(|speaker| outside.listener.started().inspect_err(|error| speaker.failure(error)));
+        let passing = Passing { process: begun.process, line: begun.line, flows };
+        let ended = relay.run(begun.child, passing, self.report)?;
+        started.unwrap_or_else(|| outside.listener.started()).map(|()| ended)
     }
 }
 
@@ -440,24 +464,4 @@ impl Entering<'_> {
 fn pause<T>() -> Option<T> {
     sleep(PAUSE);
     None
-}
-
-/// Our own number as the host's `/proc` has it, from a new PID namespace.
-fn outer_pid() -> Result<Pid> {
-    let attempt = || "read '/proc/self'";
-    let link = std::fs::read_link("/proc/self").attempt(attempt)?;
-    let number = link.to_str().and_then(|text| text.parse().ok());
-    number.and_then(Pid::from_raw).ok_or_else(|| Error::new(Kind::System, "'/proc/self' names no process"))
-}
-
-/// Waits for the session's process `pid`, relaying the terminal of which `listener` hears; how it ended.
-fn wait(relay: &Relay, pid: Pid, listener: Option<&Listener>) -> Result<Ended> {
-    let Some(listener) = listener else { return relay.run(pid, None) };
-    let line = listener.terminal().and_then(|master| master.map(Line::new).transpose());
-    let (line, failed) = line.map_or_else(|error| (None, Some(error)), |line| (line, None));
-    let ended = relay.run(pid, line)?;
-    match failed {
-        Some(error) => Err(error),
-        None => listener.started().map(|()| ended),
-    }
 }

@@ -12,8 +12,11 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use super::channel::{self, Speaker};
 use super::ended::Ended;
+use super::holder::Holder;
+use super::live::Live;
 use super::make::{first_process, make};
-use super::program;
+use super::outside::Outside;
+use super::program::{self, Launch};
 use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
@@ -79,14 +82,12 @@ fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report
 
 /// The forked process's life: it becomes the program or waits for it. Its exit code.
 fn inside(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, speaker: Speaker, report: &dyn Report) -> u8 {
-    let streams = match speaker.try_clone() {
-        Ok(speaker) => Streams::Given { stdio, speaker },
-        Err(error) => return speaker.failed(&error),
-    };
     match arrive(root, draft, report) {
-        Ok(Arrived::Inside(plan)) => {
-            drop(speaker);
-            program::execute(&plan, streams, true, report).unwrap_or_else(|error| error.exit_code())
+        Ok(Arrived::Inside(plan, to_parent)) => {
+            let below = to_parent.is_some();
+            let (streams, speaker) = (Streams::Given(stdio), to_parent.or(Some(speaker)));
+            let launch = Launch { streams, speaker, stood_for: true, below };
+            program::execute(&plan, launch, report).unwrap_or_else(|error| error.exit_code())
         }
         Ok(Arrived::Ended(ended)) => {
             speaker.ended(ended);
@@ -98,8 +99,8 @@ fn inside(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, speaker: Speaker, repor
 
 /// What came of going there.
 enum Arrived {
-    /// This is the process that becomes the program.
-    Inside(Box<Plan>),
+    /// This is the process that becomes the program, or forks it and speaks to its parent first.
+    Inside(Box<Plan>, Option<Speaker>),
     /// Another one did, and has ended.
     Ended(Ended),
 }
@@ -109,23 +110,31 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
     let mut plan = draft.plan()?;
     if plan.namespaces.pid {
         if let Some((holder, live)) = first_process(root, &plan, &mut draft, report)? {
-            let forked = live
-                .fork()?
-                .ok_or_else(|| Error::new(Kind::System, "the session's first process has ended"))?;
-            let Fork::Parent(pid) = forked else {
-                live.join()?;
-                return Ok(Arrived::Inside(plan.into()));
-            };
-            let status = wait(pid).attempt(|| "wait for the session");
-            holder.end();
-            return status.map(|status| Arrived::Ended(Ended::of(status)));
+            return below(holder, &live, plan);
         }
         draft.learn(NamespaceTypes::NEWPID);
         plan = draft.plan()?;
     }
     let plan = make(root, plan, &mut draft, report)?;
     switch_root()?;
-    Ok(Arrived::Inside(plan.into()))
+    Ok(Arrived::Inside(plan.into(), None))
+}
+
+/// Below PID 1: in a child, for which this process waits.
+fn below(holder: Holder, live: &Live, plan: Plan) -> Result<Arrived> {
+    let (listener, speaker) = channel::pair()?;
+    let Fork::Parent(child) = fork().attempt(|| "start the session's process")? else {
+        live.join()?;
+        return Ok(Arrived::Inside(plan.into(), Some(speaker)));
+    };
+    drop(speaker);
+    let outside = Outside { child, listener, below: true };
+    let ended = outside.begun(&mut |_| Ok(())).and_then(|begun| {
+        let status = wait(begun.child).attempt(|| "wait for the session")?;
+        outside.listener.started().map(|()| Ended::of(status))
+    });
+    holder.end();
+    ended.map(Arrived::Ended)
 }
 
 #[cfg(test)]

@@ -1,104 +1,93 @@
-//! Where the standard streams of a guest's program lead, and who outside hears whether it began.
+//! Where the standard streams of a guest's program lead.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Uid, fchown, fstat, fstatfs, makedev, openat};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::fs::{Uid, fchown, fstatfs};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout};
 
 use super::channel::Speaker;
-use crate::error::{Attempt, Error, Result};
+use super::null::nothing;
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::report::Report;
 use crate::session::terminal::pair::Pair;
-use crate::sys::descriptor::through;
 
 /// Chosen before the session is set up, put in place when it is: until then messages go where the user sees them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Streams {
     /// Those that this process has.
+    #[default]
     Inherited,
     /// A terminal of its own; without one there is no session if it is `required`.
     Terminal {
-        /// Asked for by the user.
+        /// Asked for by the user, or there is nothing else that the guest may have.
         required: bool,
-        /// To the login process.
-        speaker: Speaker,
+        /// Where it complains, where that is not the terminal.
+        error: Option<OwnedFd>,
     },
-    /// These, for a session that is nobody's foreground.
-    Given {
-        /// What is put in place.
-        stdio: Stdio,
-        /// To the process that began it.
-        speaker: Speaker,
-    },
+    /// These.
+    Given(Stdio),
 }
 
-/// Three standard streams.
-#[derive(Debug)]
+/// Three standard streams. What is none is the guest's own `/dev/null`.
+#[derive(Debug, Default)]
 pub struct Stdio {
-    /// None: the guest's own `/dev/null`.
+    /// What the program reads.
     pub input: Option<OwnedFd>,
-    /// What the program prints.
-    pub output: OwnedFd,
+    /// What it prints.
+    pub output: Option<OwnedFd>,
     /// What it complains of.
-    pub error: OwnedFd,
+    pub error: Option<OwnedFd>,
 }
 
 impl Streams {
-    /// Puts them in place, in the container's root. A terminal and pipes belong to `uid` then. Whom to tell what becomes
-    /// of the program, if somebody waits to hear it; and whether all is in place.
-    pub fn attach(self, uid: u32, report: &dyn Report) -> (Option<Speaker>, Result<()>) {
+    /// Puts them in place, in the container's root; whether they are a terminal, which is not the controlling one yet. It
+    /// and pipes belong to `uid` then. `speaker` hands out the terminal's other end.
+    pub fn attach(&self, uid: u32, speaker: Option<&Speaker>, report: &dyn Report) -> Result<bool> {
         match self {
             Streams::Inherited => {
                 give_pipes(uid);
-                (None, Ok(()))
+                Ok(false)
             }
-            Streams::Terminal { required, speaker } => {
-                let attached = terminal(uid, &speaker, required, report);
-                (Some(speaker), attached)
+            Streams::Terminal { required, error } => {
+                if let Some(error) = error {
+                    dup2_stderr(error).attempt(|| "put the standard error in place")?;
+                    give_pipes(uid);
+                }
+                terminal(uid, speaker, *required, report)
             }
-            Streams::Given { stdio, speaker } => {
-                let attached = stdio.put_in_place();
+            Streams::Given(stdio) => {
+                stdio.put_in_place()?;
                 give_pipes(uid);
-                (Some(speaker), attached)
+                Ok(false)
             }
         }
     }
 
     /// Their own descriptors.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        match self {
-            Streams::Inherited => Vec::new(),
-            Streams::Terminal { speaker, .. } => vec![speaker.as_fd()],
-            Streams::Given { stdio: Stdio { input, output, error }, speaker } => {
-                let input = input.iter().map(AsFd::as_fd);
-                input.chain([output.as_fd(), error.as_fd(), speaker.as_fd()]).collect()
+        let each = match self {
+            Streams::Inherited => [None, None, None],
+            Streams::Terminal { error, .. } => [None, None, error.as_ref()],
+            Streams::Given(Stdio { input, output, error }) => {
+                [input.as_ref(), output.as_ref(), error.as_ref()]
             }
-        }
-    }
-
-    /// There will be no program: tells whoever waits for it. An error is left only to who prints it.
-    pub fn fail(self, error: Error) -> Result<u8> {
-        match self {
-            Streams::Inherited => Err(error),
-            Streams::Terminal { speaker, .. } | Streams::Given { speaker, .. } => {
-                speaker.failure(&error);
-                Ok(error.exit_code())
-            }
-        }
+        };
+        each.into_iter().flatten().map(AsFd::as_fd).collect()
     }
 }
 
-fn terminal(uid: u32, speaker: &Speaker, required: bool, report: &dyn Report) -> Result<()> {
+fn terminal(uid: u32, speaker: Option<&Speaker>, required: bool, report: &dyn Report) -> Result<bool> {
+    let none = || Error::new(Kind::System, "nobody takes the session's terminal");
     match Pair::open(uid) {
         Ok(pair) => {
-            speaker.terminal(pair.master.as_fd())?;
-            pair.enter()
+            speaker.ok_or_else(none)?.terminal(pair.master.as_fd())?;
+            pair.put_in_place()?;
+            Ok(true)
         }
         Err(error) if required => Err(error),
         Err(error) => {
             report.warn(&format!("{error}; the session goes without one of its own"));
-            Ok(())
+            Ok(false)
         }
     }
 }
@@ -107,32 +96,27 @@ impl Stdio {
     /// Nothing to read, and one place for all that is printed.
     pub fn to(output: OwnedFd) -> Result<Stdio> {
         let error = output.try_clone().attempt(|| "share the output")?;
-        Ok(Stdio { input: None, output, error })
+        Ok(Stdio { input: None, output: Some(output), error: Some(error) })
     }
 
     fn put_in_place(&self) -> Result<()> {
         let attempt = || "put the standard streams in place";
-        match &self.input {
-            Some(input) => dup2_stdin(input).attempt(attempt)?,
-            None => dup2_stdin(nothing().attempt(attempt)?).attempt(attempt)?,
+        let Stdio { input, output, error } = self;
+        let null = match (input, output, error) {
+            (Some(_), Some(_), Some(_)) => None,
+            _ => Some(nothing().attempt(attempt)?),
+        };
+        if let Some(input) = input.as_ref().or(null.as_ref()) {
+            dup2_stdin(input).attempt(attempt)?;
         }
-        dup2_stdout(&self.output).attempt(attempt)?;
-        dup2_stderr(&self.error).attempt(attempt)
+        if let Some(output) = output.as_ref().or(null.as_ref()) {
+            dup2_stdout(output).attempt(attempt)?;
+        }
+        if let Some(error) = error.as_ref().or(null.as_ref()) {
+            dup2_stderr(error).attempt(attempt)?;
+        }
+        Ok(())
     }
-}
-
-/// The guest's null device (devices.txt: 1:3): of the host's own nothing is open inside. Where the guest has none, a pipe at its end.
-fn nothing() -> rustix::io::Result<OwnedFd> {
-    let found = openat(CWD, c"/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    if let Ok(found) = found
-        && let stat = fstat(&found)?
-        && FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-        && stat.st_rdev == makedev(1, 3)
-        && let Ok(null) = openat(CWD, through(&found), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-    {
-        return Ok(null);
-    }
-    pipe_with(PipeFlags::CLOEXEC).map(|(end, _)| end)
 }
 
 /// A pipe can then be opened by name (`/dev/stdout`), as a program's configuration has it; who has it already is asked for

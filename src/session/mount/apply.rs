@@ -3,19 +3,22 @@
 //! Shares are host paths, targets are the guest's and hostile: each target is resolved inside the root to a
 //! descriptor, and the mount lands on that descriptor, so no link swapped meanwhile leads it out.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, openat, stat, statat, statfs};
+use rustix::fs::{
+    AtFlags, CWD, FileType as Kind, Mode, OFlags, fstat, fstatfs, fstatvfs, openat, stat, statat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
     mount_bind_recursive, mount_change, mount_move, mount_remount, move_mount, open_tree, unmount,
 };
+use rustix::process::fchdir;
 
-use super::root::{mount_flags, same_file};
+use super::root::{as_mount_flags, mount_flags, same_file};
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
@@ -203,7 +206,7 @@ impl<'a> View<'a> {
             let Some(options) = options.next() else { return Err(refused).attempt(attempt) };
             let data =
                 CString::new(options.as_str()).map_err(|_| Error::invalid("a NUL in mount options"))?;
-            match mount(kind, through(&point), kind, restriction(restrict), data.as_c_str()) {
+            match mount_there(&point, kind, restriction(restrict), &data) {
                 Ok(()) => break,
                 Err(error) => refused = error,
             }
@@ -225,7 +228,8 @@ impl<'a> View<'a> {
                 return Ok(false);
             }
         }
-        let found = statfs(through(mounted))?.f_type;
+        // By a descriptor for reading: before Linux 3.12 fstatfs(2) refuses others.
+        let found = fstatfs(openat(mounted, c".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)?.f_type;
         Ok(device != above && MAGIC.iter().any(|(name, magic)| *name == kind && *magic == found as u64))
     }
 
@@ -260,6 +264,16 @@ impl<'a> View<'a> {
         let mounted = root.open_path(below, Follow::No).attempt(attempt)?;
         mount_remount(through(&mounted), flags | MountFlags::RDONLY | MountFlags::BIND, c"").attempt(attempt)
     }
+}
+
+/// Mounts by the working directory, which is put back: /proc may be that of a PID namespace that this process is not in, and
+/// then no path leads to its descriptors.
+fn mount_there(point: &OwnedFd, kind: &str, flags: MountFlags, data: &CStr) -> rustix::io::Result<()> {
+    let before = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    fchdir(point)?;
+    let mounted = mount(kind, c".", kind, flags, data);
+    fchdir(before)?;
+    mounted
 }
 
 /// What statfs(2) calls the filesystems that are made for a session (linux/magic.h, ipc/mqueue.c).
@@ -446,7 +460,9 @@ pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> 
             report.warn(&format!("'{source}' is not bound on '{target}': the running container {why}"));
         };
         if same_file(&fstat(&point).attempt(attempt)?, &fstat(tree).attempt(attempt)?) {
-            if !mount_flags(through(&point)).attempt(attempt)?.contains(restriction(*restrict)) {
+            // No path leads there by /proc: see `mount_there`.
+            let found = fstatvfs(&point).attempt(attempt)?.f_flag;
+            if !as_mount_flags(found).contains(restriction(*restrict)) {
                 ignored("has it there already, with fewer restrictions");
             }
             continue;

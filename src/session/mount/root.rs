@@ -91,6 +91,11 @@ pub fn chroot_to_working_dir() -> Result<()> {
 /// The flags of the mount that `path` is in, as mount(2) wants them back: what a remount does not repeat is cleared.
 /// (Before Linux 3.12 fstatfs(2) refuses an `O_PATH` descriptor; a path [`through`] it serves.)
 pub fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
+    statvfs(path).map(|found| as_mount_flags(found.f_flag))
+}
+
+/// The same of flags that statvfs(3) has told.
+pub fn as_mount_flags(found: StatVfsMountFlags) -> MountFlags {
     const SAME: [(StatVfsMountFlags, MountFlags); 8] = [
         (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
@@ -101,9 +106,8 @@ pub fn mount_flags(path: impl Arg) -> rustix::io::Result<MountFlags> {
         (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
         (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
     ];
-    let found = statvfs(path)?.f_flag;
     let set = SAME.iter().filter(|(flag, _)| found.contains(*flag));
-    Ok(set.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag))
+    set.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag)
 }
 
 /// Whether both are one file.

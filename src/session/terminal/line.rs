@@ -1,20 +1,17 @@
 //! The bytes between the terminal outside and the session's own. What one side does not take holds the other back:
 //! nothing is lost and nothing piles up.
 
-use std::fs::OpenOptions;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, fstat};
-use rustix::io::{Errno, dup, read, write};
+use rustix::io::{Errno, read, write};
 use rustix::process::Signal;
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{SpecialCodeIndex, tcgetattr, tcsetwinsize};
 
 use super::outer::{Outer, size};
+use super::own_description::own_description;
 use crate::error::{Attempt, Result};
-use crate::sys::descriptor::through;
 use crate::sys::signal::{Signals, undergo};
 
 /// What others ask of a process.
@@ -99,16 +96,15 @@ impl Line {
         self.output.clear();
     }
 
-    /// Waits for a signal or for bytes, and moves them.
-    pub fn turn(&mut self, signals: &Signals) -> Result<()> {
+    /// What it waits for. `idle` stands for nothing.
+    pub fn watched<'a>(&'a self, idle: BorrowedFd<'a>) -> [PollFd<'a>; 3] {
         let watched = |fd, flags: PollFlags| match flags.is_empty() {
             // Even with nothing asked for, poll(2) tells of hang-ups.
-            true => PollFd::new(signals, PollFlags::empty()),
+            true => PollFd::from_borrowed_fd(idle, PollFlags::empty()),
             false => PollFd::from_borrowed_fd(fd, flags),
         };
         let when = |condition, flags| if condition { flags } else { PollFlags::empty() };
-        let mut fds = [
-            PollFd::new(signals, PollFlags::IN),
+        [
             watched(stdin(), when(self.reads && self.input.is_empty(), PollFlags::IN)),
             watched(self.screen.as_fd(), when(!self.output.is_empty(), PollFlags::OUT)),
             match &self.master {
@@ -119,30 +115,37 @@ impl Line {
                 ),
                 _ => watched(stdin(), PollFlags::empty()),
             },
-        ];
-        let blind = self.outer.is_terminal() && self.master.is_some() && !self.outer.controls_us();
-        let timeout = match (self.silent && self.master.is_some(), blind) {
+        ]
+    }
+
+    /// How long it waits for that; none: until it comes.
+    pub fn timeout(&self) -> Option<Timespec> {
+        match (self.silent && self.master.is_some(), self.is_blind()) {
             (true, _) => Some(SILENCE_CHECK),
             (false, true) => Some(SIZE_CHECK),
             _ => None,
-        };
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error).attempt(|| "wait for the session"),
         }
-        let came = fds.map(|fd| !fd.revents().is_empty());
-        if blind {
+    }
+
+    /// Whether nobody tells of a change of the size outside.
+    fn is_blind(&self) -> bool {
+        self.outer.is_terminal() && self.master.is_some() && !self.outer.controls_us()
+    }
+
+    /// Moves bytes; `came` says which of what is watched there was.
+    pub fn turn(&mut self, came: &[bool]) {
+        let came = |index: usize| came.get(index).copied().unwrap_or_default();
+        if self.is_blind() {
             self.resize();
         }
-        if came[1] {
+        if came(0) {
             self.read_input();
         }
-        if came[3] || self.silent {
+        if came(2) || self.silent {
             self.read_output();
         }
         self.write_input();
         self.write_output();
-        Ok(())
     }
 
     /// The session has ended: shows what it still said. A background process of it that has the terminal open is not
@@ -225,18 +228,4 @@ impl Line {
             Err(_) => self.hang_up(),
         }
     }
-}
-
-/// The same file, opened once more so that it can be made not to block: that is of a description, which others share.
-/// Where it cannot be opened again, or has a position of its own, it is the shared one.
-fn own_description(stream: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
-    let kind = FileType::from_raw_mode(fstat(stream)?.st_mode);
-    if matches!(kind, FileType::CharacterDevice | FileType::Fifo) {
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = OpenOptions::new().write(true).custom_flags(flags.bits() as i32).open(through(stream));
-        if let Ok(own) = opened {
-            return Ok(own.into());
-        }
-    }
-    dup(stream)
 }

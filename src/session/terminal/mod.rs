@@ -2,4 +2,5 @@
 
 pub mod line;
 pub mod outer;
+pub mod own_description;
 pub mod pair;

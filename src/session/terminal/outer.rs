@@ -72,7 +72,7 @@ impl Drop for Outer {
     }
 }
 
-/// A terminal that does not control us has no background.
-fn in_foreground() -> bool {
+/// Whether standard input, a terminal, is ours to read. One that does not control us has no background.
+pub fn in_foreground() -> bool {
     tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
 }

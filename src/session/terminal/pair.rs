@@ -52,12 +52,9 @@ impl Pair {
         Ok(Pair { master, slave })
     }
 
-    /// Makes it the controlling terminal of a new session, and its standard streams. A standard error that goes
-    /// elsewhere than to a terminal goes on doing so.
-    pub fn enter(self) -> Result<()> {
+    /// Makes it the standard streams. A standard error that goes elsewhere than to a terminal goes on doing so.
+    pub fn put_in_place(self) -> Result<()> {
         let attempt = || "enter the session's terminal";
-        setsid().attempt(attempt)?;
-        ioctl_tiocsctty(&self.slave).attempt(attempt)?;
         let errors = isatty(stderr());
         dup2_stdin(&self.slave).attempt(attempt)?;
         dup2_stdout(&self.slave).attempt(attempt)?;
@@ -66,6 +63,17 @@ impl Pair {
         }
         Ok(())
     }
+}
+
+/// Leads a session of its own, out of every other terminal's reach; standard input is its controlling terminal, if it
+/// is one of the session's own.
+pub fn lead(has_terminal: bool) -> Result<()> {
+    let attempt = || "begin a session of its own";
+    setsid().attempt(attempt)?;
+    if has_terminal {
+        ioctl_tiocsctty(stdin()).attempt(|| "enter the session's terminal")?;
+    }
+    Ok(())
 }
 
 /// A FIFO does not block, a terminal does not become ours.

@@ -30,8 +30,8 @@ fn sh(tree: &TempDir, request: Request, script: &str) -> (Result<Ended>, String)
     let mut output = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
     let stdio = Stdio {
         input: None,
-        output: output.try_clone().unwrap().into(),
-        error: output.try_clone().unwrap().into(),
+        output: Some(output.try_clone().unwrap().into()),
+        error: Some(output.try_clone().unwrap().into()),
     };
     let ended = run(&root, draft, stdio, &Silent);
     let mut text = String::new();

@@ -1,0 +1,70 @@
+//! Who comes into a running isolated container is in the guests' hands from the first moment, and has nothing of the host's
+//! by then: no rights, no lock, no words of its command line.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::prelude::*;
+
+/// Stops all that is to be seen, over and over.
+const STOPPING: &str = "echo > /root/stays; while :; do kill -STOP -1; done";
+
+/// A process that a guest has stopped.
+fn stopped(s: &Sandbox) -> i32 {
+    let is_stopped =
+        |pid: &i32| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "));
+    loop {
+        if let Some(pid) = s.processes().into_iter().find(is_stopped) {
+            return pid;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn who_joins_is_never_inside_with_the_rights_of_the_host() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let first = login(s, &["--isolated", "--cap-add=SYS_PTRACE"], STOPPING).spawn();
+        written(s, "root/stays");
+        for user in ["root", "user"] {
+            for terminal in ["-t", "-T"] {
+                let options = ["--isolated", terminal, "-u", user, "-e", "TOKEN=s3cret"];
+                let joining = login(s, &options, "exec sleep 1000").spawn();
+                let pid = stopped(s);
+                let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+                let status = read("status");
+                assert!(status.contains("CapBnd:\t00000000a00425fb"), "{status}");
+                assert!(user == "root" || status.contains("CapEff:\t0000000000000000"), "{status}");
+                assert!(!read("cmdline").contains("s3cret"));
+                for fd in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+                    let open = fs::read_link(fd.path()).unwrap_or_default();
+                    assert!(!open.to_string_lossy().ends_with(".lock"), "{open:?}");
+                }
+                kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+                joining.wait().status(137);
+            }
+        }
+        end(first);
+    });
+}
+
+#[test]
+fn in_the_background_too() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        make(s);
+        let first = login(s, &["--isolated"], STOPPING).spawn();
+        written(s, "root/stays");
+        let run = ["run", "-d", "--isolated", "--entrypoint", "/bin/sleep", "c", "--", "1000"];
+        let joining = s.cd(run).spawn();
+        let pid = stopped(s);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("CapBnd:\t00000000a00425fb"), "{status}");
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        joining.wait();
+        end(first);
+    });
+}
