@@ -9,7 +9,7 @@ use crate::support::prelude::*;
 use crate::support::sys;
 
 /// A busybox container `c` with the probe in it.
-fn make_with_probe(s: &Sandbox) {
+pub(crate) fn make_with_probe(s: &Sandbox) {
     make(s);
     let probe = s.rootfs("c").join("bin/probe");
     fs::copy(std::env::current_exe().unwrap(), &probe).unwrap();
@@ -23,14 +23,14 @@ fn ended(s: &Sandbox, session: crate::support::command::Running) {
 }
 
 /// A variable that only the probe has.
-const INSIDE: &str = "CD_TEST_INSIDE";
+pub(crate) const INSIDE: &str = "CD_TEST_INSIDE";
 
 fn inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
 /// `login`, options, and the named test of this file as the guest's program.
-fn probe<'a>(s: &Sandbox, options: &[&'a str], test: &'a str) -> Cd {
+pub(crate) fn probe<'a>(s: &Sandbox, options: &[&'a str], test: &'a str) -> Cd {
     let words = ["login", "-e", "CD_TEST_INSIDE=1"].iter().chain(options);
     s.cd(words.chain(&["c", "--", "/bin/probe", "--exact", test, "--nocapture"]))
 }
@@ -61,7 +61,7 @@ fn there_is_no_way_out() {
 }
 
 /// Major and minor number of a disk.
-fn disk() -> (u32, u32) {
+pub(crate) fn disk() -> (u32, u32) {
     let list = fs::read_to_string("/proc/partitions").unwrap();
     let numbers = |line: &str| {
         let mut fields = line.split_whitespace();

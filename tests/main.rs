@@ -35,6 +35,7 @@
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
 //! | `options` | every option of login and run by each name, seen from inside |
 //! | `variables` | the switches of the environment, and the variables that go into a guest |
+//! | `boundary` | an isolated guest starts in a chroot, over mounts of others, and makes nodes |
 //! | `isolated_joining` | who joins an isolated container is never inside with the host's rights, locks or words |
 //! | `isolated_streams` | an isolated guest's standard streams: no file of the host's, and every byte as it was |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
@@ -94,6 +95,7 @@ mod applets;
 mod archive;
 mod auth;
 mod backup;
+mod boundary;
 mod build;
 mod build_cache;
 #[cfg(feature = "fault-points")]

@@ -2,6 +2,8 @@
 
 mod confinement;
 mod denylist;
+mod risks;
 pub mod shield;
 
 pub use confinement::{Confinement, KEPT, capability};
+pub use risks::risks;

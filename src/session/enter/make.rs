@@ -2,7 +2,6 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::mount::MountFlags;
 use rustix::system::sethostname;
 
 use super::holder::Holder;
@@ -26,8 +25,7 @@ pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn R
     enter_cgroup(root, draft.host)?;
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
     let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
-    let keep = if plan.isolated { MountFlags::NODEV } else { MountFlags::empty() };
-    let (root, refused) = root::unshare_root(root, types, keep)?;
+    let (root, refused) = root::unshare_root(root, types, plan.isolated)?;
     if !refused.is_empty() {
         draft.learn(refused);
         plan = draft.plan()?;
@@ -80,7 +78,7 @@ pub fn first_process(
 ) -> Result<Option<(Holder, Live)>> {
     let holder = Holder::start(plan.confinement, || {
         make(root, plan.clone(), draft, report)?;
-        root::switch_root()
+        root::switch_root(plan.isolated)
     })?;
     let Some(holder) = holder else { return Ok(None) };
     match Live::of(holder.pid, root)? {

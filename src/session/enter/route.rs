@@ -32,6 +32,7 @@ use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::running::{Registration, Session, mount_namespace};
 use crate::session::alignment;
+use crate::session::confine::risks;
 use crate::session::confine::shield::shield;
 use crate::session::draft::Draft;
 use crate::session::mount::{apply, root};
@@ -128,6 +129,9 @@ impl Entering<'_> {
         self.draft.plan()?;
         if self.draft.request.mode == Mode::Isolated && !self.draft.request.detach {
             refuse_places()?;
+        }
+        for risk in self.draft.request.cap_add.map(risks).unwrap_or_default() {
+            self.report.warn(&risk);
         }
         // Released when the guest's program is executed or runs, or with this process.
         let command = self.draft.request.kind.as_str();
@@ -324,7 +328,7 @@ impl Entering<'_> {
                 plan = make(&self.rootfs, plan, &mut self.draft, self.report)?;
                 // It stands for what this process becomes. Should that fail, the record is stale at once.
                 forget(self.register(&plan, getpid(), mount_namespace(std::process::id()), None)?);
-                root::switch_root()?;
+                root::switch_root(plan.isolated)?;
             }
             Way::Join(live) => {
                 apply::make_mount_points(&self.rootfs, &plan.binds)?;

@@ -116,7 +116,7 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
         plan = draft.plan()?;
     }
     let plan = make(root, plan, &mut draft, report)?;
-    switch_root()?;
+    switch_root(plan.isolated)?;
     Ok(Arrived::Inside(plan.into(), None))
 }
 

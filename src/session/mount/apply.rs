@@ -18,10 +18,11 @@ use rustix::mount::{
 };
 use rustix::process::fchdir;
 
+use super::nodes::{self, Node};
 use super::root::{as_mount_flags, mount_flags, same_file};
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
-use crate::rootfs::{FileType, Follow, Rootfs};
+use crate::rootfs::{Follow, Rootfs};
 use crate::session::bind::Restrict;
 use crate::session::plan::steps::Step;
 use crate::sys::descriptor::through;
@@ -167,7 +168,7 @@ impl<'a> View<'a> {
                 let (root, below) = self.place(path);
                 made(path, root.parent(below).and_then(|(dir, name)| dir.symlink(&name, to.as_ref())))
             }
-            Step::Device { path, major, minor } => self.device(path, (*major, *minor)),
+            Step::Devices { nodes } => self.devices(nodes),
             Step::Bind { source, target, directory, restrict, .. } => {
                 let source = BindSource::open(source)?;
                 let (root, below) = self.place(target);
@@ -181,19 +182,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The node itself, or where mknod is refused (a user namespace, SELinux) the host's own.
-    fn device(&self, path: &Path, rdev: (u32, u32)) -> Result<()> {
-        let attempt = || format!("make the device '{}' in the session", path.display());
-        let (root, below) = self.place(path);
-        let (dir, name) = root.parent(below).attempt(attempt)?;
-        match dir.mknod(&name, FileType::Character, 0o666, rdev) {
-            Ok(()) => dir.chmod(&name, 0o666).attempt(attempt),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                drop(dir.create_file(&name, 0o666).attempt(attempt)?);
-                BindSource::open(path)?.bind(root, below, path, false, Restrict::NONE)
-            }
-            Err(error) => Err(Error::io(attempt(), error)),
+    /// Where nodes cannot be made they are the host's own, whose owners and modes the guest then cannot change.
+    fn devices(&self, nodes: &[Node]) -> Result<()> {
+        let attempt = || "make the devices of the session";
+        let dev = self.place(Path::new("/dev/null")).0;
+        match nodes::make(dev, nodes) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            made => return made.attempt(attempt),
         }
+        for (name, ..) in nodes {
+            nodes::place(dev, name).attempt(attempt)?;
+            let path = Path::new("/dev").join(name);
+            let restrict = Restrict { read_only: true, no_suid: true, no_dev: false, no_exec: true };
+            BindSource::open(&path)?.bind(dev, Path::new(name), &path, false, restrict)?;
+        }
+        Ok(())
     }
 
     fn mount(&mut self, kind: &str, target: &Path, restrict: Restrict, options: &[String]) -> Result<()> {

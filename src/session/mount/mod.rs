@@ -2,4 +2,5 @@
 
 pub mod apply;
 pub mod late;
+mod nodes;
 pub mod root;

@@ -3,14 +3,17 @@
 //! Whatever is mounted there lives and dies with the namespace: the kernel takes it away with the last process,
 //! so nothing here has an undo. The host's mount table is never touched.
 
-use rustix::fs::{CWD, Mode, OFlags, Stat, StatVfsMountFlags, fstat, openat, statvfs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, Stat, StatVfsMountFlags, fstat, openat, stat, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, mount_move,
-    mount_remount, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change,
+    mount_move, mount_remount, unmount,
 };
 use rustix::path::Arg;
 use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
@@ -21,22 +24,21 @@ use crate::sys::namespace::{NamespaceTypes, unshare};
 /// also the working directory then. Returns it as that namespace has it.
 ///
 /// The `nosuid`, `nodev` and `noexec` of the filesystem it stands on are lifted, so that the guest's `sudo` works:
-/// those flags are per mount, and the host's mount keeps them. Those of `keep` are set instead. The second value is
-/// which of the namespaces the kernel refuses.
+/// those flags are per mount, and the host's mount keeps them. A `sealed` one has no devices, and nothing that others have
+/// mounted below it. The second value is which of the namespaces the kernel refuses.
 pub fn unshare_root(
     rootfs: &Rootfs,
     namespaces: NamespaceTypes,
-    keep: MountFlags,
+    sealed: bool,
 ) -> Result<(Rootfs, NamespaceTypes)> {
     // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
     fchdir(rootfs.as_fd()).attempt(|| "enter the container's directory")?;
     let refused = unshare_possible(namespaces)?;
-    // What the host mounts later still arrives; nothing of ours ever goes back.
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .attempt(|| "keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
-        .map_err(|error| error.hint("this cannot be done in a chroot whose root is not a mount point"))?;
+    keep_from_the_host()?;
     let path = getcwd(Vec::new()).attempt(|| "find the container's directory")?;
-    mount_bind_recursive(c".", path.as_c_str()).attempt(|| "bind the container's directory on itself")?;
+    let bind =
+        if sealed { mount_bind(c".", path.as_c_str()) } else { mount_bind_recursive(c".", path.as_c_str()) };
+    bind.attempt(|| "bind the container's directory on itself")?;
     chdir(path.as_c_str()).attempt(|| "enter the container's directory")?;
     let root = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .attempt(|| "open the container's directory")?;
@@ -46,12 +48,20 @@ pub fn unshare_root(
     }
     let flags = mount_flags(through(&root)).attempt(|| "read the flags of the container's mount")?;
     let lifted = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let keep = if sealed { MountFlags::NODEV } else { MountFlags::empty() };
     let wanted = flags.difference(lifted) | keep;
     if flags != wanted {
         mount_remount(c".", MountFlags::BIND | wanted, c"")
             .attempt(|| "lift nosuid, nodev and noexec in the session (MS_REMOUNT|MS_BIND)")?;
     }
     Ok((Rootfs::new(root), refused))
+}
+
+/// What the host mounts later still arrives; nothing of ours ever goes back.
+fn keep_from_the_host() -> Result<()> {
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .attempt(|| "keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
+        .map_err(|error| error.hint("this cannot be done in a chroot whose root is not a mount point"))
 }
 
 /// Moves into those of `namespaces` that the kernel lets one have; returns the others, which are refused by name.
@@ -67,11 +77,54 @@ fn unshare_possible(namespaces: NamespaceTypes) -> Result<NamespaceTypes> {
     Ok(namespaces.iter().filter(|namespace| unshare(*namespace).is_err()).collect())
 }
 
-/// Makes the working directory the root of everything, and lets go of the host's tree.
+/// Makes the working directory the root of everything, and lets go of the host's tree: of all of it, also where this
+/// process is in a chroot. A `sealed` root has nothing above it, or it is an error: from there a guest could climb out.
+pub fn switch_root(sealed: bool) -> Result<()> {
+    let attempt = || "find the root of the session's mount namespace";
+    let own = own_namespace();
+    if let Ok(own) = &own {
+        go_to_the_top(own.as_fd()).attempt(attempt)?;
+        // In a chroot this is another one, and letting go of it is not for the host to see.
+        keep_from_the_host()?;
+    }
+    pivot()?;
+    if !sealed {
+        return Ok(());
+    }
+    let root = stat(c"/").attempt(attempt)?;
+    go_to_the_top(own.attempt(attempt)?.as_fd()).attempt(attempt)?;
+    let top = stat(c"/").attempt(attempt)?;
+    if !same_file(&root, &top) {
+        return Err(Error::new(
+            Kind::Denied,
+            "the host's root stays above the container's: a guest could climb to it",
+        )
+        .hint("start the program outside of the chroot that it is in"));
+    }
+    chdir(c"/").attempt(|| "enter the container's root")
+}
+
+/// The calling thread's (Linux 3.17); before that the process's, which has one thread.
+fn own_namespace() -> rustix::io::Result<OwnedFd> {
+    let open = |path| openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    open(c"/proc/thread-self/ns/mnt").or_else(|_| open(c"/proc/self/ns/mnt"))
+}
+
+/// Makes the root of the mount namespace `own`, which this process is in, its root again (setns(2), Linux 3.8). The working
+/// directory stays.
+fn go_to_the_top(own: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let here = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // Refused to who shares root and working directory with a thread, as one of QEMU's own does.
+    unshare(NamespaceTypes::FS).map_err(|_| Errno::INVAL)?;
+    move_into_link_name_space(own, Some(LinkNameSpaceType::Mount))?;
+    fchdir(here)
+}
+
+/// Makes the working directory the root.
 ///
 /// pivot_root(2) refuses (`EINVAL`) where the old root is an initramfs, which cannot be put elsewhere, or itself a
 /// chroot. The new root is moved over it then, as switch_root(8) does, and entered by chroot(2).
-pub fn switch_root() -> Result<()> {
+fn pivot() -> Result<()> {
     match pivot_root(c".", c".") {
         // The old root now lies on top of the new one, and the working directory names it.
         Ok(()) => unmount(c".", UnmountFlags::DETACH).attempt(|| "let go of the host's root")?,

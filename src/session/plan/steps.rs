@@ -25,11 +25,10 @@ pub enum Step {
         path: PathBuf,
         to: PathBuf,
     },
-    /// A character device, mode 0666; bound from the host's same path where mknod is refused.
-    Device {
-        path: PathBuf,
-        major: u32,
-        minor: u32,
+    /// Character devices in `/dev`, mode 0666, each with its name and number: nodes of a filesystem of theirs, which no other is
+    /// made in; bound read-only from the host's same path where mknod is refused.
+    Devices {
+        nodes: [(&'static str, u32, u32); 6],
     },
     /// A host path, with what is mounted below it, unless it is restricted.
     Bind {
@@ -206,14 +205,8 @@ fn in_fresh_tmpfs(steps: &[Step], path: &Path) -> bool {
 }
 
 /// The nodes every program expects (devices.txt of the kernel's documentation).
-const DEVICES: [(&str, u32, u32); 6] = [
-    ("/dev/null", 1, 3),
-    ("/dev/zero", 1, 5),
-    ("/dev/full", 1, 7),
-    ("/dev/random", 1, 8),
-    ("/dev/urandom", 1, 9),
-    ("/dev/tty", 5, 0),
-];
+const DEVICES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 const LINKS: [(&str, &str); 5] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -251,9 +244,10 @@ fn private(namespaces: Namespaces) -> Vec<Step> {
     let mut steps = vec![
         mount("proc", "/proc", DATA_ONLY, &[""]),
         mount("sysfs", "/sys", Restrict { read_only: true, ..DATA_ONLY }, &[""]),
-        mount("tmpfs", "/dev", NO_SUID, &["mode=755,size=65536k", "mode=755"]),
+        // A node that a guest makes there opens nothing.
+        mount("tmpfs", "/dev", Restrict { no_dev: true, ..NO_SUID }, &["mode=755,size=65536k", "mode=755"]),
+        Step::Devices { nodes: DEVICES },
     ];
-    steps.extend(DEVICES.map(|(path, major, minor)| Step::Device { path: path.into(), major, minor }));
     steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to: to.into() }));
     steps.extend([
         directory("/dev/pts"),
