@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 use super::elf;
 use super::executable::is_executable;
@@ -190,11 +190,13 @@ impl Emulator {
         line
     }
 
-    /// Registers it, unless another one for the same CPU is registered. Only in a mount namespace of our own with the
-    /// host's files in view: the filesystem is mounted there if it is not yet.
-    pub fn register(&self, host: &Host) -> Result<()> {
+    /// Registers it, unless another one for the same CPU is registered and `anew` is not asked for: then it takes the place
+    /// of ours, and is asked before the others (the kernel asks the youngest first). Only in a mount namespace of our own
+    /// with the host's files in view: the filesystem is mounted there if it is not yet.
+    pub fn register(&self, host: &Host, anew: bool) -> Result<()> {
         mount_if_needed()?;
-        if entries(host, self.arch).iter().any(|entry| entry.fixed || !self.fixed) {
+        let is_there = || entries(host, self.arch).iter().any(|entry| entry.fixed || !self.fixed);
+        if !anew && is_there() {
             return Ok(());
         }
         let attempt =
@@ -205,15 +207,25 @@ impl Emulator {
         }
         let own = Path::new(MOUNT_POINT).join(self.name());
         if own.exists() {
-            // Of another state of things: disabled, or of an older kernel's kind.
+            // Of another state of things: disabled, or of an older kernel's kind, or open to be written.
             fs::write(&own, "-1").attempt(attempt)?;
         }
+        // A guest finds the emulator's own file as /proc/PID/exe, by the mount that it was registered from.
+        cover_read_only(&self.path).attempt(attempt)?;
         match fs::write(Path::new(MOUNT_POINT).join("register"), self.registration()) {
             // Another session was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             written => written.attempt(attempt),
         }
     }
+}
+
+/// A mount of the file on itself that cannot be written, in this mount namespace alone. The kernel keeps it as long as it has
+/// the file open.
+fn cover_read_only(path: &Path) -> io::Result<()> {
+    mount_bind(path, path)?;
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(mount_remount(path, flags, c"")?)
 }
 
 /// Whether a program that may be executed needs a loader; `None`: it is none.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bind::Restrict;
 use super::plan::steps::Step;
 use super::request::{Mode, Request};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::binfmt::{self, Emulator, MOUNT_POINT};
 use crate::host::{Host, elf};
 use crate::oci::{Arch, Provenance};
@@ -50,7 +50,11 @@ pub fn machine(
         return Ok(own);
     }
     let entries = binfmt::entries(host, arch);
-    if entries.iter().any(|entry| entry.fixed || is_program(rootfs, &entry.interpreter)) {
+    if entries.iter().any(|entry| is_program(rootfs, &entry.interpreter)) {
+        return Ok(Machine::default());
+    }
+    let fixed = entries.iter().find(|entry| entry.fixed);
+    if fixed.is_some() && !request.is_isolated() {
         return Ok(Machine::default());
     }
     if binfmt::is_native(arch) {
@@ -58,8 +62,21 @@ pub fn machine(
     }
     // On Termux its libraries, and Android's, are seen at their own places.
     let libraries = request.mode == Mode::Default && host.termux().is_some();
-    let emulator = Emulator::find(host, arch, libraries).map_err(|error| error.exits(NOT_EXECUTABLE))?;
+    let emulator = Emulator::find(host, arch, libraries).map_err(|error| match fixed {
+        Some(entry) => refusal(arch, &entry.interpreter),
+        None => error,
+    });
+    let emulator = emulator.map_err(|error| error.exits(NOT_EXECUTABLE))?;
     Ok(Machine { emulator: Some(emulator), narrow: false })
+}
+
+/// The host's registration would do, but for what root inside can do to its file.
+fn refusal(arch: Arch, interpreter: &Path) -> Error {
+    let path = interpreter.display();
+    Error::unsupported(format!(
+        "this machine runs {arch} programs by '{path}', a file that root in the container could change"
+    ))
+    .hint("install QEMU's static user-mode emulator, which is used read-only, or leave out '--isolated'")
 }
 
 /// Why a guest for `arch` would not run here, if it would not.

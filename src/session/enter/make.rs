@@ -50,7 +50,8 @@ fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -
         report.warn(&format!("this kernel has no {missing}: the session goes without"));
     }
     if let Some(emulator) = &draft.facts.machine.emulator {
-        emulator.register(draft.host)?;
+        // A registration that is there already may be by a file that root inside could write.
+        emulator.register(draft.host, plan.isolated)?;
     }
     apply::run(root, plan.steps.iter().chain(&plan.binds), report)?;
     if let Some(program) = &plan.ldconfig
