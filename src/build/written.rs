@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
 use super::finish::Built;
 use crate::error::{Attempt, Error, Result};
 use crate::host::files::beside;
+use crate::host::output::Output;
 use crate::image::{Layer, open_blob};
 use crate::layer::pack::Writer;
 use crate::layer::{Compression, Compressor, Options, RootfsTarget, Target, apply, send};
@@ -17,7 +18,6 @@ use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::rootfs::walk::Order;
 use crate::store::Store;
-use crate::transfer::backup::Output;
 
 /// Lays the files out in a new directory. What fails leaves nothing.
 pub fn write_directory(store: &Store, images: &[Built], path: &Path, report: &dyn Report) -> Result<()> {

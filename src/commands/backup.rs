@@ -8,10 +8,11 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run};
 use crate::cli::os_string;
 use crate::error::{Error, Result, WRONG_USAGE};
+use crate::host::output::Output;
 use crate::layer::Compression;
 use crate::report::Report;
 use crate::store::{Container, Name};
-use crate::transfer::backup::{self, Options, Output};
+use crate::transfer::backup::{self, Options};
 
 /// save a container to an archive: its files and what is known of its image. It may be running.
 #[derive(FromArgs, ArgsInfo)]

@@ -8,12 +8,12 @@ use argh::{ArgsInfo, FromArgs};
 use super::command::{App, Run};
 use crate::cli::os_string;
 use crate::error::{Attempt, Error, Result};
+use crate::host::output::Output;
 use crate::image::{self, Format, find};
 use crate::layer::{Compression, Compressor};
 use crate::oci::Reference;
 use crate::report::Report;
 use crate::store::{Name, Named};
-use crate::transfer::backup::Output;
 
 /// save stored images to an archive. 'chroot-distro load', docker, podman and skopeo can read it.
 #[derive(FromArgs, ArgsInfo)]

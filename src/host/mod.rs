@@ -10,6 +10,7 @@ pub mod device;
 pub mod elf;
 pub mod executable;
 pub mod files;
+pub mod output;
 pub mod probe;
 pub mod program;
 pub mod resolv_conf;

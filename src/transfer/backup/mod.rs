@@ -4,11 +4,9 @@
 //! installed, so that `diff` works after a restore. The container may run: what changes while it is read is told.
 
 mod fitting;
-mod output;
 mod restore;
 mod sort;
 mod write;
 
-pub use output::Output;
 pub use restore::{Verified, list, restore, verify};
 pub use write::{Options, backup, export};

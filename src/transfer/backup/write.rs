@@ -3,8 +3,8 @@
 use std::io::{BufWriter, Read};
 
 use super::fitting::Fitting;
-use super::output::Output;
 use crate::error::{Attempt, Error, Result};
+use crate::host::output::Output;
 use crate::layer::pack::Writer;
 use crate::layer::{BytesContent, Compression, Compressor, Entry, EntryKind, Target, send};
 use crate::report::{Report, Silent};

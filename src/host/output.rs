@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, fstatvfs, linkat, open, renameat_with};
 use rustix::io::Errno;
 
+use super::files::beside;
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::host::files::beside;
 
 /// It holds what its user may not read otherwise (`/etc/shadow`).
 const MODE: u32 = 0o600;
@@ -55,7 +55,7 @@ impl Output {
     }
 
     /// Bytes that are free where the file is; none for what is no file.
-    pub(super) fn free(&self) -> Option<u64> {
+    pub fn free(&self) -> Option<u64> {
         let file = match self {
             Output::Stdout(_) => return None,
             Output::File(new) => &new.file,
