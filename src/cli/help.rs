@@ -105,8 +105,13 @@ pub(super) fn term(flag: &FlagInfo) -> String {
     let short = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
     match flag.kind {
         FlagInfoKind::Switch => format!("{short}{}", flag.long),
-        FlagInfoKind::Option { arg_name } => format!("{short}{} {}", flag.long, arg_name.to_uppercase()),
+        FlagInfoKind::Option { arg_name } => format!("{short}{} {}", flag.long, value(arg_name)),
     }
+}
+
+/// A value as the help shows it: what stands for a word in capitals. With `=` in it, it says itself which these are.
+fn value(name: &str) -> String {
+    if name.contains('=') { name.to_owned() } else { name.to_uppercase() }
 }
 
 pub(super) fn explanation(syntax: &Syntax, flag: &FlagInfo) -> String {

@@ -55,8 +55,15 @@ impl Run for Auth {
             ("list", None) => list(app),
             ("add" | "remove", None) => Err(Error::usage("auth: REGISTRY is missing")),
             ("list", Some(_)) => Err(Error::usage("auth: 'list' takes no registry")),
-            _ => Err(Error::usage(format!("auth: unknown action '{}'", self.action))
-                .hint(format!("the actions are {}", ACTIONS.join(", ")))),
+            (action, registry) => {
+                let registry = registry.as_deref().unwrap_or("REGISTRY");
+                let error = Error::usage(format!("auth: unknown action '{action}'"));
+                Err(match action {
+                    "login" => error.hint(format!("type 'chroot-distro auth add {registry}'")),
+                    "logout" => error.hint(format!("type 'chroot-distro auth remove {registry}'")),
+                    _ => error.hint(format!("the actions are {}", ACTIONS.join(", "))),
+                })
+            }
         }
     }
 }
@@ -130,7 +137,8 @@ fn list(app: &App) -> Result<u8> {
 
 /// A registry as references name it.
 fn name(text: &str) -> Result<String> {
-    let bare = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    let bare = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or(text);
+    let bare = bare.trim_end_matches('/');
     match Reference::parse(&format!("{bare}/x/x")) {
         Ok(reference) if !bare.contains('/') && reference.repository == "x/x" => Ok(reference.registry),
         _ => Err(Error::usage(format!("'{text}' is not a registry"))

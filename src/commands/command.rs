@@ -26,7 +26,8 @@ pub struct App {
 impl App {
     /// The container that an argument names.
     pub(super) fn container(&self, argument: &str) -> Result<Container> {
-        self.store.container(&existing(argument)?)
+        let found = existing(argument).and_then(|name| self.store.container(&name));
+        found.map_err(|error| or_a_registry(error, argument))
     }
 
     /// Does `act` for each name, also when one before failed. Of several failures each is told as it comes, and their
@@ -53,6 +54,16 @@ impl App {
 /// A container's name as an argument has it. (Whatever is no UTF-8 is no name; the message shows it as other arguments.)
 pub(super) fn name(argument: &str) -> Result<Name> {
     Name::parse(&cli::os_string(argument).to_string_lossy())
+}
+
+/// `docker login` is for registries.
+fn or_a_registry(error: Error, argument: &str) -> Error {
+    match Reference::names_registry(argument) {
+        true => error.hint_instead(format!(
+            "'{argument}' looks like a registry; to log in to one: chroot-distro auth add {argument}"
+        )),
+        false => error,
+    }
 }
 
 /// The name of a container that is there. An image's name shows how its container is called, and a slash at the end is what

@@ -11,7 +11,11 @@ use crate::error::Result;
 
 /// show the help of a command, or a guide. Without an argument it lists the commands and the guides.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "chroot-distro help install", example = "chroot-distro help isolation")]
+#[argh(
+    example = "chroot-distro help install",
+    example = "chroot-distro help isolation",
+    example = "chroot-distro help topics"
+)]
 pub struct Help {
     /// the command, or the guide
     #[argh(positional, arg_name = "COMMAND|TOPIC")]
@@ -39,10 +43,23 @@ fn explained(commands: &'static [Command], word: &str, width: usize) -> Result<S
     if let Some(command) = known(commands, word) {
         return Ok(help::page(&command.syntax, &command.call(), width));
     }
+    if word.eq_ignore_ascii_case("topics") {
+        return topics(width);
+    }
     let guide = guides::on(word)?;
     guide
         .map(|guide| guide::page(&guide, width))
         .ok_or_else(|| unknown(commands, &guides::topics().collect::<Vec<_>>(), word))
+}
+
+/// What each guide is about: what follows the colon of its title.
+fn topics(width: usize) -> Result<String> {
+    let texts = guides::texts()?;
+    let about = |text: &String| guide::title(text).to_owned();
+    let rows: Vec<_> = guides::topics().map(str::to_owned).zip(texts.iter().map(about)).collect();
+    let mut page = String::from("Usage: chroot-distro help TOPIC\n");
+    help::section(&mut page, "Guides", &rows, width);
+    Ok(page)
 }
 
 /// The page of the program.

@@ -150,7 +150,11 @@ fn document(app: &App, found: &Found) -> Result<Value> {
 
 fn page(app: &App, found: &Found) -> Result<String> {
     match found {
-        Found::Container(container) => Ok(row(app, container)?.page()),
+        Found::Container(container) => {
+            let row = row(app, container)?;
+            let program = row.config().map(|config| page::of_program(&config)).unwrap_or_default();
+            Ok(page::page([row.lines(), program].concat()))
+        }
         Found::Image(names) => of_image(app, names),
     }
 }
@@ -211,10 +215,7 @@ fn of_image(app: &App, names: &[Named]) -> Result<String> {
         ("Size", human::size(summary.size())),
         ("Layers", document["RootFS"]["Layers"].as_array().map_or(0, Vec::len).to_string()),
     ];
-    let command = command(&config);
-    if !command.is_empty() {
-        lines.push(("Program", command.join(" ")));
-    }
     lines.extend(page::of_config(&config));
+    lines.extend(page::of_program(&config));
     Ok(page::page(lines))
 }

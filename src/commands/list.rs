@@ -155,8 +155,12 @@ impl Row {
         Some(self.provenance.as_ref()?.config())
     }
 
-    /// Lines of `key: value`.
-    pub(super) fn page(&self) -> String {
+    fn page(&self) -> String {
+        page::page(self.lines())
+    }
+
+    /// What is known of it, for a reader.
+    pub(super) fn lines(&self) -> Vec<page::Line> {
         let mut lines = vec![
             ("Name", self.name.clone()),
             ("Size", self.size()),
@@ -169,7 +173,7 @@ impl Row {
         if let Some(config) = self.config() {
             lines.extend(page::of_config(&config));
         }
-        page::page(lines)
+        lines
     }
 
     fn media_type(&self) -> Option<&str> {

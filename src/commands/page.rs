@@ -34,6 +34,13 @@ pub(super) fn of_config(config: &ImageConfig) -> Vec<Line> {
     lines
 }
 
+/// What is run, and with which variables.
+pub(super) fn of_program(config: &ImageConfig) -> Vec<Line> {
+    let program = [config.entrypoint(), config.cmd()].concat();
+    let program = (!program.is_empty()).then(|| ("Program", program.join(" ")));
+    program.into_iter().chain(config.env().into_iter().map(|variable| ("Variable", variable))).collect()
+}
+
 /// The page. An image forges no line of it.
 pub(super) fn page(lines: Vec<Line>) -> String {
     let line = |(key, value): Line| format!("{:<11}{}", format!("{key}:"), text::line(&value));

@@ -82,6 +82,18 @@ impl Reference {
         Ok(Reference { registry, repository, tag: tag.map(str::to_owned), digest })
     }
 
+    /// Whether a word alone is, as a rule, a registry and not an image: `ghcr.io`, `localhost:5000`. Only Docker's own images
+    /// have names of one part.
+    pub fn names_registry(word: &str) -> bool {
+        let (host, port) = word.split_once(':').unwrap_or((word, ""));
+        let is_host =
+            host.split_once('.').is_some_and(|(_, end)| end.bytes().any(|b| b.is_ascii_alphabetic()));
+        let numeric = || host.contains('.') && host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        !word.contains(['/', '@'])
+            && port.bytes().all(|b| b.is_ascii_digit())
+            && (host == "localhost" || (is_host || numeric()) && check_registry(word).is_ok())
+    }
+
     /// The last part of the repository: the default container name.
     pub fn short_name(&self) -> &str {
         self.repository.rsplit('/').next().unwrap_or(&self.repository)
