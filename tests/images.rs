@@ -154,8 +154,14 @@ fn an_image_of_one_s_own_name_is_not_asked_of_a_registry() {
         s.cd(["reset", "c"]).run().ok();
         assert_eq!(hello(s, "c"), "mine");
         s.cd(["clear-cache"]).run().ok();
+        // Its layers are kept, under another name.
+        s.cd(["reset", "c"]).run().ok();
+        assert_eq!(hello(s, "c"), "mine");
+        s.cd(["rmi", &mine]).run().ok();
+        s.cd(["clear-cache"]).run().ok();
         s.cd(["reset", "c"]).run().fails(&["made here", &name, "install it from there"]);
         assert_eq!(hello(s, "c"), "mine");
+        s.cd(["pull", &mine]).run().ok();
         s.cd(["tag", &mine, &name]).run().ok();
         s.cd(["reset", "c"]).run().ok();
         assert_eq!(hello(s, "c"), "mine");
@@ -177,7 +183,7 @@ fn mistakes_are_told() {
         s.cd(["tag", "new", &name]).run().fails(&[&format!("tag {name} new")]);
         s.cd(["tag", &name, "app:1"]).run().ok();
         s.cd(["rmi", "ap"]).run().fails(&["did you mean 'app:1'"]);
-        s.cd(["rmi", "app"]).run().fails(&["no tag was given", "'app:1'"]);
+        s.cd(["rmi", "app"]).run().fails(&["without a tag", "'app:1'"]);
         s.cd(["rmi", "app:2"]).run().fails(&["here is 'app:1'"]);
         s.cd(["rmi", "app:1"]).run().ok();
         s.cd(["install", &registry.reference("tiny")]).run().fails(&["no such image", "without a tag"]);
@@ -187,7 +193,13 @@ fn mistakes_are_told() {
         s.cd(["tag", "absent", "x"]).run().fails(&["absent"]);
         s.cd(["pull", "Not An Image"]).run().code(2);
         s.cd(["pull"]).run().code(2);
-        // What is damaged is fetched again.
+        // What is damaged is fetched again, also where its size is right.
+        let layer =
+            blobs(s).into_iter().find(|path| fs::read(path).unwrap().starts_with(b"\x1f\x8b")).unwrap();
+        let size = fs::metadata(&layer).unwrap().len() as usize;
+        fs::write(&layer, vec![b'?'; size]).unwrap();
+        s.cd(["pull", &name]).run().ok().says(&["was damaged here"]);
+        assert_images(s);
         let layer = blobs(s).into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
         fs::write(&layer, "damaged").unwrap();
         s.cd(["pull", &name]).run().ok();
@@ -217,11 +229,66 @@ fn what_stays_in_the_cache_is_told_and_counted_once() {
         assert!(!ran.err().contains("MiB"), "{ran:?}");
         s.cd(["install", "-n", "b", "app:1"]).run().ok();
         let ran = s.cd(["rmi", "app:1"]).run().ok();
-        for words in
-            ["Removed the name app:1", "1.0 MiB of it stay in the cache", "clear-cache", "stay: app, b"]
-        {
+        for words in [
+            "Removed the name app:1",
+            "1.0 MiB of the image are still in the cache",
+            "clear-cache",
+            "stay: app, b",
+        ] {
             assert!(ran.err().contains(words), "no {words:?}: {ran:?}");
         }
         assert!(s.cd(["clear-cache"]).run().ok().err().contains("Freed 1.0 MiB"));
+    });
+}
+
+#[test]
+fn what_install_lacks_is_looked_for_here_first() {
+    need!(Root, Tool("docker-registry"), Tool("busybox"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        small("one").push(&registry, "tiny:1");
+        let (name, other) = (registry.reference("tiny:1"), registry.reference("tiny:2"));
+        s.cd(["pull", "-q", &name]).run().ok();
+        s.cd(["tag", &name, &registry.reference("tiny:3")]).run().ok();
+        s.cd(["install", &other]).run().fails(&["no such image", &format!("here is '{name}', '")]);
+        // The container is there, and its image was made anew.
+        s.cd(["install", "-q", &name]).run().ok();
+        s.cd(["install", &name]).run().fails(&["already exists", "chroot-distro reset tiny", "--name NAME"]);
+        s.cd(["push", &name, "localhost:5000"])
+            .run()
+            .code(2)
+            .says(&["without the name", "localhost:5000/NAME:TAG"]);
+        s.cd(["login", "ghcr.io"]).run().code(125).says(&["auth add ghcr.io"]);
+        s.cd(["login", "localhost:5000"]).run().says(&["auth add localhost:5000"]);
+        s.cd(["auth", "login", "ghcr.io"]).run().code(2).says(&["auth add ghcr.io"]);
+        s.cd(["auth", "logout"]).run().code(2).says(&["auth remove REGISTRY"]);
+        s.cd(["prune"]).run().ok().says(&["nothing to free"]);
+    });
+}
+
+#[test]
+fn prune_keeps_what_a_reset_needs() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let pushed = small("one").push(&registry, "tiny:1");
+        let name = registry.reference("tiny:1");
+        s.cd(["pull", "-q", &name]).run().ok();
+        s.cd(["tag", &name, "mine:1"]).run().ok();
+        s.cd(["install", "-q", "-n", "c", &pushed]).run().ok();
+        // Its names move to another image.
+        small("two").push(&registry, "tiny:1");
+        s.cd(["pull", "-q", &name]).run().ok();
+        s.cd(["tag", &name, "mine:1"]).run().ok();
+        assert_eq!(names(s).len(), 3);
+        s.cd(["prune"]).run().ok().says(&["kept", &pushed, "c"]);
+        s.cd(["clear-cache", "-q"]).run().ok();
+        fs::remove_file(s.rootfs("c").join("hello")).unwrap_or_default();
+        drop(registry);
+        s.cd(["reset", "-q", "c"]).run().ok();
+        assert_eq!(hello(s, "c"), "one");
+        s.cd(["remove", "-q", "c"]).run().ok();
+        s.cd(["prune"]).run().ok().says(&["deleted", &pushed]);
+        assert_eq!(names(s).len(), 2);
     });
 }

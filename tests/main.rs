@@ -53,15 +53,18 @@
 //! | `renewal` | rename and reset |
 //! | `sources` | several images, standard input, odd addresses and endings, lost blobs |
 //! | `push` | images into a real registry and back: digests, platforms, what is sent and what is not |
+//! | `push_again` | a push that was cut off goes on in the next run with the rest of a blob |
 //! | `push_origins` | push with tokens, mounts and places elsewhere: no credential goes astray; manifests; large blobs |
 //! | `push_spec` | what the distribution spec asks of clients that push and pull, one by one |
 //! | `push_table` | what push asks of a registry that goes wrong in every way, exchange by exchange |
+//! | `killed_images` | kills of rmi, prune and pull; rmi, install, build and push of one image at once |
 //! | `killed_push` | kills of a push: what is listed is whole, and a rerun sends only what is missing |
 //! | `images` | the images that are kept: pull, images, tag, rmi, prune |
 //! | `inspect` | what is known of a container or an image, for readers and for programs |
 //! | `load`, `save` | images from the archives of every tool, and back |
 //! | `load_hostile` | archives of images that lie or lead out |
 //! | `screens` | what stands on the screen: widths, verdicts, progress, what to do next |
+//! | `remote` | what is seen and deleted in a registry: tags, images, lists of what belongs to them |
 //! | `search` | Docker Hub's search |
 //! | `clone` | a container's twin: the same files, of one that runs too, and nothing half-made |
 //! | `commit` | a container becomes an image: its files, and a configuration that instructions change |
@@ -138,6 +141,8 @@ mod kernel;
 #[cfg(feature = "fault-points")]
 mod killed;
 #[cfg(feature = "fault-points")]
+mod killed_images;
+#[cfg(feature = "fault-points")]
 mod killed_push;
 mod layer;
 mod layout;
@@ -148,12 +153,14 @@ mod options;
 mod package;
 mod processes;
 mod push;
+mod push_again;
 mod push_origins;
 mod push_spec;
 mod push_table;
 mod ranks;
 mod registry;
 mod regression;
+mod remote;
 mod renewal;
 mod run;
 mod save;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::registry::{hello, small};
 use crate::support::digest;
 use crate::support::http;
-use crate::support::image::push_index;
+use crate::support::image::{descriptor, push_index};
 use crate::support::prelude::*;
 use crate::support::registry::base64;
 
@@ -240,5 +240,73 @@ fn who_may_not_write_is_told_what_to_set() {
             json!({"auths": {format!("127.0.0.1:{}", registry.port): {"auth": base64(b"kit:s3:cret")}}});
         fs::write(s.path("auth.json"), auths.to_string()).unwrap();
         push().env("REGISTRY_AUTH_FILE", s.path("auth.json")).run().ok();
+    });
+}
+
+/// An index as BuildKit writes it: each image with an attestation beside it. Its digest.
+fn push_attested(registry: &Registry, name: &str, cpus: &[&str]) -> String {
+    let repository = name.split(':').next().unwrap();
+    let mut entries = Vec::new();
+    for cpu in cpus {
+        let image = small(cpu).for_cpu(cpu, None);
+        let pushed = image.push(registry, &format!("{repository}:{cpu}"));
+        let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &image.manifest_bytes());
+        entry["platform"] = json!({"os": "linux", "architecture": cpu});
+        let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "cpu": cpu}).to_string();
+        let config = json!({"architecture": "unknown", "os": "unknown", "cpu": cpu}).to_string();
+        for blob in [&statement, &config] {
+            registry.put_blob(repository, blob.as_bytes());
+        }
+        let attestation = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+            "layers": [descriptor("application/vnd.in-toto+json", statement.as_bytes())],
+        })
+        .to_string();
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        registry.put_manifest(repository, &digest(attestation.as_bytes()), kind, attestation.as_bytes());
+        let mut beside = descriptor(kind, attestation.as_bytes());
+        beside["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+        beside["annotations"] = json!({
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": pushed,
+        });
+        entries.extend([entry, beside]);
+    }
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": entries}).to_string();
+    let tag = name.rsplit(':').next().unwrap();
+    registry.put_manifest(repository, tag, kind, index.as_bytes());
+    digest(index.as_bytes())
+}
+
+#[test]
+fn an_index_with_attestations_is_pushed_as_a_whole() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let (from, to) = (Registry::start(), Registry::start());
+        let index = push_attested(&from, "app:1", &["amd64", "arm64"]);
+        let (name, target) = (from.reference("app:1"), to.reference("app:1"));
+        s.cd(["pull", "-q", "-a", "amd64", &name]).run().ok();
+        s.cd(["push", "--all-platforms", &name, &target]).run().fails(&["linux/arm64 is not here"]);
+        s.cd(["pull", "-q", "-a", "arm64", &name]).run().ok();
+        s.cd(["push", "--all-platforms", &name, &target]).run().ok().says(&[&index]);
+        assert_eq!(digest(&served(to.port, "app", "1")), index);
+        // Whoever has the attestation has its statement.
+        let entries: Value = serde_json::from_slice(&served(to.port, "app", "1")).unwrap();
+        let attestation = entries["manifests"][3]["digest"].as_str().unwrap();
+        let statement: Value = serde_json::from_slice(&served(to.port, "app", attestation)).unwrap();
+        let path = format!("/v2/app/blobs/{}", statement["layers"][0]["digest"].as_str().unwrap());
+        assert_eq!(http::send(to.port, "GET", &path, &[], b"").status, 200);
+        s.cd(["rmi", "-q", &name]).run().ok();
+        assert!(!kept(s, attestation).exists());
+        // An image whose attestation is lost can be used all the same.
+        std::fs::remove_file(from.blob_file(statement["layers"][0]["digest"].as_str().unwrap())).unwrap();
+        s.cd(["pull", "-q", "-a", "arm64", &name]).run().ok();
+        s.cd(["pull", "-q", "-a", "amd64", &name]).run().ok();
+        s.cd(["push", "--all-platforms", &name, &to.reference("b:1")])
+            .run()
+            .fails(&["an attestation", "pull the image"]);
     });
 }

@@ -1,6 +1,5 @@
 //! What the OCI distribution spec (1.1) asks of clients that push and pull, sentence by sentence, on the requests that they
-//! make. (What it asks of registries is not ours; of content management `chroot-distro` does nothing: it deletes nothing
-//! in a registry.)
+//! make. (What it asks of registries is not ours. Content discovery and management are in `remote`.)
 
 use crate::push_table::{image, keep, push, says, script};
 use crate::registry::small;

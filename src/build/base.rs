@@ -23,9 +23,10 @@ impl Bases<'_> {
     /// What `reference` names. An image that was made or loaded here wins; one that was pulled is enough, unless newer ones
     /// are asked for.
     pub fn find(&self, reference: &Reference, platform: &Platform) -> Result<Image> {
-        let found = self.here(reference, platform);
-        let found = found.and_then(|here| here.map_or_else(|| self.pull(reference, platform).resolve(), Ok));
-        let found = found.map_err(|error| match error.hint_text() {
+        let library = self.store.library();
+        let _holding = library.hold(self.report)?;
+        let found = image::meant(&library, &self.pull(reference, platform), self.request.pull, self.report);
+        let found = found.map(|(image, _)| image).map_err(|error| match error.hint_text() {
             Some(hint) if hint.contains("--architecture") => error.hint_instead(
                 "choose one of these with --platform, for this stage alone with FROM --platform=PLATFORM, or choose another tag",
             ),
@@ -37,14 +38,8 @@ impl Bases<'_> {
     /// The same where it is here. Asks nobody.
     fn here(&self, reference: &Reference, platform: &Platform) -> Result<Option<Image>> {
         let library = self.store.library();
-        let kept = library.named(&reference.full())?;
-        if let Some(kept) = kept.filter(|kept| !(kept.pulled && self.request.pull)) {
-            match image::open(&library, &kept, platform) {
-                Err(_) if kept.pulled => {}
-                opened => return opened.map(Some),
-            }
-        }
-        if self.request.pull { Ok(None) } else { self.pull(reference, platform).cached() }
+        let found = image::here(&library, &self.pull(reference, platform), self.request.pull)?;
+        Ok(found.map(|(image, _)| image))
     }
 
     /// The names of the variables that the image of a stage sets, if it is here, for checks. Asks nobody.

@@ -25,7 +25,7 @@ use crate::store::{Container, Name};
     example = "chroot-distro install ghcr.io/foo/bar:latest --architecture arm64",
     example = "chroot-distro install ./rootfs.tar.xz",
     example = "chroot-distro install - --name work <rootfs.tar.xz",
-    note = "Private images: set CD_DOCKER_AUTH=user:password, or log in with docker, podman or skopeo.\n\
+    note = "Private images: log in by 'chroot-distro auth add REGISTRY', or set CD_DOCKER_AUTH=user:password. The logins of docker, podman and skopeo count too.\n\
             An archive can be a root filesystem, an OCI layout, the output of 'docker save' or a backup. It can \
             be compressed with gzip, bzip2, xz, lzma or zstd.\n\
             For a backup, 'chroot-distro restore' is better: it also brings back what 'diff' compares with."
@@ -79,7 +79,7 @@ impl Run for Install {
             let (source, name) = (source.clone(), name.clone());
             let new = NewContainer { source, name, platform: platform.clone(), settings };
             let container = install::install(&app.store, &new, &app.host, &app.ui)
-                .map_err(|error| or_a_file(error, typed))?;
+                .map_err(|error| or_reset(or_a_file(error, typed), &new))?;
             tell_next(app, &container)
         })?;
         Ok(0)
@@ -138,6 +138,18 @@ fn or_a_file(error: Error, typed: &str) -> Error {
         true => error
             .hint_instead(format!("there is a file '{0}' here; to install it, type './{0}'", path.display())),
         false => error,
+    }
+}
+
+/// Who installs again an image that was built anew wants its container anew.
+fn or_reset(error: Error, new: &NewContainer) -> Error {
+    match (error.kind(), &new.source) {
+        (Kind::Exists, Source::Registry(_) | Source::Kept(_)) => error.hint_instead(format!(
+            "to make it anew from its image: chroot-distro reset {0}, which deletes what was changed in it. To keep it and \
+             have a second one, add '--name NAME'",
+            new.name
+        )),
+        _ => error,
     }
 }
 

@@ -57,7 +57,7 @@ impl Run for PullImages {
         app.all(&images, &mut |reference| {
             app.ui.info(&format!("Pulling {reference}"));
             let pull = Pull::new(&app.store, reference, &platform, settings.clone(), &app.host, &app.ui);
-            let kept = Keeping::new(&app.store, &app.ui)?;
+            let kept = Keeping::healing(&app.store, &app.ui)?;
             let digest = image::pull(&pull, &kept, settings.workers, &app.ui)
                 .attempt(|| format!("pull '{reference}'"))?;
             app.ui.info(&format!("Pulled {reference}: {digest}"));

@@ -4,9 +4,9 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
 use crate::error::{Attempt, Error, Kind, Result, WRONG_USAGE};
-use crate::image::{self, Neighbours, Parts, Remembered, Shelf, Stored, Which};
+use crate::image::{self, Neighbours, Parts, Push, Remembered, Shelf, Stored, Which};
 use crate::net::Settings;
-use crate::oci::{Descriptor, Platform, Reference};
+use crate::oci::{Platform, Reference};
 use crate::registry::Client;
 use crate::report::Report;
 use crate::store::{Library, Named};
@@ -54,7 +54,7 @@ impl Run for PushImage {
     fn run(self, app: &App) -> Result<u8> {
         let wrong = |error: Error| error.exits(WRONG_USAGE);
         let platform = self.architecture.as_deref().map(Platform::parse).transpose().map_err(wrong)?;
-        let destination = self.destination.as_deref().map(Reference::parse).transpose().map_err(wrong)?;
+        let destination = self.destination.as_deref().map(destination).transpose().map_err(wrong)?;
         let library = app.store.library();
         // Nothing is freed meanwhile.
         let _holding = library.hold(&app.ui)?;
@@ -69,7 +69,9 @@ impl Run for PushImage {
                     (false, None) => Which::Usual,
                 };
                 let shelf = Stored { library: &library, store: &app.store };
-                publish(app, &library, &client, &shelf, &named[0].descriptor, &which, &target)
+                let parts = Parts::of(&shelf, &named[0].descriptor, &which)
+                    .attempt(|| format!("push to '{target}'"))?;
+                publish(app, &library, &client, &shelf, &parts, &target)
             }
             None => {
                 self.remembered(app, &library, &client, platform.unwrap_or_else(Platform::host), destination)
@@ -97,8 +99,20 @@ impl PushImage {
             return image::find(library, &self.image).map(|_| 0);
         };
         let shelf = Remembered::new(&app.store, &cached, &app.ui)?;
-        let target = destination.unwrap_or(reference);
-        publish(app, library, client, &shelf, &shelf.manifest, &Which::Usual, &target)
+        match Parts::of(&shelf, &shelf.manifest, &Which::Usual) {
+            // An install has begun to fetch it: no image yet.
+            Err(error) if error.kind() == Kind::NotFound => image::find(library, &self.image).map(|_| 0),
+            parts => publish(app, library, client, &shelf, &parts?, &destination.unwrap_or(reference)),
+        }
+    }
+}
+
+/// Where to push, as it was typed.
+fn destination(text: &str) -> Result<Reference> {
+    match Reference::names_registry(text) {
+        true => Err(Error::usage(format!("'{text}' is a registry without the name of an image"))
+            .hint(format!("write it like {text}/NAME:TAG"))),
+        false => Reference::parse(text),
     }
 }
 
@@ -139,15 +153,13 @@ fn publish(
     library: &Library,
     client: &Client<'_>,
     shelf: &dyn Shelf,
-    top: &Descriptor,
-    which: &Which,
+    parts: &Parts,
     target: &Reference,
 ) -> Result<u8> {
-    let attempt = || format!("push to '{target}'");
-    let parts = Parts::of(shelf, top, which).attempt(attempt)?;
     app.ui.info(&format!("Pushing {target}"));
     let neighbours = Neighbours::of(&app.store, library, target);
-    let digest = image::push(&parts, shelf, &neighbours, client, target, &app.ui).attempt(attempt)?;
+    let push = Push { shelf, neighbours: &neighbours, store: &app.store, client, target };
+    let digest = push.run(parts, &app.ui).attempt(|| format!("push to '{target}'"))?;
     app.ui.info(&format!("Pushed {target}: {digest}"));
     Ok(0)
 }

@@ -1,23 +1,37 @@
-//! `rmi`: deletes kept images.
+//! `rmi`: deletes kept images, or those in a registry.
 
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result, WRONG_USAGE};
 use crate::image::{find, remove, shown};
+use crate::net::Settings;
+use crate::oci::Reference;
+use crate::registry::{self, Client};
 use crate::report::Report;
 use crate::store::Freed;
 use crate::ui::human;
 
 /// delete stored images. An image can have several names. This removes the given name. When the last name is removed, the
-/// image itself is deleted. Containers that were made from it are kept.
+/// image itself is deleted. Containers that were made from it are kept. With --remote, delete images in their registry
+/// instead.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro rmi alpine:3.21",
     example = "chroot-distro rmi 3c1bd9f5a2d8",
+    example = "chroot-distro rmi --remote ghcr.io/me/app:1",
+    note = "--remote REGISTRY/NAME:TAG deletes one tag, NAME@DIGEST the image with all its tags. Many registries allow only the second, and some neither. A registry frees the space later.",
     note = "What 'install' downloaded stays in the cache; 'chroot-distro clear-cache' deletes that too."
 )]
 pub struct RemoveImages {
+    /// delete in the registry; what is stored here is kept
+    #[argh(switch)]
+    remote: bool,
+
+    /// with --remote: do not check TLS certificates, and use plain HTTP if the registry uses it
+    #[argh(switch)]
+    allow_insecure: bool,
+
     /// print errors only
     #[argh(switch, short = 'q')]
     pub quiet: bool,
@@ -37,9 +51,32 @@ impl Run for RemoveImages {
 
     fn run(self, app: &App) -> Result<u8> {
         let images: Vec<String> = [self.image].into_iter().chain(self.more).collect();
-        app.all(&images, &mut |text| remove_one(app, text))?;
+        match self.remote {
+            true => remove_remote(app, &images, self.allow_insecure)?,
+            false => app.all(&images, &mut |text| remove_one(app, text))?,
+        }
         Ok(0)
     }
+}
+
+/// Deletes them in their registries. A tag that nobody typed is not deleted.
+fn remove_remote(app: &App, images: &[String], insecure: bool) -> Result<()> {
+    let parse = |text: &String| {
+        let image = Reference::parse(text).map_err(|error| error.exits(WRONG_USAGE))?;
+        match text.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+            true => Ok(image),
+            false => Err(Error::usage(format!("'{text}' has no tag")).hint(format!(
+                "say which one: rmi --remote {text}:TAG. To see them: chroot-distro search --list-tags {text}"
+            ))),
+        }
+    };
+    let images = images.iter().map(parse).collect::<Result<Vec<_>>>()?;
+    let client = Client::new(&app.host, Settings::of(&app.host, insecure), &app.ui);
+    app.all(&images, &mut |image| {
+        registry::delete(&client, image).attempt(|| format!("delete '{image}'"))?;
+        app.ui.info(&format!("Deleted {image} from '{}'", image.registry));
+        Ok(())
+    })
 }
 
 fn remove_one(app: &App, text: &str) -> Result<()> {
@@ -62,10 +99,14 @@ fn remove_one(app: &App, text: &str) -> Result<()> {
 
 /// What was freed, and what frees the rest.
 pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
-    app.ui.info(&format!("Freed {}", human::size(bytes)));
+    match (bytes, shared) {
+        (0, 0) => app.ui.info("There was nothing to free"),
+        (0, _) => {}
+        _ => app.ui.info(&format!("Freed {}", human::size(bytes))),
+    }
     if shared > 0 {
         app.ui.info(&format!(
-            "{} of it stay in the cache, for the next install. To free them: chroot-distro clear-cache",
+            "{} of the image are still in the cache, for the next install. To free them: chroot-distro clear-cache",
             human::size(shared)
         ));
     }
@@ -86,7 +127,7 @@ fn or_a_container(app: &App, text: &str, error: Error) -> Error {
 fn tell_containers(app: &App, name: Option<&str>) {
     let made_of = |container: &crate::store::Container| {
         let provenance = container.provenance().ok().flatten()?;
-        let reference = crate::oci::Reference::parse(provenance.image_ref()?).ok()?;
+        let reference = Reference::parse(provenance.image_ref()?).ok()?;
         (Some(reference.full().as_str()) == name).then(|| container.name().to_string())
     };
     let names: Vec<String> = app.store.containers().unwrap_or_default().iter().filter_map(made_of).collect();

@@ -1,14 +1,15 @@
-//! `search`: images on Docker Hub.
+//! `search`: images on Docker Hub, and the tags of an image in any registry.
 
 use argh::{ArgsInfo, FromArgs};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::command::{App, Run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, WRONG_USAGE};
 use crate::host::Host;
 use crate::net::{Settings, Sink};
-use crate::registry::Client;
+use crate::oci::Reference;
+use crate::registry::{self, Client};
 use crate::report::{Report, Silent};
 use crate::ui::{Table, text};
 
@@ -21,10 +22,18 @@ const MOST: u32 = 100;
 /// Bytes; a hundred results take some 30 KiB.
 const ANSWER_MAX: usize = 4 << 20;
 
-/// search Docker Hub for images.
+/// search Docker Hub for images. With --list-tags, show the tags of one image, in any registry.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "chroot-distro search nextcloud", example = "chroot-distro search --limit 50 ubuntu")]
+#[argh(
+    example = "chroot-distro search nextcloud",
+    example = "chroot-distro search --limit 50 ubuntu",
+    example = "chroot-distro search --list-tags ghcr.io/me/app"
+)]
 pub struct Search {
+    /// show the tags of an image, all of them if --limit is not given
+    #[argh(switch)]
+    list_tags: bool,
+
     /// maximum number of results, 1 to 100 (default: 25)
     #[argh(option, short = 'l', arg_name = "N")]
     limit: Option<String>,
@@ -37,7 +46,11 @@ pub struct Search {
     #[argh(switch)]
     json: bool,
 
-    /// the word to search for
+    /// with --list-tags: do not check TLS certificates, and use plain HTTP if the registry uses it
+    #[argh(switch)]
+    allow_insecure: bool,
+
+    /// the word to search for, or with --list-tags an image
     #[argh(positional)]
     term: String,
 }
@@ -49,6 +62,9 @@ impl Run for Search {
     const ROOT: bool = false;
 
     fn run(self, app: &App) -> Result<u8> {
+        if self.list_tags {
+            return self.tags(app);
+        }
         let limit = limit(self.limit.as_deref())?;
         if self.term.trim().is_empty() {
             return Err(Error::usage("there is nothing to search for"));
@@ -65,6 +81,26 @@ impl Run for Search {
                 Table::new(["NAME", "STARS", "OFFICIAL", "DESCRIPTION"]).yielding(&["DESCRIPTION"]);
             found.iter().for_each(|image| table.row(image.cells()));
             app.ui.table(&table);
+        }
+        Ok(0)
+    }
+}
+
+impl Search {
+    /// The tags of an image.
+    fn tags(&self, app: &App) -> Result<u8> {
+        let image = Reference::parse(self.term.trim()).map_err(|error| error.exits(WRONG_USAGE))?;
+        let limit = self.limit.as_deref().map(|asked| limit(Some(asked))).transpose()?;
+        let client = Client::new(&app.host, Settings::of(&app.host, self.allow_insecure), &app.ui);
+        let tags = registry::tags(&client, &image, limit.map(|limit| limit as usize))?;
+        let name =
+            |tag: &String| Reference { tag: Some(tag.clone()), digest: None, ..image.clone() }.to_string();
+        match (self.json, tags.is_empty()) {
+            (true, _) => {
+                app.ui.json(&tags.iter().map(|tag| json!({"name": name(tag), "tag": tag})).collect());
+            }
+            (false, true) => app.ui.info(&format!("'{}' has no tags", self.term.trim())),
+            (false, false) => tags.iter().for_each(|tag| app.ui.print(text::line(&name(tag)))),
         }
         Ok(0)
     }

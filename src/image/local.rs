@@ -55,7 +55,7 @@ fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
         return error;
     }
     let error = Error::not_found(format!("there is no image '{text}' here"));
-    match other_tag(text, images).or_else(|| near(text, images)) {
+    match tag_of(text, images).or_else(|| near(text, images)) {
         Some(hint) => error.hint(hint),
         None => error.hint(format!(
             "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
@@ -64,7 +64,11 @@ fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
 }
 
 /// The hint, where the image is here by another tag.
-fn other_tag(text: &str, images: &[Named]) -> Option<String> {
+pub fn other_tag(library: &Library, text: &str) -> Option<String> {
+    tag_of(text, &library.images().ok()?)
+}
+
+fn tag_of(text: &str, images: &[Named]) -> Option<String> {
     let asked = Reference::parse(text).ok()?;
     let is_same = |image: &&Named| {
         let name = image.name.as_ref().and_then(|name| Reference::parse(name).ok());
@@ -72,11 +76,12 @@ fn other_tag(text: &str, images: &[Named]) -> Option<String> {
             (name.registry, name.repository) == (asked.registry.clone(), asked.repository.clone())
         })
     };
-    let there = images.iter().filter(is_same).find_map(shown)?;
-    let is_bare = asked.digest.is_none() && !text.ends_with(&format!(":{}", asked.target()));
-    Some(match is_bare {
-        true => format!("no tag was given, so 'latest' was looked for; here is '{there}'"),
-        false => format!("here is '{there}'"),
+    let there: Vec<String> =
+        images.iter().filter(is_same).filter_map(shown).map(|name| format!("'{name}'")).collect();
+    let there = (!there.is_empty()).then(|| there.join(", "))?;
+    Some(match asked.tag.as_deref() {
+        Some("latest") => format!("here is {there}; without a tag, 'latest' is looked for"),
+        _ => format!("here is {there}"),
     })
 }
 

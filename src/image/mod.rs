@@ -6,10 +6,11 @@
 //! | file | what it is |
 //! |---|---|
 //! | `source` | what the user named: a reference, a path, an address |
+//! | `meant` | which image a name means: a kept one, or a registry's |
 //! | `resolve`, `layout`, `archive`, `survey`, `import` | the image that is there, from a registry, a layout, an archive |
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
-//! | `local`, `open`, `pull` | the images that are kept here, and how they get here |
+//! | `local`, `open`, `pull`, `attestations` | the images that are kept here, and how they get here |
 //! | `summary` | what is told of a kept image |
 //! | `below` | what an image is made of, as far as it is here |
 //! | `save`, `load` | archives of kept images |
@@ -17,6 +18,7 @@
 //! | `layer`, `new_layer`, `new_image` | what is made here: layers, and images of them |
 
 mod archive;
+mod attestations;
 mod below;
 mod blobs;
 mod copy;
@@ -27,6 +29,7 @@ mod layer;
 mod layout;
 mod load;
 mod local;
+mod meant;
 mod neighbours;
 mod new_image;
 mod new_layer;
@@ -53,6 +56,7 @@ pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use load::{Kept, Place, load};
 pub use local::{Local, find, remove, shown};
+pub use meant::{Whose, here, meant};
 pub use neighbours::Neighbours;
 pub use new_image::{NewImages, keep_new};
 pub use new_layer::NewLayer;
@@ -60,7 +64,7 @@ pub use open::open;
 pub use origin::{Origin, send_file};
 pub use parts::{Part, Parts, Which};
 pub use pull::{Keeping, pull};
-pub use push::push;
+pub use push::Push;
 pub use resolve::Pull;
 pub use save::{Format, save};
 pub use shelf::{Remembered, Shelf, Stored};

@@ -125,18 +125,26 @@ fn suits(shelf: &dyn Shelf, config: &Descriptor, platform: &Platform) -> Result<
     }
 }
 
+/// What BuildKit says of how an image was made.
+const ATTESTATION: &str = "an attestation";
+
 fn name(platform: &Offered) -> String {
     match platform {
         Offered::Runs(platform) => platform.to_string(),
-        Offered::Foreign(name) if name == "unknown/unknown" => "an attestation (unknown/unknown)".to_owned(),
+        Offered::Foreign(name) if name == "unknown/unknown" => format!("{ATTESTATION} (unknown/unknown)"),
         Offered::Foreign(name) => name.clone(),
         Offered::Unnamed => "one of its platforms".to_owned(),
     }
 }
 
 fn absent(whose: &str) -> Error {
-    Error::not_found(format!("the manifest of {whose} is not here"))
-        .hint("'chroot-distro pull --platform PLATFORM IMAGE' gets one platform more; without '--all-platforms' one is pushed")
+    let hint = match whose.starts_with(ATTESTATION) {
+        true => "pull the image again: it brings the attestations too",
+        false => {
+            "'chroot-distro pull --platform PLATFORM IMAGE' gets one platform more; without '--all-platforms' one is pushed"
+        }
+    };
+    Error::not_found(format!("the manifest of {whose} is not here")).hint(hint)
 }
 
 fn lost(what: &str) -> Error {

@@ -1,7 +1,10 @@
 //! From a registry into the images that are kept here.
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::sync::{Mutex, PoisonError};
 
+use super::attestations::attestations;
 use super::copy::{copy, copy_blob};
 use super::description::Image;
 use super::destination::Destination;
@@ -18,6 +21,8 @@ pub struct Keeping<'a> {
     library: Library,
     holding: Holding,
     report: &'a dyn Report,
+    /// Blobs of the images that are what their names say; none while sizes are enough.
+    verified: Option<Mutex<HashSet<Digest>>>,
 }
 
 impl<'a> Keeping<'a> {
@@ -25,7 +30,27 @@ impl<'a> Keeping<'a> {
     pub fn new(store: &'a Store, report: &'a dyn Report) -> Result<Keeping<'a>> {
         let library = store.library();
         let holding = library.hold(report)?;
-        Ok(Keeping { store, library, holding, report })
+        Ok(Keeping { store, library, holding, report, verified: None })
+    }
+
+    /// The same for blobs that can be had from elsewhere: what is here already is read, and taken again if it is damaged.
+    pub fn healing(store: &'a Store, report: &'a dyn Report) -> Result<Keeping<'a>> {
+        Ok(Keeping { verified: Some(Mutex::default()), ..Keeping::new(store, report)? })
+    }
+
+    /// Whether a blob that is here can be relied on. Each is read once.
+    fn is_sound(&self, blob: &Descriptor) -> bool {
+        let Some(verified) = &self.verified else { return true };
+        let known = || verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(&blob.digest) {
+            return true;
+        }
+        let sound = self.library.is_sound(&blob.digest);
+        match sound {
+            true => drop(known().insert(blob.digest.clone())),
+            false => self.report.warn(&format!("blob {} was damaged here: it is taken again", blob.short())),
+        }
+        sound
     }
 
     /// Adds a document whose digest is known to be right.
@@ -79,15 +104,18 @@ impl<'a> Keeping<'a> {
 
 impl Destination for Keeping<'_> {
     fn has(&self, blob: &Descriptor) -> Result<bool> {
-        Ok(self.library.has(&blob.digest, blob.size)
-            || self.store.share_with_library(&self.holding, &blob.digest, blob.size)?)
+        let here = self.library.has(&blob.digest, blob.size)
+            || self.store.share_with_library(&self.holding, &blob.digest, blob.size)?;
+        Ok(here && self.is_sound(blob))
     }
 
     fn receive(&self, blob: &Descriptor, send: &mut dyn FnMut(&mut dyn Sink) -> Result<()>) -> Result<()> {
-        let mut partial = match self.library.receive(&self.holding, &blob.digest, blob.size, self.report)? {
-            Fetch::Have(_) => return Ok(()),
-            Fetch::Missing(partial) => *partial,
-        };
+        let healing = self.verified.is_some();
+        let mut partial =
+            match self.library.receive(&self.holding, &blob.digest, blob.size, healing, self.report)? {
+                Fetch::Have(_) => return Ok(()),
+                Fetch::Missing(partial) => *partial,
+            };
         if partial.len() < blob.size {
             send(&mut partial).inspect_err(|error| {
                 // A full disk: what is here would keep it full, and clear-cache does not reach it.
@@ -104,11 +132,12 @@ impl Destination for Keeping<'_> {
 /// Gets what `pull` names from its registry and keeps it under that name: the documents byte for byte, and the blobs for
 /// one platform. What the name led to before stays. The digest that the name has in its registry.
 pub fn pull(pull: &Pull<'_>, to: &Keeping<'_>, workers: usize, report: &dyn Report) -> Result<Digest> {
-    let (served, manifest) = pull.documents()?;
+    let (mut served, manifest) = pull.documents()?;
     copy_blob(&manifest.config, pull, to, &Silent).attempt(|| "the image config")?;
     let config = ImageConfig::parse(&to.document(&manifest.config)?)?;
     let image = Image::new(pull.reference().to_string(), manifest, config, pull.platform())?;
     copy(&image, pull, to, workers, report)?;
+    keep_attestations(pull, to, &mut served, report)?;
     let mut named = None;
     // The lowest first: a document is never here before what it names.
     for document in served.iter().rev() {
@@ -118,6 +147,28 @@ pub fn pull(pull: &Pull<'_>, to: &Keeping<'_>, workers: usize, report: &dyn Repo
     let named = named.ok_or_else(|| Error::network("the registry sent no manifest"))?;
     to.tag(&pull.reference().full(), true, &named)?;
     Ok(named.digest)
+}
+
+/// What belongs to an image in its index. Without it the image can be used; it can only not be pushed with its index.
+fn keep_attestations(
+    pull: &Pull<'_>,
+    to: &Keeping<'_>,
+    served: &mut Vec<Served>,
+    report: &dyn Report,
+) -> Result<()> {
+    let Some(image) = served.last().map(|served| served.digest.clone()) else { return Ok(()) };
+    let found: Vec<Descriptor> =
+        served.iter().flat_map(|served| attestations(&served.bytes, &image)).collect();
+    for attestation in found {
+        match pull.attestation(&attestation, to) {
+            Ok(document) => served.push(document),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => {
+                report.detail(&format!("attestation {} is left out: {error}", attestation.short()));
+            }
+            Err(error) => return Err(error.context(format!("attestation {}", attestation.short()))),
+        }
+    }
+    Ok(())
 }
 
 fn descriptor(document: &Served) -> Descriptor {

@@ -8,92 +8,97 @@ use super::shelf::Shelf;
 use crate::error::{Attempt, Error, Result};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::{self, Client, Put, Repository, Source};
-use crate::report::{Report, Task};
+use crate::report::{Report, Silent, Task};
+use crate::store::{Store, UploadRecord};
 
-/// Pushes the parts of an image to `target`: under its tag, or by digest alone where it has one. The digest that the
-/// registry has them by.
-pub fn push(
-    parts: &Parts,
-    shelf: &dyn Shelf,
-    neighbours: &Neighbours,
-    client: &Client<'_>,
-    target: &Reference,
-    report: &dyn Report,
-) -> Result<Digest> {
-    let Some(top) = parts.parts.last() else { return Err(Error::invalid("the image has no manifest")) };
-    if let Some(wanted) = target.digest.as_ref().filter(|wanted| **wanted != top.document.digest) {
-        return Err(Error::usage(format!(
-            "what is pushed has the digest {}, not {wanted}",
-            top.document.digest
-        ))
-        .hint("leave the digest of the destination out, or give it a tag"));
-    }
-    let to = Repository::new(client, target);
-    let (blobs, workers) = (parts.blobs(), client.settings().workers);
-    at_once(&blobs, workers, &|blob| {
-        let task = report.task(blob.short(), Some(blob.size));
-        send(&to, shelf, neighbours, blob, &*task).attempt(|| format!("push blob {}", blob.short()))
-    })?;
-    crate::sys::point::reach("push.blobs");
-    at_once(&blobs, workers, &|blob| assure(&to, shelf, neighbours, blob))?;
-    for part in &parts.parts {
-        let tag = match (part.document.digest == top.document.digest, &target.digest) {
-            (true, None) => target.tag.as_deref(),
-            _ => None,
-        };
-        to.manifest(&part.document, &part.bytes, tag).attempt(|| "push the manifest")?;
-        crate::sys::point::reach("push.manifest");
-    }
-    Ok(top.document.digest.clone())
+/// The smallest blob, in bytes, whose upload a later run goes on with. Of others too little is saved.
+const LARGE: u64 = 1 << 20;
+
+/// Where an image comes from and goes to.
+pub struct Push<'a> {
+    /// What has its blobs.
+    pub shelf: &'a dyn Shelf,
+    /// Which blobs the registry has elsewhere.
+    pub neighbours: &'a Neighbours,
+    /// Whose cache remembers uploads that were begun.
+    pub store: &'a Store,
+    /// Speaks to the registry.
+    pub client: &'a Client<'a>,
+    /// The new name.
+    pub target: &'a Reference,
 }
 
-fn send(
-    to: &Repository<'_, '_>,
-    shelf: &dyn Shelf,
-    neighbours: &Neighbours,
-    blob: &Descriptor,
-    task: &dyn Task,
-) -> Result<()> {
-    if to.has(blob)? == Some(true) {
-        task.state("exists");
-        return Ok(());
+impl Push<'_> {
+    /// Pushes the parts of an image: under the target's tag, or by digest alone where it has one. The digest that the
+    /// registry has them by.
+    pub fn run(&self, parts: &Parts, report: &dyn Report) -> Result<Digest> {
+        let Some(top) = parts.parts.last() else { return Err(Error::invalid("the image has no manifest")) };
+        if let Some(wanted) = self.target.digest.as_ref().filter(|wanted| **wanted != top.document.digest) {
+            return Err(Error::usage(format!(
+                "what is pushed has the digest {}, not {wanted}",
+                top.document.digest
+            ))
+            .hint("leave the digest of the destination out, or give it a tag"));
+        }
+        let to = Repository::new(self.client, self.target);
+        let (blobs, workers) = (parts.blobs(), self.client.settings().workers);
+        at_once(&blobs, workers, &|blob| {
+            let task = report.task(blob.short(), Some(blob.size));
+            self.send(&to, blob, &*task).attempt(|| format!("push blob {}", blob.short()))
+        })?;
+        crate::sys::point::reach("push.blobs");
+        at_once(&blobs, workers, &|blob| self.assure(&to, blob))?;
+        for part in &parts.parts {
+            let tag = match (part.document.digest == top.document.digest, &self.target.digest) {
+                (true, None) => self.target.tag.as_deref(),
+                _ => None,
+            };
+            registry::manifest(&to, &part.document, &part.bytes, tag).attempt(|| "push the manifest")?;
+            crate::sys::point::reach("push.manifest");
+        }
+        Ok(top.document.digest.clone())
     }
-    bring(to, shelf, neighbours, blob, task)
-}
 
-fn bring(
-    to: &Repository<'_, '_>,
-    shelf: &dyn Shelf,
-    neighbours: &Neighbours,
-    blob: &Descriptor,
-    task: &dyn Task,
-) -> Result<()> {
-    let source = Source::new(shelf.open(blob)?, blob, task);
-    match registry::push(to, &source, neighbours.get(blob))? {
-        Put::Mounted => task.state("mounted"),
-        Put::Sent => (),
-    }
-    crate::sys::point::reach("push.blob");
-    Ok(())
-}
-
-/// A blob may be gone again: a registry frees what no manifest needs.
-fn assure(
-    to: &Repository<'_, '_>,
-    shelf: &dyn Shelf,
-    neighbours: &Neighbours,
-    blob: &Descriptor,
-) -> Result<()> {
-    for _ in 0..2 {
-        if to.has(blob)? != Some(false) {
+    fn send(&self, to: &Repository<'_, '_>, blob: &Descriptor, task: &dyn Task) -> Result<()> {
+        if to.has(blob)? == Some(true) {
+            task.state("exists");
+            // The answer to the last request of an earlier run was lost.
+            self.record(blob).inspect(UploadRecord::forget);
             return Ok(());
         }
-        bring(to, shelf, neighbours, blob, &crate::report::Silent)?;
+        self.bring(to, blob, task)
     }
-    match to.has(blob)? {
-        None | Some(true) => Ok(()),
-        Some(false) => {
-            Err(Error::network(format!("the registry takes blob {} but does not keep it", blob.short())))
+
+    fn bring(&self, to: &Repository<'_, '_>, blob: &Descriptor, task: &dyn Task) -> Result<()> {
+        let source = Source::new(self.shelf.open(blob)?, blob, task, self.record(blob));
+        match registry::push(to, &source, self.neighbours.get(blob))? {
+            Put::Mounted => task.state("mounted"),
+            Put::Sent => (),
+        }
+        crate::sys::point::reach("push.blob");
+        Ok(())
+    }
+
+    /// Where the upload goes on. A cache that cannot be written keeps nobody from pushing.
+    fn record(&self, blob: &Descriptor) -> Option<UploadRecord> {
+        let Reference { registry, repository, .. } = self.target;
+        let what = || format!("{registry}/{repository}@{}", blob.digest);
+        (blob.size >= LARGE).then(|| self.store.upload(&what()).ok()?)?
+    }
+
+    /// A blob may be gone again: a registry frees what no manifest needs.
+    fn assure(&self, to: &Repository<'_, '_>, blob: &Descriptor) -> Result<()> {
+        for _ in 0..2 {
+            if to.has(blob)? != Some(false) {
+                return Ok(());
+            }
+            self.bring(to, blob, &Silent)?;
+        }
+        match to.has(blob)? {
+            None | Some(true) => Ok(()),
+            Some(false) => {
+                Err(Error::network(format!("the registry takes blob {} but does not keep it", blob.short())))
+            }
         }
     }
 }

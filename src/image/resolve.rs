@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::copy::document;
+use super::copy::{copy_blob, document};
 use super::description::Image;
-use super::destination::Cache;
+use super::destination::{Cache, Destination};
 use super::origin::Origin;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::net::{Patience, Settings, Sink};
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, ImageManifest, Platform, Reference};
 use crate::registry::{Client, Fetched};
-use crate::report::{Report, Task};
+use crate::report::{Report, Silent, Task};
 use crate::store::{CachedImage, Store};
 
 /// How many indexes are followed from one to the next. Real registries have one level.
@@ -142,6 +142,21 @@ impl<'a> Pull<'a> {
             });
         })?;
         Ok((served, manifest))
+    }
+
+    /// The manifest of an attestation, whose blobs `to` has then.
+    pub(super) fn attestation(&self, of: &Descriptor, to: &dyn Destination) -> Result<Served> {
+        let Fetched::Document { bytes, content_type: kind, digest } =
+            self.client.manifest(&self.reference.at(&of.digest), None)?
+        else {
+            return Err(Error::network("the registry sent no manifest"));
+        };
+        if let Document::Manifest(manifest) = Document::parse(&bytes, kind.as_deref())? {
+            for blob in manifest.layers.iter().chain([&manifest.config]) {
+                copy_blob(blob, self, to, &Silent)?;
+            }
+        }
+        Ok(Served { bytes, kind, digest })
     }
 
     /// The platform that is wanted.

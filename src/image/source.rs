@@ -26,7 +26,7 @@ pub enum Source {
     Url(String),
     /// An archive on standard input.
     Stdin,
-    /// An image that is kept here, by its manifest or index. No argument is one: only commands that have just made it.
+    /// An image that is kept here, by the digest of its manifest or index, all of it.
     Kept(Digest),
 }
 
@@ -50,6 +50,9 @@ impl Source {
         let text = argument
             .to_str()
             .ok_or_else(|| Error::usage(format!("'{}' is not an image", argument.display())).hint(PATHS))?;
+        if let Ok(digest) = Digest::parse(text) {
+            return Ok(Source::Kept(digest));
+        }
         match text.split_once("://") {
             Some((scheme, _)) if ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) => {
                 Ok(Source::Url(text.to_owned()))

@@ -4,16 +4,16 @@ use std::fs::File;
 
 use super::assemble::Assembly;
 use super::download::{download, open_archive, read_stdin};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::image::{
-    self, Archive, Holds, Image, Imported, LayoutDirectory, Local, Origin, Pull, Source, image_in,
+    self, Archive, Holds, Image, Imported, LayoutDirectory, Local, Origin, Pull, Source, Whose, image_in,
 };
 use crate::layer::Index;
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance, Reference};
 use crate::report::Report;
-use crate::store::{Name, Named, Staged, Store};
+use crate::store::{Name, Staged, Store};
 
 /// A container that is to be made.
 #[derive(Debug)]
@@ -84,8 +84,7 @@ pub(super) fn fill(
     }
 }
 
-/// From the images that are kept here, where one has the name and was not pulled, or the registry cannot be asked for a
-/// newer one; else from the registry.
+/// From the images that are kept here, or from the registry.
 fn from_name(
     store: &Store,
     reference: &Reference,
@@ -96,28 +95,17 @@ fn from_name(
 ) -> Result<Filled> {
     let pull = Pull::new(store, reference, &new.platform, new.settings.clone(), host, report);
     let library = store.library();
-    let kept = library.named(&reference.full())?;
-    // Nobody deletes it meanwhile.
-    let _holding = kept.as_ref().map(|_| library.hold(report)).transpose()?;
+    let holding = library.hold(report)?;
+    let (image, whose) = image::meant(&library, &pull, true, report)?;
+    // Who only downloads keeps nobody from deleting images.
+    let _holding = (whose != Whose::Registry).then_some(holding);
     let local = Local(&library);
-    let open = |kept: &Named| image::open(&library, kept, &new.platform);
-    let (image, origin): (Image, &dyn Origin) = match &kept {
-        None => (pull.resolve()?, &pull),
-        Some(kept) if !kept.pulled => (open(kept)?, &local),
-        Some(kept) => match pull.resolve() {
-            Err(error) if error.kind() == Kind::Network => {
-                report.info(&format!("Using the image that is kept here, because {error}"));
-                (open(kept)?, &local)
-            }
-            resolved => (resolved?, &pull),
-        },
-    };
+    let origin: &dyn Origin = if whose == Whose::Registry { &pull } else { &local };
     for layer in &image.manifest.layers {
         store.share_with_cache(&layer.digest, layer.size)?;
     }
     let filled = assemble(store, origin, image, new.settings.workers, staged, report)?;
-    // Its name is its owner's own: a registry may have a stranger's image of that name.
-    Ok(if kept.is_some_and(|kept| !kept.pulled) { filled.local() } else { filled })
+    Ok(if whose == Whose::Own { filled.local() } else { filled })
 }
 
 /// Applies the layers.

@@ -13,3 +13,4 @@ mod slot;
 pub use download::{open_archive, read_stdin};
 pub use fill::NewContainer;
 pub use make::{install, reset};
+pub use reset::without_a_name;

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{Image, Imported, Source};
 use crate::net::Settings;
-use crate::oci::{Platform, Provenance, Reference};
+use crate::oci::{Digest, Platform, Provenance, Reference};
 use crate::report::Report;
 use crate::store::{Container, Name, Staged, Store};
 
@@ -63,6 +63,10 @@ impl Recorded {
         report: &dyn Report,
     ) -> Result<Filled> {
         let manifest = self.provenance.manifest().map_err(|error| error.hint(AGAIN))?;
+        // Its image may be kept without a name.
+        for layer in &manifest.layers {
+            store.share_with_cache(&layer.digest, layer.size)?;
+        }
         let is_here = manifest.layers.iter().all(|layer| store.has_blob(&layer.digest, layer.size));
         if !is_here {
             return Err(Error::not_found(format!(
@@ -76,6 +80,20 @@ impl Recorded {
         let image = Image::new(self.image_ref, manifest, config, &self.platform)?;
         assemble(store, &Imported, image, settings.workers, staged, report).map(Filled::local)
     }
+}
+
+/// The containers that `reset` makes anew of an image that no name leads to, with the digest of its config.
+pub fn without_a_name(store: &Store) -> Result<Vec<(Name, Digest)>> {
+    let mut found = Vec::new();
+    for container in store.containers()? {
+        // What cannot be read cannot be reset either.
+        let Ok(Recorded { image_ref, provenance, .. }) = Recorded::of(&container) else { continue };
+        let own = Reference::parse(&image_ref).is_ok_and(|name| is_own(store, &name).unwrap_or(false));
+        if let (true, false, Ok(manifest)) = (provenance.is_local(), own, provenance.manifest()) {
+            found.push((container.name().clone(), manifest.config.digest));
+        }
+    }
+    Ok(found)
 }
 
 const AGAIN: &str =

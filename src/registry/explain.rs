@@ -21,6 +21,10 @@ pub enum What<'a> {
     Blob(&'a Digest),
     /// What is written into the repository of this reference.
     Push(&'a Reference),
+    /// The tags of its repository.
+    Tags(&'a Reference),
+    /// That it is deleted.
+    Deletion(&'a Reference),
 }
 
 impl fmt::Display for What<'_> {
@@ -28,7 +32,9 @@ impl fmt::Display for What<'_> {
         match self {
             What::Image(reference) => write!(f, "image '{reference}'"),
             What::Blob(digest) => write!(f, "blob {}", digest.short()),
-            What::Push(reference) => write!(f, "upload to '{}/{}'", reference.registry, reference.repository),
+            What::Push(at) => write!(f, "upload to '{}/{}'", at.registry, at.repository),
+            What::Tags(at) => write!(f, "list of tags of '{}/{}'", at.registry, at.repository),
+            What::Deletion(at) => write!(f, "deletion of '{at}'"),
         }
     }
 }
@@ -68,19 +74,26 @@ fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
             Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
                 .hint("try another tag; or ask the publisher to push the image again")
         }
+        What::Tags(_) | What::Deletion(_) => {
+            Error::not_found(format!("'{endpoint}' has nothing for the {what}{said}")).hint("check the name")
+        }
         What::Push(_) => Error::not_found(format!("'{endpoint}' knows nothing of the {what}{said}"))
             .hint("check the destination; some registries want the repository to be made first"),
     }
 }
 
 fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &str) -> Error {
-    let may = if matches!(what, What::Push(_)) { "write there" } else { "pull this image" };
+    let may = match what {
+        What::Push(_) => "write there",
+        What::Deletion(_) => "delete there",
+        _ => "pull this image",
+    };
     match refused {
         Some(source) => {
             Error::new(Kind::Denied, format!("'{endpoint}' refuses the credentials from {source}{said}"))
                 .hint(format!("check user and password in {source}, and that they may {may}; CD_DOCKER_AUTH=user:password goes before files"))
         }
-        None if matches!(what, What::Push(_)) => {
+        None if matches!(what, What::Push(_) | What::Deletion(_)) => {
             Error::new(Kind::Denied, format!("'{endpoint}' refuses the {what}{said}"))
                 .hint(format!("log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password"))
         }
@@ -88,7 +101,7 @@ fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &
             Kind::Denied,
             format!("the {what} does not exist on '{endpoint}', or it is private{said}"),
         )
-        .hint("check the name; for a private image set CD_DOCKER_AUTH=user:password"),
+        .hint(format!("check the name; for a private image log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password")),
     }
 }
 

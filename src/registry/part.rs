@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use crate::net::payload::Payload;
 use crate::oci::{Descriptor, Hasher};
 use crate::report::Task;
+use crate::store::UploadRecord;
 
 /// A blob that is sent.
 pub struct Source<'a> {
@@ -19,6 +20,8 @@ pub struct Source<'a> {
     pub blob: &'a Descriptor,
     /// Hears of each byte once, however often it is sent.
     pub task: &'a dyn Task,
+    /// Where its upload goes on in the next run, if that is remembered.
+    pub record: Option<UploadRecord>,
     furthest: Cell<u64>,
     received: Cell<u64>,
     verified: Cell<bool>,
@@ -26,11 +29,17 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// `file` has the blob's bytes from its first on.
-    pub fn new(file: File, blob: &'a Descriptor, task: &'a dyn Task) -> Source<'a> {
+    pub fn new(
+        file: File,
+        blob: &'a Descriptor,
+        task: &'a dyn Task,
+        record: Option<UploadRecord>,
+    ) -> Source<'a> {
         Source {
             file,
             blob,
             task,
+            record,
             furthest: Cell::new(0),
             received: Cell::new(0),
             verified: Cell::new(false),
@@ -108,6 +117,7 @@ impl Read for Reader<'_> {
             return Err(self.source.damaged());
         }
         self.at += count as u64;
+        crate::sys::point::reach("push.read");
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..count]);
         }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::net::http::Request;
 use crate::net::retry::Failure;
 use crate::oci::Descriptor;
+use crate::store::UploadRecord;
 
 /// How a blob came to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,10 @@ pub enum Put {
 
 /// Brings a blob that is not there: from one of the repositories `neighbours` of the same registry, or by sending it.
 pub fn push(to: &Repository<'_, '_>, source: &Source<'_>, neighbours: &[String]) -> Result<Put> {
-    let mut session = None;
+    let begun = source.record.as_ref().and_then(UploadRecord::place);
+    let mut session = begun.and_then(|place| Session::again(to, place));
+    // What was begun before was not to be had of them.
+    let neighbours = if session.is_some() { &[] } else { neighbours };
     for from in neighbours {
         match mount(to, source.blob, from) {
             Ok(None) => return Ok(Put::Mounted),

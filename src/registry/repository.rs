@@ -1,6 +1,6 @@
-//! A repository that is written to (distribution spec, "Push"): which blobs it has, where an upload goes on, manifests.
+//! A repository as a registry has it, mostly one that is written to (distribution spec, "Push"): which blobs it has, where an upload goes on, manifests.
 //!
-//! Mirrors are never written to. One token, for `pull,push`, serves all that is said here.
+//! Mirrors are never asked. One token, for all the actions that it is opened for, serves all that is said here.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use ureq::http::{Method, StatusCode};
 use super::client::{Client, content_digest, text};
 use super::endpoint::{Answer, Endpoint};
 use super::explain::{self, What};
-use super::scope::{PUSH, Scope};
+use super::scope::{PULL, PUSH, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::net::http::{self, Request};
 use crate::net::payload::Payload;
@@ -19,11 +19,12 @@ use crate::net::url::{self, WebOrigin};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::Task;
 
-/// A repository that is written to.
+/// A repository in its registry.
 pub struct Repository<'c, 'a> {
     pub(super) client: &'c Client<'a>,
     pub(super) target: &'c Reference,
     endpoints: Arc<[Endpoint]>,
+    actions: &'static str,
 }
 
 /// An upload as the registry knows it.
@@ -34,6 +35,22 @@ pub(super) struct Session {
     pub offset: u64,
     /// No piece but the last may have fewer bytes (`OCI-Chunk-Min-Length`).
     pub least: u64,
+    /// An earlier run began it: it may be over by now.
+    pub recalled: bool,
+}
+
+impl Session {
+    /// One that an earlier run remembered as `LEAST URL`.
+    pub(super) fn again(to: &Repository<'_, '_>, place: String) -> Option<Session> {
+        let (least, url) = place.split_once(' ')?;
+        let url = to.allowed(url.to_owned()).ok()??;
+        Some(Session { url, offset: 0, least: least.parse().ok()?, recalled: true })
+    }
+
+    /// What the next run is to know.
+    pub(super) fn place(&self) -> String {
+        format!("{} {}", self.least, self.url)
+    }
 }
 
 /// A manifest as a request carries it.
@@ -57,9 +74,18 @@ impl Payload for Manifest<'_> {
 }
 
 impl<'c, 'a> Repository<'c, 'a> {
-    /// The repository of `target`; nothing is asked yet.
+    /// The repository of `target`, to be written to; nothing is asked yet.
     pub fn new(client: &'c Client<'a>, target: &'c Reference) -> Repository<'c, 'a> {
-        Repository { client, target, endpoints: client.endpoints(&target.registry) }
+        Repository::with(client, target, PUSH)
+    }
+
+    /// The same for other actions.
+    pub(super) fn with(
+        client: &'c Client<'a>,
+        target: &'c Reference,
+        actions: &'static str,
+    ) -> Repository<'c, 'a> {
+        Repository { client, target, endpoints: client.endpoints(&target.registry), actions }
     }
 
     /// Whether the repository has a blob of this digest and size; `None` where the registry does not let us ask.
@@ -67,8 +93,9 @@ impl<'c, 'a> Repository<'c, 'a> {
         self.patiently(None, &mut || self.ask(blob))
     }
 
-    /// Puts a manifest or an index: under its digest, or under `tag`.
-    pub fn manifest(&self, document: &Descriptor, bytes: &[u8], tag: Option<&str>) -> Result<()> {
+    /// Puts a manifest or an index: under its digest, or under `tag`. Whether the registry says that it lists it with its
+    /// subject.
+    pub(super) fn manifest(&self, document: &Descriptor, bytes: &[u8], tag: Option<&str>) -> Result<bool> {
         let rest = match tag {
             Some(tag) => format!("manifests/{tag}"),
             None => format!("manifests/{}", document.digest),
@@ -78,7 +105,8 @@ impl<'c, 'a> Repository<'c, 'a> {
             let answer = self.call(Method::PUT, self.url(&rest)?, Some(&payload))?;
             match answer.response.status() {
                 StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => {
-                    self.same(content_digest(&answer.response), bytes)
+                    self.same(content_digest(&answer.response), bytes)?;
+                    Ok(answer.response.headers().contains_key("oci-subject"))
                 }
                 _ => Err(self.refused(answer)),
             }
@@ -129,13 +157,20 @@ impl<'c, 'a> Repository<'c, 'a> {
         };
         let least = text(&answer.response, "oci-chunk-min-length");
         let least = least.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Ok(Session { url, offset: 0, least })
+        Ok(Session { url, offset: 0, least, recalled: false })
     }
 
     /// Where an answer says to go on. A registry behind a proxy that ends TLS may name itself by plain http: it is asked
     /// as before. Another plain place is refused.
     pub(super) fn place(&self, answer: &Answer) -> Result<Option<String>, Failure> {
-        let Some(url) = http::location(&answer.response)? else { return Ok(None) };
+        match http::location(&answer.response)? {
+            Some(url) => self.allowed(url),
+            None => Ok(None),
+        }
+    }
+
+    /// The place, unless it is a plain one that must not be.
+    pub(super) fn allowed(&self, url: String) -> Result<Option<String>, Failure> {
         let (own, there) = (self.own()?, WebOrigin::of(&url)?);
         if own.scheme != "https" || there.scheme != "http" {
             return Ok(Some(url));
@@ -168,13 +203,21 @@ impl<'c, 'a> Repository<'c, 'a> {
     }
 
     pub(super) fn scope(&self) -> Scope {
-        Scope::new(&self.target.repository, PUSH)
+        Scope::new(&self.target.repository, self.actions)
     }
 
     pub(super) fn refused(&self, answer: Answer) -> Failure {
         match self.endpoint() {
-            Ok(endpoint) => explain::status(answer, endpoint, What::Push(self.target)),
+            Ok(endpoint) => explain::status(answer, endpoint, self.what()),
             Err(error) => Failure::fatal(error),
+        }
+    }
+
+    fn what(&self) -> What<'c> {
+        match self.actions {
+            PUSH => What::Push(self.target),
+            PULL => What::Tags(self.target),
+            _ => What::Deletion(self.target),
         }
     }
 

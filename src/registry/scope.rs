@@ -13,6 +13,9 @@ pub struct Scope {
 /// To read, and no more.
 pub const PULL: &str = "pull";
 
+/// To delete, and to see what is there.
+pub const DELETE: &str = "pull,delete";
+
 /// To write, and to see what is there.
 pub const PUSH: &str = "pull,push";
 

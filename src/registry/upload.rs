@@ -2,7 +2,8 @@
 //!
 //! First it goes out whole, in one PUT. Once that fails, the registry is asked what it has (GET of the session), and the
 //! rest follows by PATCH, in smaller pieces each time. A session that the registry has lost is begun again; each loss counts
-//! as a failure, and the user's patience bounds their number.
+//! as a failure, and the user's patience bounds their number. Where a large blob goes on is remembered, for a run after this
+//! one.
 
 use std::cell::Cell;
 
@@ -51,7 +52,8 @@ impl<'u, 'a> Upload<'u, 'a> {
         session: Option<Session>,
     ) -> Upload<'u, 'a> {
         let furthest = source.received();
-        Upload { to, source, session, piece: None, unsure: false, patched: false, furthest }
+        let unsure = session.as_ref().is_some_and(|session| session.recalled);
+        Upload { to, source, session, piece: None, unsure, patched: false, furthest }
     }
 
     /// Until the registry has it.
@@ -59,7 +61,22 @@ impl<'u, 'a> Upload<'u, 'a> {
         let endpoint = self.to.endpoint()?;
         let furthest = self.furthest;
         let policy = self.to.client.policy(endpoint, Some(self.source.task));
-        policy.run(|| furthest.get(), || endpoint.was_reached(), || self.attempt())
+        policy.run(|| furthest.get(), || endpoint.was_reached(), || self.attempt())?;
+        if let Some(record) = &self.source.record {
+            record.forget();
+        }
+        Ok(())
+    }
+
+    /// The upload as it is from now on, which the next run finds too.
+    fn remember(&mut self, session: Option<Session>) {
+        if let Some(record) = &self.source.record {
+            match &session {
+                Some(session) => record.put(&session.place()),
+                None => record.forget(),
+            }
+        }
+        self.session = session;
     }
 
     fn attempt(&mut self) -> Result<(), Failure> {
@@ -84,7 +101,7 @@ impl<'u, 'a> Upload<'u, 'a> {
         let url = self.to.url("blobs/uploads/")?;
         let answer = self.to.call(Method::POST, url, None)?;
         match answer.response.status() {
-            StatusCode::ACCEPTED => self.session = Some(self.to.session(&answer)?),
+            StatusCode::ACCEPTED => self.remember(Some(self.to.session(&answer)?)),
             StatusCode::CREATED => return Ok(Step::Done),
             _ => return Err(self.to.refused(answer)),
         }
@@ -93,23 +110,30 @@ impl<'u, 'a> Upload<'u, 'a> {
 
     /// Asks what the registry has after something went wrong.
     fn ask(&mut self) -> Result<Step, Failure> {
-        let Some(session) = &mut self.session else {
+        let Some((url, recalled)) =
+            self.session.as_ref().map(|session| (session.url.clone(), session.recalled))
+        else {
             self.unsure = false;
             return Ok(Step::More);
         };
-        let answer = self.to.call(Method::GET, session.url.clone(), None)?;
+        let answer = match self.to.call(Method::GET, url, None) {
+            // Where an earlier run was sent to there may be nobody any more.
+            Err(_) if recalled => return Ok(self.begin_again()),
+            answer => answer?,
+        };
         let offset = received(&answer).filter(|offset| *offset <= self.source.blob.size);
         match (answer.response.status(), offset) {
             (status, Some(offset)) if status.is_success() => {
-                session.offset = offset;
-                self.furthest.set(self.furthest.get().max(offset));
+                self.patched |= recalled;
+                self.arrived(offset);
                 self.follow(&answer)?;
             }
+            _ if recalled => return Ok(self.begin_again()),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => return Err(self.to.refused(answer)),
             (status, _) if crate::net::retry::is_passing(status) => return Err(self.to.refused(answer)),
             // It is lost, or over: the answer to the last request was lost on its way.
             _ => {
-                self.session = None;
+                self.remember(None);
                 if self.to.ask(self.source.blob)? == Some(true) {
                     return Ok(Step::Done);
                 }
@@ -117,6 +141,22 @@ impl<'u, 'a> Upload<'u, 'a> {
         }
         self.unsure = false;
         Ok(Step::More)
+    }
+
+    /// What was begun is lost.
+    fn begin_again(&mut self) -> Step {
+        self.remember(None);
+        self.unsure = false;
+        Step::More
+    }
+
+    /// So many bytes are there.
+    fn arrived(&mut self, offset: u64) {
+        if let Some(session) = &mut self.session {
+            session.offset = offset;
+            session.recalled = false;
+        }
+        self.furthest.set(self.furthest.get().max(offset));
     }
 
     /// The next piece.
@@ -151,10 +191,7 @@ impl<'u, 'a> Upload<'u, 'a> {
         if offset < end {
             self.piece = Some((offset - start).max(SMALL));
         }
-        if let Some(session) = &mut self.session {
-            session.offset = offset;
-        }
-        self.furthest.set(self.furthest.get().max(offset));
+        self.arrived(offset);
         self.patched = true;
         self.unsure = false;
         self.follow(answer)?;
@@ -205,14 +242,14 @@ impl<'u, 'a> Upload<'u, 'a> {
                 self.piece = self.piece.or(Some(LARGE));
                 // Of a single byte the status cannot tell whether it is there.
                 if self.source.blob.size == 1 {
-                    self.session = None;
+                    self.remember(None);
                 }
                 let error = format!("'{}' has lost the upload ({status})", self.to.shown());
                 Failure::passing(Error::network(error))
             }
             // What went on after a failure may have gone on at a wrong place.
             StatusCode::BAD_REQUEST | StatusCode::CONFLICT if patched => {
-                self.session = None;
+                self.remember(None);
                 Failure { retry: crate::net::retry::Retry::After(None), ..self.to.refused(answer) }
             }
             _ => self.to.refused(answer),
@@ -241,8 +278,8 @@ impl<'u, 'a> Upload<'u, 'a> {
 
     /// Where the session goes on.
     fn follow(&mut self, answer: &Answer) -> Result<(), Failure> {
-        if let (Some(url), Some(session)) = (self.to.place(answer)?, &mut self.session) {
-            session.url = url;
+        if let (Some(url), Some(session)) = (self.to.place(answer)?, &self.session) {
+            self.remember(Some(Session { url, ..*session }));
         }
         Ok(())
     }

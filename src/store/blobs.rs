@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -35,19 +35,23 @@ pub struct Partial {
     hasher: Hasher,
 }
 
-/// A blob that is, or will be, at `target`, and at `path` while it is written.
+/// A blob that is, or will be, at `target`, and at `path` while it is written. `healing`: one that is there counts only when
+/// its bytes are right, and else is replaced.
 pub(super) fn fetch(
     target: PathBuf,
     path: PathBuf,
     digest: &Digest,
     size: u64,
+    healing: bool,
     report: &dyn Report,
 ) -> Result<Fetch> {
     if let Some(directory) = target.parent() {
         files::make_dir(directory)?;
     }
     loop {
-        if let Some(file) = open(&target, size)? {
+        if let Some(file) = open(&target, size)?
+            && (!healing || is_sound(&file, digest))
+        {
             return Ok(Fetch::Have(file));
         }
         let file = OpenOptions::new()
@@ -88,6 +92,21 @@ fn open(path: &Path, size: u64) -> Result<Option<File>> {
         opened => opened
             .and_then(|file| Ok((file.metadata()?.len() == size).then_some(file)))
             .attempt(|| format!("open '{}'", path.display())),
+    }
+}
+
+/// Whether a file's bytes, from its first on, are those of the digest. What cannot be read is not.
+pub(super) fn is_sound(file: &File, digest: &Digest) -> bool {
+    let (mut hasher, mut buffer, mut at) = (Hasher::new(digest.algorithm()), vec![0; 256 << 10], 0);
+    loop {
+        match file.read_at(&mut buffer, at) {
+            Ok(0) => return hasher.finish() == *digest,
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                at += count as u64;
+            }
+            Err(_) => return false,
+        }
     }
 }
 
@@ -188,7 +207,7 @@ mod tests {
 
     fn cached(scene: &Scene, contents: &[u8], size: u64) -> Fetch {
         let (layout, digest) = (scene.layout(), Digest::of(contents));
-        fetch(layout.blob(&digest), layout.partial(&digest), &digest, size, &Silent).unwrap()
+        fetch(layout.blob(&digest), layout.partial(&digest), &digest, size, false, &Silent).unwrap()
     }
 
     fn missing(scene: &Scene, contents: &[u8], size: u64) -> Partial {

@@ -18,6 +18,7 @@ use super::place::{self, Place};
 use super::records::Records;
 use super::staged::{Replacement, Staged};
 use super::trees::{self, KeptTree, Work};
+use super::upload::UploadRecord;
 use super::{autostart, cache, files, renamed, replace, scratch, steps};
 use crate::error::{Error, Result};
 use crate::host::Paths;
@@ -120,7 +121,7 @@ impl Store {
 
     /// A verified blob, or the right to fetch it. Waits while another process fetches the same one.
     pub fn blob(&self, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
-        blobs::fetch(self.layout.blob(digest), self.layout.partial(digest), digest, size, report)
+        blobs::fetch(self.layout.blob(digest), self.layout.partial(digest), digest, size, false, report)
     }
 
     /// Begins a blob that is made here, whose digest is not known yet.
@@ -238,6 +239,12 @@ impl Store {
             let _ = std::fs::hard_link(library.blob(digest), self.layout.blob(digest));
         }
         Ok(())
+    }
+
+    /// What is remembered of the upload of `what`, a blob with the repository that it goes to; none while another process
+    /// is at it.
+    pub fn upload(&self, what: &str) -> Result<Option<UploadRecord>> {
+        UploadRecord::open(self.layout.upload(what))
     }
 
     /// A cached manifest.

@@ -140,14 +140,20 @@ impl Layout {
         self.cache.join("build_cache")
     }
 
-    /// On the filesystem of the trees.
     /// `build_mounts/`: what RUN keeps from one build to the next.
     pub(super) fn build_mounts(&self) -> PathBuf {
         self.cache.join("build_mounts")
     }
 
+    /// On the filesystem of the trees.
     pub(super) fn build_scratch(&self) -> PathBuf {
         self.cache.join("build_scratch")
+    }
+
+    /// `uploads/<hex>.partial`: of what is uploaded, and where.
+    pub(super) fn upload(&self, what: &str) -> PathBuf {
+        let name = format!("{}{PARTIAL}", Digest::of(what.as_bytes()).hex());
+        self.cache.join("uploads").join(name)
     }
 
     pub(super) fn images(&self) -> PathBuf {

@@ -30,6 +30,7 @@ mod scratch;
 mod staged;
 mod steps;
 mod trees;
+mod upload;
 
 pub use blobs::{Fetch, Partial};
 pub use building::Building;
@@ -47,6 +48,7 @@ pub use place::Place;
 pub use records::Records;
 pub use staged::{Replacement, Staged};
 pub use trees::{KeptTree, Work};
+pub use upload::UploadRecord;
 
 #[cfg(test)]
 mod tests;

@@ -93,7 +93,7 @@ impl Drop for Registry {
 fn attempt(storage: &Path, port: u16, guise: Guise) -> Option<Child> {
     let mut config = format!(
         "version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '127.0.0.1:{port}', secret: s{tls}}}\n\
-         storage: {{filesystem: {{rootdirectory: {storage}}}, redirect: {{disable: true}}}}\n",
+         storage: {{filesystem: {{rootdirectory: {storage}}}, redirect: {{disable: true}}, delete: {{enabled: true}}}}\n",
         storage = storage.display(),
         tls = match guise.tls {
             Some(authority) => {

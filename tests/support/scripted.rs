@@ -91,6 +91,17 @@ impl Scripted {
     pub fn begin(&self, id: &str) {
         self.state.lock().expect("state").sessions.insert(id.to_owned(), Vec::new());
     }
+    /// Puts other bytes in the place of what an upload has brought.
+    pub fn spoil(&self, id: &str) {
+        let mut state = self.state.lock().expect("state");
+        state.sessions.get_mut(id).expect("the upload").fill(b'?');
+    }
+    /// Forgets the requests so far.
+    pub fn clear(&self) {
+        let mut state = self.state.lock().expect("state");
+        state.log.clear();
+        state.requests.clear();
+    }
     /// The requests so far, a word each, without probes.
     pub fn log(&self) -> String {
         self.state.lock().expect("state").log.join(" ")
@@ -120,8 +131,9 @@ fn converse(stream: &TcpStream, script: &Script, state: &Mutex<State>) -> io::Re
         let kind = kind(&request, script);
         let wrong = wrong(kind, script, state);
         let read = if let Some(Wrong::Cut(at)) = wrong { at.min(length) } else { length };
-        request.body = vec![0; read];
-        input.read_exact(&mut request.body)?;
+        (&mut input).take(read as u64).read_to_end(&mut request.body)?;
+        // Who is killed meanwhile cuts it short too.
+        let wrong = if request.body.len() < read { Some(Wrong::Cut(request.body.len())) } else { wrong };
         let mut state = state.lock().expect("state");
         if !kind.is_empty() {
             state.log.push(told(kind, &request, length));

@@ -11,7 +11,7 @@ use super::list;
 use crate::build::cache::Record;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
-use crate::image::{Cache, Neighbours, Origin, Part, Parts, Shelf, document, open_blob, push};
+use crate::image::{Cache, Neighbours, Origin, Part, Parts, Push, Shelf, document, open_blob};
 use crate::net::{Settings, Sink};
 use crate::oci::{Descriptor, Digest, Document, Reference, media_type};
 use crate::registry::{Client, Fetched};
@@ -94,9 +94,15 @@ impl<'a> Remote<'a> {
         let shelf = Listed { store: self.store, list, digest: config.digest.clone() };
         blobs.push(config);
         let parts = Parts { parts: vec![Part { document, bytes, blobs }] };
-        let client = self.client();
-        push(&parts, &shelf, &Neighbours::default(), &client, self.reference, self.report)
-            .attempt(attempt)?;
+        let (client, neighbours) = (self.client(), Neighbours::default());
+        let push = Push {
+            shelf: &shelf,
+            neighbours: &neighbours,
+            store: self.store,
+            client: &client,
+            target: self.reference,
+        };
+        push.run(&parts, self.report).attempt(attempt)?;
         Ok(count)
     }
 }

@@ -26,7 +26,7 @@ pub struct Kept {
 /// [`Kind::Invalid`](crate::error::Kind::Invalid) for blobs that are not what their digests say, and documents that are not
 /// those of images; [`Kind::NotFound`](crate::error::Kind::NotFound) for missing ones.
 pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec<Kept>> {
-    let keeping = Keeping::new(store, report)?;
+    let keeping = Keeping::healing(store, report)?;
     let ready = match (place.index()?, place) {
         (None, Place::Archive(archive, contents)) => docker::load(archive, contents, &keeping, report)?,
         (index, _) => oci::load(place, &index.unwrap_or_default(), &keeping, report)?,

@@ -94,12 +94,24 @@ impl Library {
         Lock::wait_shared(&self.blobs_lock, &long).map(|_lock| Holding { _lock })
     }
 
-    /// A blob, or the right to add it.
-    pub fn receive(&self, _: &Holding, digest: &Digest, size: u64, report: &dyn Report) -> Result<Fetch> {
+    /// Whether the bytes of a blob that is here are those of its digest, all of them readable.
+    pub fn is_sound(&self, digest: &Digest) -> bool {
+        self.open(digest).is_ok_and(|file| blobs::is_sound(&file, digest))
+    }
+
+    /// A blob, or the right to add it. `healing`: also the right to replace one that is damaged.
+    pub fn receive(
+        &self,
+        _: &Holding,
+        digest: &Digest,
+        size: u64,
+        healing: bool,
+        report: &dyn Report,
+    ) -> Result<Fetch> {
         let target = self.blob(digest);
         let mut partial = target.clone().into_os_string();
         partial.push(PARTIAL);
-        blobs::fetch(target, partial.into(), digest, size, report)
+        blobs::fetch(target, partial.into(), digest, size, healing, report)
     }
 
     /// Begins a blob whose digest is not known yet.
@@ -162,12 +174,16 @@ impl Library {
 
     /// Takes `name` away; its image stays, perhaps without a name.
     pub fn untag(&self, name: &str) -> Result<()> {
-        self.change(|index| index.unset(name))
+        self.change(|index| index.unset(name))?;
+        crate::sys::point::reach("images.untied");
+        Ok(())
     }
 
     /// Forgets an image without a name.
     pub fn forget(&self, digest: &Digest) -> Result<()> {
-        self.change(|index| index.forget(digest))
+        self.change(|index| index.forget(digest))?;
+        crate::sys::point::reach("images.forgotten");
+        Ok(())
     }
 
     /// Frees the blobs that no image needs. None, and nothing is done, while somebody adds some.

@@ -1,0 +1,222 @@
+//! What is seen and deleted in a registry: `search --list-tags`, `rmi --remote`, and the lists of what belongs to an image that
+//! `push` keeps. The distribution spec's sentences on content discovery and management, one by one.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::push_table::{keep, script};
+use crate::registry::small;
+use crate::support::http::{self, Request, Server};
+use crate::support::image::descriptor;
+use crate::support::prelude::*;
+use crate::support::scripted::Scripted;
+use crate::support::scripted::Wrong::Adds;
+use crate::support::{digest, registry::basic};
+
+/// A registry that answers by `answer`, and the requests that it had.
+fn registry(
+    answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> (Server, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = asked.clone();
+    let server = Server::start(move |request, out| {
+        if request.path == "/v2/" {
+            Answer::new(200, "{}").write(request, out)?;
+            return Ok(true);
+        }
+        log.lock().expect("a log").push(format!("{} {}", request.method, request.path));
+        answer(request).write(request, out)?;
+        Ok(true)
+    });
+    (server, asked)
+}
+
+fn of(asked: &Mutex<Vec<String>>) -> Vec<String> {
+    std::mem::take(&mut asked.lock().unwrap())
+}
+
+fn tags(list: &[&str]) -> String {
+    json!({"name": "app", "tags": list}).to_string()
+}
+
+#[test]
+fn tags_are_listed_page_by_page() {
+    let (server, asked) = registry(|request| {
+        let more = |to: &str, list: &[&str]| Answer::new(200, tags(list)).with("Link", to);
+        match &*request.path {
+            "/v2/app/tags/list" => more("</v2/app/tags/list?last=b&n=2>; rel=\"next\"", &["a", "b"]),
+            "/v2/app/tags/list?last=b&n=2" => {
+                more("<http://other/>; rel=prev,<?last=c>; rel=next", &["c\u{1b}[2J"])
+            }
+            "/v2/app/tags/list?last=c" => Answer::new(200, tags(&["d"])),
+            "/v2/app/tags/list?n=3" => more("<?last=c>; rel=\"next\"", &["a", "b"]),
+            "/v2/ever/tags/list" => more("<?again>; rel=\"next\"", &["a"]),
+            "/v2/ever/tags/list?again" => more("<?again>; rel=\"next\"", &["b"]),
+            "/v2/none/tags/list" => Answer::new(200, r#"{"name": "none", "tags": null}"#),
+            "/v2/odd/tags/list" => Answer::new(200, "<html>"),
+            _ => Answer::new(404, r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such name"}]}"#),
+        }
+    });
+    let list = |args: &[&str], image: &str| {
+        let image = format!("{}/{image}", server.host());
+        Cd::bare(["search", "--list-tags"]).args(args).arg(image).env("HOME", "/nonexistent").run()
+    };
+    let at = |tag: &str| format!("{}/app:{tag}\n", server.host());
+    list(&[], "app").ok().prints(&["a", "b", "c\\u{1b}[2J", "d"].map(at).concat());
+    let pages = ["", "?last=b&n=2", "?last=c"].map(|query| format!("GET /v2/app/tags/list{query}"));
+    assert_eq!(of(&asked), pages);
+    // The tag that is written is not asked for.
+    list(&["--limit", "3"], "app:7").ok().prints(&["a", "b", "d"].map(at).concat());
+    assert_eq!(of(&asked).len(), 2);
+    let json: Value =
+        serde_json::from_slice(&list(&["--json", "-l", "1"], "app").fails(&["no such name"]).stdout)
+            .unwrap_or_default();
+    assert!(json.is_null());
+    let json: Value = serde_json::from_slice(&list(&["--json", "-l", "3"], "app").ok().stdout).unwrap();
+    assert_eq!(json[2], json!({"name": at("d").trim(), "tag": "d"}));
+    list(&[], "ever").ok().prints(&["a", "b"].map(|tag| at(tag).replace("/app", "/ever")).concat());
+    list(&[], "none").ok().prints("").says(&["has no tags"]);
+    list(&[], "odd").fails(&["not JSON"]);
+    list(&[], "absent").fails(&["list of tags", "no such name"]);
+    list(&[], "Odd Name").code(2);
+}
+
+#[test]
+fn tags_and_images_are_deleted_in_the_registry_alone() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let registry = Registry::start();
+        let image = small("one");
+        let pushed = image.push(&registry, "app:1");
+        image.push(&registry, "app:2");
+        let (one, two) = (registry.reference("app:1"), registry.reference("app:2"));
+        s.cd(["pull", "-q", &one]).run().ok();
+        s.cd(["search", "--list-tags", &one]).run().ok().prints(&format!("{one}\n{two}\n"));
+        // Nothing is deleted that was not named.
+        s.cd(["rmi", "--remote", &registry.reference("app")])
+            .run()
+            .code(2)
+            .says(&["has no tag", "--list-tags"]);
+        s.cd(["rmi", "--remote", &registry.reference("app:3")]).run().fails(&[]);
+        let by_digest = format!("{}@{pushed}", registry.reference("app"));
+        // Debian's registry deletes no single tag: what to type instead is told.
+        s.cd(["rmi", "--remote", &one]).run().fails(&["single tags", &format!("rmi --remote {by_digest}")]);
+        s.cd(["pull", "-q", &two]).run().ok();
+        s.cd(["rmi", "--remote", &by_digest]).run().ok().says(&["deleted"]);
+        s.cd(["pull", "-q", &two]).run().fails(&["no such image"]);
+        s.cd(["rmi", "--remote", &by_digest]).run().fails(&["check the name"]);
+        // What is here stays.
+        s.cd(["images", "-q"]).run().ok().prints(&format!("{pushed}\n"));
+    });
+}
+
+#[test]
+fn a_deletion_is_one_request_and_says_why_not() {
+    need!(Root);
+    sandbox(|s| {
+        let digest = digest(b"x");
+        let by_digest = format!("app@{digest}");
+        for (status, image, words) in [
+            (202, "app:1", &["Deleted"][..]),
+            (405, &*by_digest, &["does not delete images by this interface"]),
+            (400, &by_digest, &["does not delete images"]),
+            (404, "app:1", &["deletion of", "its own words"]),
+            (401, "app:1", &["auth add", "its own words"]),
+            (403, "app:1", &["auth add", "its own words"]),
+        ] {
+            let (server, asked) =
+                registry(move |_| Answer::new(status, r#"{"errors":[{"message":"its own words"}]}"#));
+            let ran = s.cd(["rmi", "--remote", &format!("{}/{image}", server.host())]).run();
+            let ran = if status == 202 { ran.ok() } else { ran.code(1) };
+            ran.says(words);
+            let target = image.trim_start_matches("app").trim_start_matches([':', '@']);
+            assert_eq!(of(&asked), [format!("DELETE /v2/app/manifests/{target}")], "{status}");
+        }
+        // A token for deletion is asked for; a registry that is busy is asked again.
+        let busy = Mutex::new(true);
+        let (server, asked) = registry(move |request| match request.fields.get("authorization") {
+            _ if request.path.starts_with("/token") => Answer::new(200, r#"{"token": "t"}"#),
+            None => {
+                let realm = format!("Bearer realm=\"http://{}/token\"", request.host());
+                Answer::new(401, "{}").with("WWW-Authenticate", realm)
+            }
+            Some(_) if std::mem::take(&mut *busy.lock().expect("it")) => {
+                Answer::new(503, "{}").with("Retry-After", "0")
+            }
+            Some(_) => Answer::new(202, ""),
+        });
+        s.cd(["rmi", "--remote", &format!("{}/app:1", server.host())])
+            .env("CD_DOCKER_AUTH", "a:b")
+            .run()
+            .ok();
+        let asked = of(&asked);
+        assert!(asked[1].contains("scope=repository%3Aapp%3Apull%2Cdelete"), "{asked:?}");
+        assert_eq!(asked.len(), 4, "{asked:?}");
+        assert!(basic("a", "b").starts_with("Basic"));
+    });
+}
+
+/// An image that says that it belongs to another one.
+fn signature(subject: &Value) -> (Image, Vec<u8>) {
+    let image = Image::of([Entry::file("signature", "s")]);
+    let mut manifest: Value = serde_json::from_slice(&image.manifest_bytes()).unwrap();
+    manifest["subject"] = subject.clone();
+    manifest["artifactType"] = "application/x-signature".into();
+    manifest["annotations"] = json!({"by": "me"});
+    (image, manifest.to_string().into_bytes())
+}
+
+#[test]
+fn what_belongs_to_an_image_is_listed_where_the_registry_does_not() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        let to = Registry::start();
+        let subject = descriptor("application/vnd.oci.image.manifest.v1+json", b"the image");
+        let tag = subject["digest"].as_str().unwrap().replace(':', "-");
+        let list = || -> Value {
+            let accept = [("accept", "application/vnd.oci.image.index.v1+json")];
+            let answer = http::send(to.port, "GET", &format!("/v2/app/manifests/{tag}"), &accept, b"");
+            serde_json::from_slice(&answer.body).unwrap()
+        };
+        let (image, manifest) = signature(&subject);
+        keep(s, &image, None);
+        let images = s.data().join("images");
+        let write = |manifest: &[u8]| {
+            let hex = digest(manifest).replace("sha256:", "");
+            std::fs::write(images.join("blobs/sha256").join(hex), manifest).unwrap();
+            let entry = descriptor("application/vnd.oci.image.manifest.v1+json", manifest);
+            let index = json!({"schemaVersion": 2, "manifests": [entry]});
+            std::fs::write(images.join("index.json"), index.to_string()).unwrap();
+        };
+        write(&manifest);
+        let push = |name: &str| s.cd(["push", "-q", &digest(&manifest), &to.reference(name)]).run();
+        push("app:sig").ok();
+        let entry = json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest(&manifest),
+            "size": manifest.len(), "artifactType": "application/x-signature", "annotations": {"by": "me"},
+        });
+        assert_eq!(list()["mediaType"], "application/vnd.oci.image.index.v1+json");
+        assert_eq!(list()["manifests"], json!([entry]));
+        // Twice in the list is once too often.
+        push("app:sig").ok();
+        assert_eq!(list()["manifests"], json!([entry]));
+        // Another one is added; without a type of its own it has that of its config.
+        let mut other: Value = serde_json::from_slice(&manifest).unwrap();
+        other.as_object_mut().unwrap().retain(|key, _| key != "artifactType" && key != "annotations");
+        let other = other.to_string().into_bytes();
+        write(&other);
+        s.cd(["push", "-q", &digest(&other), &to.reference("app:other")]).run().ok();
+        assert_eq!(list()["manifests"][0], entry);
+        assert_eq!(list()["manifests"][1]["artifactType"], "application/vnd.oci.image.config.v1+json");
+        // What is no list is left alone, and told.
+        image.push(&to, &format!("app:{tag}"));
+        s.cd(["push", "-q", &digest(&other), &to.reference("app:other")]).run().fails(&["something else"]);
+        // A registry that lists it by itself says so.
+        let says = Adds("OCI-Subject", subject["digest"].as_str().unwrap().to_owned());
+        let lists = Scripted::start(script(&image, &[("M", 0, says)]));
+        let target = format!("127.0.0.1:{}/app:1", lists.port);
+        s.cd(["push", "-q", &digest(&other), &target]).env("CD_DOWNLOAD_WORKERS", "1").run().ok();
+        assert_eq!(lists.log(), "L? POST PUT+".to_owned() + &format!("{} C? L? C? M", image.layers[0].len()));
+    });
+}
