@@ -43,6 +43,9 @@ fn a_login_is_tried_kept_shown_and_taken_away() {
         let shown = s.cd(["auth", "list"]).run().ok().out();
         assert!(shown.contains(&host) && shown.contains("kit") && !shown.contains("cret"), "{shown}");
 
+        // As it stands in an address.
+        let address = format!("http://{host}/");
+        s.cd(["auth", "add", &address, "-u", "kit"]).stdin("s3:cret\n").run().ok();
         s.cd(["auth", "remove", &host]).run().ok().prints("");
         s.cd(["auth", "remove", &host]).run().fails(&["no login", &host]);
         let json: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();

@@ -290,6 +290,11 @@ fn an_index_with_attestations_is_pushed_as_a_whole() {
         let (name, target) = (from.reference("app:1"), to.reference("app:1"));
         s.cd(["pull", "-q", "-a", "amd64", &name]).run().ok();
         s.cd(["push", "--all-platforms", &name, &target]).run().fails(&["linux/arm64 is not here"]);
+        // What is here is told, and how to push that.
+        let arm = ["push", "--platform", "linux/arm64", &*name, &*target];
+        s.cd(arm)
+            .run()
+            .fails(&["linux/arm64 is not here", "here is linux/amd64: add '--platform linux/amd64'"]);
         s.cd(["pull", "-q", "-a", "arm64", &name]).run().ok();
         s.cd(["push", "--all-platforms", &name, &target]).run().ok().says(&[&index]);
         assert_eq!(digest(&served(to.port, "app", "1")), index);

@@ -78,7 +78,7 @@ fn tags_are_listed_page_by_page() {
     list(&[], "ever").ok().prints(&["a", "b"].map(|tag| at(tag).replace("/app", "/ever")).concat());
     list(&[], "none").ok().prints("").says(&["has no tags"]);
     list(&[], "odd").fails(&["not JSON"]);
-    list(&[], "absent").fails(&["list of tags", "no such name"]);
+    list(&[], "absent").fails(&["has no image 'absent'", "no such name"]);
     list(&[], "Odd Name").code(2);
 }
 
@@ -121,7 +121,7 @@ fn a_deletion_is_one_request_and_says_why_not() {
             (202, "app:1", &["Deleted"][..]),
             (405, &*by_digest, &["does not delete images by this interface"]),
             (400, &by_digest, &["does not delete images"]),
-            (404, "app:1", &["deletion of", "its own words"]),
+            (404, "app:1", &["has no '", "its own words"]),
             (401, "app:1", &["auth add", "its own words"]),
             (403, "app:1", &["auth add", "its own words"]),
         ] {

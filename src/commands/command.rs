@@ -5,9 +5,9 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, Line, Syntax};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, WRONG_USAGE};
 use crate::host::Host;
-use crate::oci::Reference;
+use crate::oci::{Platform, Reference};
 use crate::store::{Container, Name, Store};
 use crate::ui::Ui;
 
@@ -64,6 +64,16 @@ fn or_a_registry(error: Error, argument: &str) -> Error {
         )),
         false => error,
     }
+}
+
+/// An image's name as an argument has it.
+pub(super) fn reference(argument: &str) -> Result<Reference> {
+    Reference::parse(argument).map_err(|error| error.exits(WRONG_USAGE))
+}
+
+/// The platform that `--architecture` names; none without it.
+pub(super) fn platform(asked: Option<&str>) -> Result<Option<Platform>> {
+    asked.map(Platform::parse).transpose().map_err(|error| error.exits(WRONG_USAGE))
 }
 
 /// The name of a container that is there. An image's name shows how its container is called, and a slash at the end is what

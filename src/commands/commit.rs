@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use argh::{ArgsInfo, FromArgs};
 use serde_json::{Value, json};
 
-use super::command::{App, Run};
+use super::command::{App, Run, reference};
 use crate::build::{change, config};
 use crate::cli::os_string;
 use crate::dockerfile::Instruction;
-use crate::error::{Attempt, Error, Result, WRONG_USAGE};
+use crate::error::{Attempt, Error, Result};
 use crate::image::{Layer, keep_new, open_blob};
 use crate::oci::{ImageConfig, Platform, Provenance, Reference, time};
 use crate::report::Report;
@@ -55,7 +55,7 @@ impl Run for Commit {
     const NAME: &'static str = "commit";
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = Reference::parse(&self.image).map_err(|error| error.exits(WRONG_USAGE))?;
+        let name = reference(&self.image)?;
         if name.digest.is_some() {
             return Err(Error::usage(format!("'{}' has a digest, which no name can choose", self.image))
                 .hint("give a name with a tag, such as app:1"));

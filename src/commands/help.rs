@@ -52,10 +52,13 @@ fn explained(commands: &'static [Command], word: &str, width: usize) -> Result<S
         .ok_or_else(|| unknown(commands, &guides::topics().collect::<Vec<_>>(), word))
 }
 
-/// What each guide is about: what follows the colon of its title.
+/// What each guide is about: its title, without the topic's own name.
 fn topics(width: usize) -> Result<String> {
     let texts = guides::texts()?;
-    let about = |text: &String| guide::title(text).to_owned();
+    let about = |text: &String| {
+        let title = guide::title(text);
+        title.split_once(": ").map_or(title, |(_, about)| about).to_owned()
+    };
     let rows: Vec<_> = guides::topics().map(str::to_owned).zip(texts.iter().map(about)).collect();
     let mut page = String::from("Usage: chroot-distro help TOPIC\n");
     help::section(&mut page, "Guides", &rows, width);

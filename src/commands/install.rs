@@ -4,9 +4,9 @@ use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run, name};
+use super::command::{App, Run, name, platform};
 use crate::cli::os_string;
-use crate::error::{Error, Kind, Result, WRONG_USAGE};
+use crate::error::{Error, Kind, Result};
 use crate::guest::accounts::has_shell;
 use crate::image::Source;
 use crate::install::{self, NewContainer};
@@ -65,10 +65,7 @@ impl Run for Install {
 
     fn run(self, app: &App) -> Result<u8> {
         let wanted = self.wanted(app)?;
-        let platform = match &self.architecture {
-            Some(text) => Platform::parse(text).map_err(|error| error.exits(WRONG_USAGE))?,
-            None => Platform::host(),
-        };
+        let platform = platform(self.architecture.as_deref())?.unwrap_or_else(Platform::host);
         if let Err(error) = emulator::available(platform.arch, &app.host) {
             let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
             app.ui.warn(&format!("{error}{hint}"));

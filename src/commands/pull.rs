@@ -2,11 +2,11 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run};
-use crate::error::{Attempt, Result, WRONG_USAGE};
+use super::command::{App, Run, platform, reference};
+use crate::error::{Attempt, Result};
 use crate::image::{self, Keeping, Pull};
 use crate::net::Settings;
-use crate::oci::{Platform, Reference};
+use crate::oci::Platform;
 use crate::report::Report;
 
 /// download images without creating containers. 'install' can then create a container without a network.
@@ -47,12 +47,9 @@ impl Run for PullImages {
     const LONG_ALIASES: &'static [(&'static str, &'static str)] = &[("--platform", "--architecture")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let platform = match &self.architecture {
-            Some(text) => Platform::parse(text).map_err(|error| error.exits(WRONG_USAGE))?,
-            None => Platform::host(),
-        };
-        let parse = |text: &String| Reference::parse(text).map_err(|error| error.exits(WRONG_USAGE));
-        let images = [&self.image].into_iter().chain(&self.more).map(parse).collect::<Result<Vec<_>>>()?;
+        let platform = platform(self.architecture.as_deref())?.unwrap_or_else(Platform::host);
+        let images = [&self.image].into_iter().chain(&self.more).map(|text| reference(text));
+        let images = images.collect::<Result<Vec<_>>>()?;
         let settings = Settings::of(&app.host, self.allow_insecure);
         app.all(&images, &mut |reference| {
             app.ui.info(&format!("Pulling {reference}"));

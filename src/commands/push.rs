@@ -2,8 +2,8 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run};
-use crate::error::{Attempt, Error, Kind, Result, WRONG_USAGE};
+use super::command::{App, Run, platform, reference};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::image::{self, Neighbours, Parts, Push, Remembered, Shelf, Stored, Which};
 use crate::net::Settings;
 use crate::oci::{Platform, Reference};
@@ -52,9 +52,8 @@ impl Run for PushImage {
     const CONFLICTS: &'static [(&'static str, &'static str)] = &[("--architecture", "--all-platforms")];
 
     fn run(self, app: &App) -> Result<u8> {
-        let wrong = |error: Error| error.exits(WRONG_USAGE);
-        let platform = self.architecture.as_deref().map(Platform::parse).transpose().map_err(wrong)?;
-        let destination = self.destination.as_deref().map(destination).transpose().map_err(wrong)?;
+        let platform = platform(self.architecture.as_deref())?;
+        let destination = self.destination.as_deref().map(destination).transpose()?;
         let library = app.store.library();
         // Nothing is freed meanwhile.
         let _holding = library.hold(&app.ui)?;
@@ -112,7 +111,7 @@ fn destination(text: &str) -> Result<Reference> {
     match Reference::names_registry(text) {
         true => Err(Error::usage(format!("'{text}' is a registry without the name of an image"))
             .hint(format!("write it like {text}/NAME:TAG"))),
-        false => Reference::parse(text),
+        false => reference(text),
     }
 }
 

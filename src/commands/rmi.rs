@@ -2,8 +2,8 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run};
-use crate::error::{Attempt, Error, Kind, Result, WRONG_USAGE};
+use super::command::{App, Run, reference};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::image::{find, remove, shown};
 use crate::net::Settings;
 use crate::oci::Reference;
@@ -62,7 +62,7 @@ impl Run for RemoveImages {
 /// Deletes them in their registries. A tag that nobody typed is not deleted.
 fn remove_remote(app: &App, images: &[String], insecure: bool) -> Result<()> {
     let parse = |text: &String| {
-        let image = Reference::parse(text).map_err(|error| error.exits(WRONG_USAGE))?;
+        let image = reference(text)?;
         match text.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
             true => Ok(image),
             false => Err(Error::usage(format!("'{text}' has no tag")).hint(format!(

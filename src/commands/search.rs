@@ -4,8 +4,8 @@ use argh::{ArgsInfo, FromArgs};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::command::{App, Run};
-use crate::error::{Error, Result, WRONG_USAGE};
+use super::command::{App, Run, reference};
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::net::{Settings, Sink};
 use crate::oci::Reference;
@@ -89,7 +89,7 @@ impl Run for Search {
 impl Search {
     /// The tags of an image.
     fn tags(&self, app: &App) -> Result<u8> {
-        let image = Reference::parse(self.term.trim()).map_err(|error| error.exits(WRONG_USAGE))?;
+        let image = reference(self.term.trim())?;
         let limit = self.limit.as_deref().map(|asked| limit(Some(asked))).transpose()?;
         let client = Client::new(&app.host, Settings::of(&app.host, self.allow_insecure), &app.ui);
         let tags = registry::tags(&client, &image, limit.map(|limit| limit as usize))?;

@@ -2,10 +2,9 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::command::{App, Run};
-use crate::error::{Error, Result, WRONG_USAGE};
+use super::command::{App, Run, reference};
+use crate::error::{Error, Result};
 use crate::image::find;
-use crate::oci::Reference;
 use crate::report::Report;
 
 /// give a stored image another name. If another image has this name, the name moves.
@@ -32,7 +31,7 @@ impl Run for Tag {
     const NAME: &'static str = "tag";
 
     fn run(self, app: &App) -> Result<u8> {
-        let name = Reference::parse(&self.name).map_err(|error| error.exits(WRONG_USAGE))?;
+        let name = reference(&self.name)?;
         if name.digest.is_some() {
             return Err(Error::usage(format!("'{}' has a digest, which no name can choose", self.name))
                 .hint("give a name with a tag, such as app:1"));

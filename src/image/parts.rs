@@ -109,6 +109,17 @@ impl Parts {
         depth: usize,
     ) -> Result<()> {
         let chosen = platform.choose(entries)?;
+        let is_here =
+            |at: &Descriptor| -> Result<bool> { Ok(at.data.is_some() || shelf.document(at)?.is_some()) };
+        if !is_here(chosen)? {
+            let mut here = Vec::new();
+            for entry in entries {
+                if let (Offered::Runs(platform), true) = (&entry.platform, is_here(&entry.descriptor)?) {
+                    here.push(platform.to_string());
+                }
+            }
+            return Err(other_platform(platform, &here));
+        }
         self.add(shelf, chosen, &Which::Only(platform.clone()), &platform.to_string(), depth - 1)
     }
 }
@@ -122,6 +133,16 @@ fn suits(shelf: &dyn Shelf, config: &Descriptor, platform: &Platform) -> Result<
     match ImageConfig::parse(&bytes)?.platform() {
         Offered::Unnamed => Ok(()),
         offered => platform.choose(&[IndexEntry { descriptor: config.clone(), platform: offered }]).map(drop),
+    }
+}
+
+/// Of an index often one platform is here, which need not be the one that is asked for.
+fn other_platform(wanted: &Platform, here: &[String]) -> Error {
+    let name = wanted.to_string();
+    match here.first() {
+        Some(first) => Error::not_found(format!("the manifest of {name} is not here"))
+            .hint(format!("here is {}: add '--platform {first}'", here.join(", "))),
+        None => absent(&name),
     }
 }
 

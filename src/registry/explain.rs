@@ -74,8 +74,10 @@ fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
             Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
                 .hint("try another tag; or ask the publisher to push the image again")
         }
-        What::Tags(_) | What::Deletion(_) => {
-            Error::not_found(format!("'{endpoint}' has nothing for the {what}{said}")).hint("check the name")
+        What::Tags(at) => Error::not_found(format!("'{endpoint}' has no image '{}'{said}", at.repository))
+            .hint("check the name"),
+        What::Deletion(at) => {
+            Error::not_found(format!("'{endpoint}' has no '{at}'{said}")).hint("check the name and the tag")
         }
         What::Push(_) => Error::not_found(format!("'{endpoint}' knows nothing of the {what}{said}"))
             .hint("check the destination; some registries want the repository to be made first"),
