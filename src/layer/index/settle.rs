@@ -129,6 +129,7 @@ impl Settler<'_> {
         let known = self.index.child(here, name).map(|child| child.inode);
         let several = metadata.links > 1 && metadata.file_type != FileType::Directory;
         if several && let Some(&inode) = self.linked.get(&(metadata.dev, metadata.inode)) {
+            self.part(known.filter(|known| *known != inode));
             self.index.link(here, name, inode)?;
             self.index.touch(here, name);
             return Ok(());
@@ -136,7 +137,7 @@ impl Settler<'_> {
         let inode = match known {
             Some(known) if self.agrees(self.index.inode(known), metadata) => known,
             known => {
-                self.parted.extend(known.filter(|&known| self.index.inode(known).links > 1));
+                self.part(known);
                 self.anew(at, known)?
             }
         };
@@ -146,6 +147,11 @@ impl Settler<'_> {
             self.linked.insert((metadata.dev, metadata.inode), inode);
         }
         Ok(())
+    }
+
+    /// One of the names of `file` is another file now: those that are left may be it, too.
+    fn part(&mut self, file: Option<u32>) {
+        self.parted.extend(file.filter(|&file| self.index.inode(file).links > 1));
     }
 
     /// Describes what stands there by looking at it.
