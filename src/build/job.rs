@@ -98,9 +98,7 @@ impl<'a> Job<'a> {
     /// The tree of a stage or an image.
     pub fn laid_out(&self, of: &Made) -> Result<Tree<'a>> {
         let (base, made) = of.layers.split_at(of.base.min(of.layers.len()));
-        let mut tree = Tree::new(self.store, base, self.report)?;
-        made.iter().try_for_each(|layer| tree.apply(layer))?;
-        Ok(tree)
+        Tree::new(self.store, base, made, self.report)
     }
 
     /// The root of a stage or an image, for reading: where it stands in the stage's process, or laid out here, while the tree

@@ -35,7 +35,7 @@ mod workers;
 
 pub use apply::{Applied, Options, Sort, apply, apply_sorted};
 pub use changes::changes;
-pub use compress::{Compression, Compressor};
+pub use compress::{Compression, Compressor, free_memory};
 pub use content::{BytesContent, Content, NoContent, flatten};
 pub use decompress::decompress;
 pub use entry::{Entry, EntryKind, is_kept_xattr};

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `stage` | the tree: made, changed by layers, asked what has changed |
 //! | `base`, `chain` | the base image below it: unpacked once, kept by the chain of its layers |
+//! | `above` | the layers above it, where they can stand in memory |
 //! | `overlay` | where overlayfs works, the base is shared; where not, it is copied |
 
+mod above;
 mod base;
 mod chain;
 mod overlay;

@@ -33,19 +33,17 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Mounts one over `lower` in the private directory `work`. None where that cannot be. The calling process must be in a
-    /// mount namespace of its own ([`own_namespace`]).
-    pub fn mount(lower: BorrowedFd<'_>, work: &Work) -> Result<Option<Overlay>> {
+    /// Mounts one over `lower`, the uppermost first, in the private directory `work`. None where that cannot be. The calling
+    /// process must be in a mount namespace of its own ([`own_namespace`]).
+    pub fn mount(lower: &[BorrowedFd<'_>], work: &Work) -> Result<Option<Overlay>> {
         let (upper, scratch) = (work.directory("upper")?, work.directory("work")?);
         work.directory("merged")?;
         let at = work.path().join("merged");
         // By descriptors: a path may have commas, colons, or be longer than one page of options takes.
-        let directories = format!(
-            "lowerdir=/proc/self/fd/{},upperdir=/proc/self/fd/{},workdir=/proc/self/fd/{}",
-            lower.as_raw_fd(),
-            upper.as_raw_fd(),
-            scratch.as_raw_fd()
-        );
+        let path = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let lower: Vec<String> = lower.iter().map(|lower| path(lower)).collect();
+        let (lower, upper_path, scratch) = (lower.join(":"), path(&upper), path(&scratch));
+        let directories = format!("lowerdir={lower},upperdir={upper_path},workdir={scratch}");
         if !OPTIONS.iter().any(|options| mounts(&at, &format!("{directories},{options}"))) {
             return Ok(None);
         }

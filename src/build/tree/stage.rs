@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags, open};
 
+use super::above::Above;
 use super::base::{apply_layer, base};
 use super::overlay::{Overlay, own_namespace};
 use crate::error::{Attempt, Result};
@@ -25,21 +26,27 @@ pub struct Tree<'a> {
     stale: bool,
     /// None where the tree is a copy of the base's.
     overlay: Option<Overlay>,
+    _above: Option<Above>,
     _base: KeptTree,
     _work: Work,
 }
 
 impl<'a> Tree<'a> {
-    /// Lays out what `layers` make, bottom first: of a base image, for their tree is kept for other builds. Moves the
-    /// process into a mount namespace of its own: only while single-threaded.
+    /// Lays out what `layers` make, bottom first: of a base image, for their tree is kept for other builds. The layers of
+    /// `above` stand on top of them. Moves the process into a mount namespace of its own: only while single-threaded.
     ///
     /// # Errors
     ///
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) when a layer's blob is neither in the cache nor kept.
-    pub fn new(store: &'a Store, layers: &[Layer], report: &'a dyn Report) -> Result<Tree<'a>> {
+    pub fn new(
+        store: &'a Store,
+        layers: &[Layer],
+        above: &[Layer],
+        report: &'a dyn Report,
+    ) -> Result<Tree<'a>> {
         /// The namespace is inherited by whatever this process forks.
         static OWN: AtomicBool = AtomicBool::new(false);
-        let (base, index) = base(store, layers, report)?;
+        let (base, mut index) = base(store, layers, report)?;
         // First: the kernel takes no directory of another namespace as a layer of an overlay (since Linux 6.15).
         if !OWN.swap(true, Ordering::Relaxed) {
             own_namespace()?;
@@ -47,17 +54,29 @@ impl<'a> Tree<'a> {
         let below = base.rootfs()?;
         let work = store.work()?;
         crate::sys::point::reach("stage.work");
-        let overlay = Overlay::mount(below.as_fd(), &work)?;
+        let (overlay, on_top) = mount(store, &below, above, &mut index, &work)?;
         let path = work.path().join("merged");
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = open(&path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
         let root = Rootfs::new(root);
-        let mut tree = Tree { store, report, root, index, stale: false, overlay, _base: base, _work: work };
+        let rest = if on_top.is_some() { &[] } else { above };
+        let mut tree = Tree {
+            store,
+            report,
+            root,
+            index,
+            stale: false,
+            overlay,
+            _above: on_top,
+            _base: base,
+            _work: work,
+        };
         crate::sys::point::reach("stage.laid_out");
         if tree.overlay.is_none() {
             report.detail("overlayfs cannot be used here: the base image's files are copied");
             tree.copy(&below)?;
         }
+        rest.iter().try_for_each(|layer| tree.apply(layer))?;
         Ok(tree)
     }
 
@@ -109,6 +128,11 @@ impl<'a> Tree<'a> {
         self.overlay.is_some()
     }
 
+    #[cfg(test)]
+    pub(super) fn has_above(&self) -> bool {
+        self._above.is_some()
+    }
+
     fn settle(&mut self, trust: Trust) -> Result<()> {
         match &self.overlay {
             Some(overlay) => self.index.settle_upper(&self.root, overlay.upper()?, trust),
@@ -118,4 +142,21 @@ impl<'a> Tree<'a> {
             }
         }
     }
+}
+
+/// An overlay over `below`, and what of `above` it has in a directory of its own: all or nothing.
+fn mount(
+    store: &Store,
+    below: &Rootfs,
+    above: &[Layer],
+    index: &mut Index,
+    work: &Work,
+) -> Result<(Option<Overlay>, Option<Above>)> {
+    if let Some((above, all)) = Above::new(store, above, below, index, work)
+        && let Some(overlay) = Overlay::mount(&[above.as_fd(), below.as_fd()], work)?
+    {
+        *index = all;
+        return Ok((Some(overlay), Some(above)));
+    }
+    Ok((Overlay::mount(&[below.as_fd()], work)?, None))
 }

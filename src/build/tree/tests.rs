@@ -1,6 +1,6 @@
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -40,7 +40,7 @@ impl Scene {
     }
 
     fn tree(&self, layers: &[Layer]) -> Tree<'_> {
-        Tree::new(&self.store, layers, &Silent).unwrap()
+        Tree::new(&self.store, layers, &[], &Silent).unwrap()
     }
 
     fn scratch(&self) -> usize {
@@ -234,6 +234,63 @@ fn with_overlayfs_and_without_the_layers_are_the_same_bytes() {
     });
 }
 
+/// What stands on a base: new files, one in place of a base's, one beside others, and two names of one.
+fn fitting(layer: &mut NewLayer) {
+    let entry = Entry::new("opt/tool", EntryKind::Directory).unwrap().mode(0o710).owner(5, 6);
+    layer.put(&entry, &mut NoContent).unwrap();
+    for (name, text) in
+        [("opt/tool/a", "a"), ("opt/tool/b", "b"), ("var/lib/a", "another"), ("secret/x", "x")]
+    {
+        put(layer, name, text);
+    }
+    link(layer, "opt/a", "opt/tool/a");
+}
+
+#[test]
+fn layers_above_the_base_are_the_same_tree_in_a_directory_of_their_own() {
+    type Fill = fn(&mut NewLayer);
+    let others: [(Fill, bool); 5] = [
+        (|_| (), true),
+        (|layer| layer.hide(&Name::parse(b"etc/passwd").unwrap()).unwrap(), false),
+        (|layer| put(layer, "usr", "a file"), false),
+        (|layer| put(layer, "opt/tool", "a file"), false),
+        (|layer| link(layer, "var/lib/c", "var/lib/b"), false),
+    ];
+    in_mount_namespace(move || {
+        for (other, fits) in others {
+            let scene = Scene::new(false);
+            let mut base = base_layers(&scene);
+            base.push(new_layer(&scene, &|layer| {
+                let entry =
+                    Entry::new("secret", EntryKind::Directory).unwrap().mode(0o700).owner(7, 8).mtime(300, 0);
+                layer.put(&entry, &mut NoContent).unwrap();
+            }));
+            let above = [new_layer(&scene, &fitting), new_layer(&scene, &other)];
+            let mut applied = scene.tree(&base);
+            above.iter().for_each(|layer| applied.apply(layer).unwrap());
+            let laid_out = Tree::new(&scene.store, &base, &above, &Silent).unwrap();
+            assert_eq!(laid_out.has_above(), fits);
+            let seen = [applied, laid_out].map(|mut tree| {
+                let root = at(&mut tree, "");
+                let secret = fs::metadata(root.join("secret")).unwrap();
+                assert_eq!(
+                    (secret.permissions().mode() & 0o7777, secret.uid(), secret.mtime()),
+                    (0o700, 7, 300)
+                );
+                let before = listing(tree.index());
+                let _ = fs::write(root.join("opt/a"), "changed");
+                let _ = fs::remove_file(root.join("secret/x"));
+                let _ = fs::remove_dir_all(root.join("var"));
+                let mut layer = NewLayer::new(&scene.store, Some(1000)).unwrap();
+                tree.step(&mut layer).unwrap();
+                let layer = layer.finish().unwrap();
+                (before, names(&scene, &layer), layer.diff_id, listing(tree.index()))
+            });
+            assert_eq!(seen[0], seen[1]);
+        }
+    });
+}
+
 #[test]
 fn a_base_is_unpacked_once_and_no_stage_changes_it() {
     in_mount_namespace(|| {
@@ -254,7 +311,7 @@ fn a_base_is_unpacked_once_and_no_stage_changes_it() {
         let trees = scene.temp.path().join("cache/build_trees");
         let boot = trees.join(chain(&base).hex()).join("boot");
         fs::write(&boot, "another").unwrap();
-        let missing = Tree::new(&scene.store, &base, &Silent).err().unwrap();
+        let missing = Tree::new(&scene.store, &base, &[], &Silent).err().unwrap();
         assert_eq!(missing.kind(), crate::error::Kind::NotFound);
         assert!(missing.to_string().contains("is not here any more"), "{missing}");
         let base = base_layers(&scene);
@@ -298,7 +355,7 @@ fn a_damaged_layer_is_no_base() {
         let mut base = base_layers(&scene);
         let other = new_layer(&scene, &|layer| put(layer, "other", "x"));
         base[1].diff_id = other.diff_id.clone();
-        let error = Tree::new(&scene.store, &base, &Silent).err().unwrap().to_string();
+        let error = Tree::new(&scene.store, &base, &[], &Silent).err().unwrap().to_string();
         assert!(error.contains("not what its digest says"), "{error}");
         assert_eq!(scene.scratch(), 0);
         assert!(!scene.store.has_blob(&base[1].blob.digest, base[1].blob.size));

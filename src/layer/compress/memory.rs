@@ -1,4 +1,4 @@
-//! How many threads may compress: one a processor, as far as memory goes.
+//! How much memory is free, and how many threads may compress: one a processor, as far as that goes.
 
 use std::{fs, thread};
 
@@ -14,7 +14,7 @@ const ADDRESSES: u64 = usize::MAX as u64 / 2;
 /// How many threads that need `each` bytes of memory should run: at least one.
 pub(super) fn threads(each: usize) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    fitting(processors, memory(), each)
+    fitting(processors, free_memory(), each)
 }
 
 fn fitting(processors: usize, memory: u64, each: usize) -> usize {
@@ -24,7 +24,7 @@ fn fitting(processors: usize, memory: u64, each: usize) -> usize {
 
 /// The bytes of memory that this process may hope for: what is free on the host, but not more than its control group
 /// and its own limits (`ulimit -v`, `ulimit -d`) allow. What cannot be read limits nothing.
-fn memory() -> u64 {
+pub fn free_memory() -> u64 {
     let own = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current.unwrap_or(u64::MAX));
     let read = |path: &str| fs::read_to_string(path).ok();
     let free = read("/proc/meminfo").and_then(|text| free(&text)).unwrap_or(u64::MAX);
@@ -108,6 +108,6 @@ mod tests {
 
     #[test]
     fn this_host_tells_its_memory() {
-        assert!((1 << 20..u64::MAX).contains(&memory()), "{}", memory());
+        assert!((1 << 20..u64::MAX).contains(&free_memory()), "{}", free_memory());
     }
 }

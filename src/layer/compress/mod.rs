@@ -18,6 +18,7 @@ mod xz_container;
 
 pub use compression::Compression;
 pub use compressor::Compressor;
+pub use memory::free_memory;
 
 #[cfg(test)]
 mod tests;
