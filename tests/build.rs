@@ -50,7 +50,7 @@ fn json_of(s: &Sandbox, digest: &Value) -> Value {
 }
 
 /// The digest, manifest and config of the kept image `app`.
-fn image(s: &Sandbox) -> (String, Value, Value) {
+pub fn image(s: &Sandbox) -> (String, Value, Value) {
     let listed: Value = serde_json::from_str(&s.cd(["images", "--json", "app"]).run().ok().out()).unwrap();
     let digest = listed[0]["digest"].as_str().unwrap().to_owned();
     let manifest = json_of(s, &json!(digest));

@@ -29,6 +29,7 @@
 //! | `file_attributes` | permissions and attributes that copy and sync keep, or keep away |
 //! | `diff` | what has changed in a container since it was installed, or from one to another |
 //! | `killed` | kills at named moments; with the feature `fault-points` |
+//! | `build_table` | three hundred Dockerfiles, held against buildah: trees and configs |
 //! | `build_killed` | the same of builds |
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
@@ -110,6 +111,7 @@ mod build_reported;
 mod build_rootless;
 mod build_slips;
 mod build_stopped;
+mod build_table;
 mod cli;
 mod clone;
 mod commit;

@@ -46,7 +46,8 @@ fn line(path: &Path, metadata: &fs::Metadata) -> String {
         t if t.is_symlink() => format!("link to {:?}", fs::read_link(path).expect("a link")),
         t if t.is_fifo() => "fifo".into(),
         t if t.is_socket() => "socket".into(),
-        t if t.is_char_device() || t.is_block_device() => format!("{t:?} {}", metadata.rdev()),
+        t if t.is_char_device() => format!("character device {}", metadata.rdev()),
+        t if t.is_block_device() => format!("block device {}", metadata.rdev()),
         _ => {
             let contents = fs::read(path).expect("contents");
             format!("file of {} {}", contents.len(), super::digest(&contents))
