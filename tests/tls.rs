@@ -324,6 +324,26 @@ fn a_download_through_ureq() {
 }
 
 #[test]
+fn who_may_not_sign_certificates_is_no_authority() {
+    need!(Tool("openssl"));
+    let pki = Pki::new();
+    let file = pki.authority("p256");
+    let trusting = host(&[("SSL_CERT_FILE", file.to_str().unwrap())]);
+    let asked = [
+        ("none", true),
+        ("keyCertSign", true),
+        ("digitalSignature,keyCertSign,cRLSign", true),
+        ("digitalSignature", false),
+        ("digitalSignature,keyEncipherment,cRLSign", false),
+    ];
+    for (usage, accepted) in asked {
+        let server = pki.serve(&pki.below_an_intermediate(usage), "-www -cert_chain intermediate.pem");
+        let fetched = fetch(trusting.clone(), false, &format!("https://localhost:{}/", server.port));
+        assert_eq!(fetched.is_ok(), accepted, "{usage}: {:?}", fetched.err());
+    }
+}
+
+#[test]
 fn a_refused_certificate_is_explained() {
     need!(Tool("openssl"));
     let pki = Pki::new();

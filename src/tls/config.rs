@@ -1,6 +1,7 @@
 //! How connections are made: versions, ALPN, and whose certificates are accepted.
 //!
-//! Chains are checked by webpki, with one addition: a server may present the very certificate that is trusted. A
+//! Chains are checked by webpki, with two additions. A certificate that may not sign others is no part of a chain. And a
+//! server may present the very certificate that is trusted. A
 //! private registry often has a self-signed one (`openssl req -x509`), which webpki takes for an authority that
 //! has no business being a server; OpenSSL and Go accept it.
 
@@ -16,6 +17,8 @@ use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
+
+use super::key_usage::may_sign;
 
 /// A client that trusts `roots`, or with `None` any certificate. TLS 1.3 and 1.2, HTTP/1.1, no client
 /// certificate; sessions are resumed within the process.
@@ -54,8 +57,10 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         let certificate = ParsedCertificate::try_from(end_entity)?;
+        let authorities: Vec<CertificateDer<'_>> =
+            intermediates.iter().filter(|certificate| may_sign(certificate)).cloned().collect();
         let algorithms = self.algorithms.all;
-        match verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms) {
+        match verify_server_cert_signed_by_trust_anchor(&certificate, roots, &authorities, now, algorithms) {
             // webpki looks at the dates before it looks at this; the name is checked below.
             Err(error) if is_an_authority(&error) => {
                 if !trusted_itself(roots, end_entity) {

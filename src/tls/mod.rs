@@ -9,6 +9,7 @@ mod connector;
 mod failure;
 mod hash;
 mod hmac;
+mod key_usage;
 mod kx;
 mod provider;
 mod random;

@@ -103,6 +103,27 @@ impl Pki {
         Identity { certificate: self.dir.join(out), key }
     }
 
+    /// A server's certificate that an intermediate authority with this key usage has signed, below the P-256 one. With
+    /// "none", it says nothing of usage. Its certificate is in `intermediate.pem`.
+    pub fn below_an_intermediate(&self, usage: &str) -> Identity {
+        self.authority("p256");
+        let usage = if usage == "none" { String::new() } else { format!("keyUsage=critical,{usage}\n") };
+        fs::write(self.dir.join("ca.ext"), format!("basicConstraints=critical,CA:TRUE\n{usage}")).unwrap();
+        fs::write(self.dir.join("server.ext"), format!("subjectAltName={HERE}\n")).unwrap();
+        let (key, _) = (self.key("p384"), self.key("rsa2048"));
+        for (name, kind, signer, with) in [
+            ("intermediate", "rsa2048", "p256-ca.pem", "p256.key"),
+            ("server", "p384", "intermediate.pem", "rsa2048.key"),
+        ] {
+            let extensions = if name == "server" { "server.ext" } else { "ca.ext" };
+            self.openssl(&format!("req -new -key {kind}.key -subj /CN={name} -out {name}.csr"));
+            self.openssl(&format!(
+                "x509 -req -in {name}.csr -CA {signer} -CAkey {with} -extfile {extensions} -days 30 -out {name}.pem"
+            ));
+        }
+        Identity { certificate: self.dir.join("server.pem"), key }
+    }
+
     /// An authority that presents itself as a server, as `openssl req -x509` makes by default.
     pub fn self_signed(&self, kind: &str, names: &str) -> Identity {
         let key = self.key(kind);
