@@ -5,12 +5,12 @@
 
 use std::io::Read;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::http::{self, Response};
-use super::limiter::Limiter;
+use super::limiter::{Limiter, Pace};
 use super::retry::{self, Failure, Retry};
 use super::url;
 use crate::error::{Error, Kind, Result};
@@ -166,6 +166,7 @@ impl Download<'_> {
     ) -> Result<(), Failure> {
         let mut reader = response.body_mut().as_reader();
         let mut buffer = vec![0; limiter.chunk()];
+        let mut pace = Pace::new(limiter, Instant::now());
         loop {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => break,
@@ -181,6 +182,12 @@ impl Download<'_> {
             self.sink.append(&buffer[..count])?;
             task.advance(count as u64);
             limiter.draw(count);
+            if pace.is_too_slow(count, Instant::now()) {
+                let least = pace.least;
+                return Err(Failure::fatal(Error::network(format!(
+                    "'{shown}' comes at less than {least} bytes a second"
+                ))));
+            }
         }
         match self.size {
             Some(size) if self.sink.len() < size => Err(Failure::passing(Error::network(format!(

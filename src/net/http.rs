@@ -79,6 +79,7 @@ impl Http {
             .accept_encoding("identity")
             .timeout_resolve(Some(patience.connect))
             .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.answer))
             .timeout_per_read(Some(patience.read))
             .timeout_per_write(Some(patience.read))
             .input_buffer_size(128 << 10)
@@ -252,6 +253,9 @@ fn failure(target: &str, way: &str, error: ureq::Error) -> Failure {
             error: Error::network(format!("cannot connect to {way}: no answer in time")).hint(hint),
             retry: Retry::IfReached,
         },
+        ureq::Error::Timeout(ureq::Timeout::RecvResponse) => {
+            Failure::passing(Error::network(format!("{way} did not answer in time")).hint(hint))
+        }
         ureq::Error::ConnectionFailed => Failure {
             error: Error::network(format!("cannot connect to {way}")).hint(hint),
             retry: Retry::IfReached,

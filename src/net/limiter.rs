@@ -43,9 +43,58 @@ impl Limiter {
     }
 }
 
+/// The slowest that a body may come, in bytes a second: a twentieth of what GPRS gave. One that drips would hold a worker for
+/// ever, and no retry helps.
+const LEAST: u64 = 100;
+/// How long it may be slower.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// How fast one body comes.
+pub struct Pace {
+    /// Bytes a second, where the user's own limit is not lower.
+    pub least: u64,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Of a body that begins `now`.
+    pub fn new(limiter: &Limiter, now: Instant) -> Pace {
+        // All workers share the limit.
+        let own = if limiter.rate == 0 { u64::MAX } else { limiter.rate / 20 };
+        Pace { least: LEAST.min(own), since: now, bytes: 0 }
+    }
+
+    /// After `count` more bytes: whether it was too slow for a whole minute.
+    pub fn is_too_slow(&mut self, count: usize, now: Instant) -> bool {
+        self.bytes += count as u64;
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed < WINDOW {
+            return false;
+        }
+        let slow = self.bytes < self.least.saturating_mul(elapsed.as_secs());
+        (self.since, self.bytes) = (now, 0);
+        slow
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_link_lives_and_a_drip_does_not() {
+        let begun = Instant::now();
+        let fed = |rate: u64, each: Duration, bytes: usize| {
+            let mut pace = Pace::new(&Limiter::new(rate), begun);
+            (1..200).any(|step| pace.is_too_slow(bytes, begun + each * step))
+        };
+        let second = Duration::from_secs(1);
+        assert!(!fed(0, second, 100) && !fed(0, second * 29, 3000));
+        assert!(fed(0, second, 99) && fed(0, second * 29, 1));
+        assert!(!fed(200, second, 20), "the user's own limit over ten workers");
+        assert!(fed(200, second, 9));
+    }
 
     #[test]
     fn what_is_drawn_is_paid_for_at_the_rate() {

@@ -29,6 +29,8 @@ pub struct Patience {
     pub connect: Duration,
     /// For the next bytes: longer than this is a stall, and the connection is given up.
     pub read: Duration,
+    /// For all of an answer's headers, however they drip.
+    pub answer: Duration,
     /// Before the first retry; doubled for each further one.
     pub backoff: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for Patience {
         Patience {
             connect: Duration::from_secs(20),
             read: Duration::from_secs(30),
+            answer: Duration::from_secs(120),
             backoff: Duration::from_millis(500),
         }
     }

@@ -68,6 +68,7 @@ fn settings(host: &Host) -> Settings {
         connect: Duration::from_secs(5),
         read: Duration::from_millis(300),
         backoff: Duration::from_millis(1),
+        ..Patience::default()
     };
     Settings { patience, ..Settings::of(host, false) }
 }
