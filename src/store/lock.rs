@@ -3,15 +3,16 @@
 //! The kernel releases it when the holder ends, however it ends. The file holds `PID command`, for messages
 //! only. Who cannot have a lock in time is told who holds it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::files;
 use crate::error::{Attempt, Error, Kind, Result};
@@ -20,6 +21,8 @@ use crate::error::{Attempt, Error, Kind, Result};
 const LONG: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(2);
 const LONG_PAUSE: Duration = Duration::from_millis(50);
+/// The mode of a lock.
+const OWN: u32 = 0o600;
 
 /// A held lock. Not inherited by programs that are executed (`O_CLOEXEC`).
 #[derive(Debug)]
@@ -48,13 +51,7 @@ impl Lock {
             files::make_dir(parent)?;
         }
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .attempt(|| format!("open the lock '{}'", path.display()))?;
+            let mut file = open(path)?;
             match flock(&file, operation) {
                 Ok(()) if names(path, &file) => {
                     sign(&mut file, command);
@@ -155,14 +152,24 @@ impl Lock {
     }
 }
 
-/// Whoever may open it, for reading too, could hold it for ever: so nobody else may.
 fn open_private(path: &Path) -> Result<File> {
     if let Some(parent) = path.parent() {
         files::make_dir(parent)?;
     }
+    open(path)
+}
+
+/// Whoever may open it, for reading too, could hold it for ever: so nobody else may, also where the Python tool made it.
+fn open(path: &Path) -> Result<File> {
+    let attempt = || format!("open the lock '{}'", path.display());
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).attempt(|| format!("lock '{}'", path.display()))
+    options.read(true).write(true).create(true).truncate(false).mode(OWN).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path).attempt(attempt)?;
+    let metadata = file.metadata().attempt(attempt)?;
+    if metadata.mode() & 0o777 != OWN && metadata.uid() == geteuid().as_raw() {
+        file.set_permissions(Permissions::from_mode(OWN)).attempt(attempt)?;
+    }
+    Ok(file)
 }
 
 /// Whether `path` still names this open file.
@@ -198,6 +205,24 @@ fn busy(holder: String) -> Error {
 mod tests {
     use super::*;
     use crate::store::tests::Scene;
+
+    #[test]
+    fn whoever_only_reads_cannot_hold_one() {
+        let scene = Scene::new();
+        for name in ["a.lock", ".lists.lock"] {
+            let path = scene.root().join("locks").join(name);
+            files::make_dir(path.parent().unwrap()).unwrap();
+            // As the Python tool leaves it.
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            let taken = match name {
+                "a.lock" => Lock::take(&path, LockMode::Exclusive, "install", Duration::ZERO),
+                _ => Lock::wait(&path, &|| ()),
+            };
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, OWN, "{name}");
+            drop(taken.unwrap());
+        }
+    }
 
     #[test]
     fn excludes_names_its_holder_and_survives_an_unlinked_file() {
