@@ -2,6 +2,7 @@
 //! copy of setpriv(1). They clear the environment and close descriptors, as the real ones do.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::prelude::*;
@@ -207,5 +208,27 @@ fn an_empty_list_says_what_to_type_with_the_tool_that_is_there() {
             fake(s, tool, "");
             user(s, &["list"]).run().ok().says(&[&format!("To see root's: {line}")]);
         }
+    });
+}
+
+#[test]
+fn what_is_handed_over_is_hidden_from_the_user_s_other_processes_and_filtered() {
+    need!(Root, Tool("setpriv"), Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        // The tool is a process of the user's: it adds to what is offered, or tries to.
+        let add = "ticket=${2#--elevated=}; if printf 'CD_WORKDIR=/etc\\0' > /proc/${ticket%:*}/fd/${ticket#*:} 2>/dev/null; \
+                   then echo added > /tmp/added; fi";
+        fake(s, "sudo", add);
+        fs::set_permissions("/tmp", fs::Permissions::from_mode(0o1777)).unwrap();
+        user(s, &["login", "--minimal", "c", "--", "/bin/pwd"]).run().ok().prints("/root\n");
+        assert!(!s.path("added").exists());
+        // An offer of somebody else's making.
+        fs::create_dir_all(s.path("evil/.local/share/chroot-distro/containers/x/rootfs")).unwrap();
+        let (offer, writer) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&writer, b"/tmp\0HOME=/tmp/evil\0SUDO_UID=0\0").unwrap();
+        drop(writer);
+        let ticket = format!("--elevated={}:{}", std::process::id(), offer.as_raw_fd());
+        s.cd([&ticket, "list", "-q"]).env_remove("XDG_DATA_HOME").run().ok().prints("");
     });
 }

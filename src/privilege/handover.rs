@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rustix::io::{ioctl_fionread, write};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{getgid, getpid, getuid};
+use rustix::process::{DumpableBehavior, getgid, getpid, getuid, set_dumpable_behavior};
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
@@ -28,6 +28,9 @@ const NAMES: &str = "
     TERM COLORTERM NO_COLOR COLUMNS LANG LANGUAGE TZ
     DISPLAY WAYLAND_DISPLAY XAUTHORITY DESKTOP_SESSION DBUS_SESSION_BUS_ADDRESS PIPEWIRE_REMOTE";
 
+/// Who the caller is.
+const CALLER: [&str; 3] = ["SUDO_UID", "SUDO_GID", "SUDO_HOME"];
+
 /// An inheritance on offer, as long as this lives.
 pub struct Handover {
     pipe: OwnedFd,
@@ -36,6 +39,9 @@ pub struct Handover {
 impl Handover {
     /// Offers ours, and the variables of these `names`, which are for somebody else.
     pub fn offer(host: &Host, names: &[OsString]) -> Result<Handover> {
+        // The user's other processes could else open the pipe in /proc, and add to it.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .attempt(|| "hide the pipe from other processes")?;
         let will = will(host, names);
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (pipe, end) = pipe_with(flags).attempt(|| "make a pipe")?;
@@ -98,7 +104,8 @@ fn is_passed_on(name: &OsStr) -> bool {
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Reads the will and makes it true: working directory and variables. Returns the variables that are for somebody else.
+/// Reads the will and makes it true: working directory and variables, and none but those that are passed on, whoever wrote
+/// it. Returns the variables that are for somebody else.
 /// Single-threaded.
 pub fn take(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     let (pid, fd) = ticket
@@ -118,7 +125,11 @@ pub fn take(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     for entry in entries {
         match entry.strip_prefix(b"=") {
             Some(other) => for_others.extend(pair(other).map(|(name, value)| (name.into(), value.into()))),
-            None => pair(entry).into_iter().for_each(|(name, value)| environment::set(name, value)),
+            None => {
+                let ours = pair(entry)
+                    .filter(|(name, _)| is_passed_on(name) || CALLER.iter().any(|own| name == own));
+                ours.into_iter().for_each(|(name, value)| environment::set(name, value));
+            }
         }
     }
     Ok(for_others)
