@@ -19,6 +19,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("unmount", &["umount", "um"]),
     ("kill", &["k", "stop"]),
     ("rename", &[]),
+    ("set", &[]),
     ("clone", &[]),
     ("reset", &[]),
     ("remove", &["rm"]),

@@ -25,11 +25,11 @@ fn ended(s: &Sandbox, session: crate::support::command::Running) {
 /// A variable that only the probe has.
 pub(crate) const INSIDE: &str = "CD_TEST_INSIDE";
 
-fn inside() -> bool {
+pub(crate) fn inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// `login`, options, and the named test of this file as the guest's program.
+/// `login`, options, and the named test of this program as the guest's program.
 pub(crate) fn probe<'a>(s: &Sandbox, options: &[&'a str], test: &'a str) -> Cd {
     let words = ["login", "-e", "CD_TEST_INSIDE=1"].iter().chain(options);
     s.cd(words.chain(&["c", "--", "/bin/probe", "--exact", test, "--nocapture"]))

@@ -39,6 +39,8 @@
 //! | `boundary` | an isolated guest starts in a chroot, over mounts of others, and makes nodes |
 //! | `isolated_joining` | who joins an isolated container is never inside with the host's rights, locks or words |
 //! | `isolated_streams` | an isolated guest's standard streams: no file of the host's, and every byte as it was |
+//! | `confinement` | what an isolated guest may ask the kernel for: sockets, system calls, its files |
+//! | `limits` | how much memory, CPU time and how many processes a container may have |
 //! | `isolation` | `--isolated`: no way out, and no harm to who only works inside; namespaces, networks, capabilities |
 //! | `guest` | the guest's accounts, terminals and what login writes into it |
 //! | `sharing` | what a session shares of the host: home, temporary files, display, GPU |
@@ -116,6 +118,7 @@ mod cli;
 mod clone;
 mod commit;
 mod completions;
+mod confinement;
 mod container;
 mod copy;
 mod copy_table;
@@ -149,6 +152,7 @@ mod killed_push;
 mod layer;
 mod layout;
 mod lifecycle;
+mod limits;
 mod load;
 mod load_hostile;
 mod options;

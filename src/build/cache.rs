@@ -95,7 +95,7 @@ mod tests {
     fn a_record_is_there_while_its_blob_is_whole() {
         let temp = TempDir::new();
         let cache = temp.path().join("cache");
-        let store = Store::open(Paths { data: temp.path().join("data"), cache: cache.clone() });
+        let store = Store::open(Paths { cache: cache.clone(), ..Paths::below(temp.path()) });
         let key = Digest::of(b"step");
         let make = || {
             let layer = NewLayer::new(&store, None).unwrap().finish().unwrap();

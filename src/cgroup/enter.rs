@@ -30,10 +30,10 @@ const ATTEMPTS: usize = 50;
 /// Before it has a cgroup namespace of its own (cgroup_namespaces(7)), so that this one is the root of that.
 pub fn enter(mark: &Mark, base: Base) -> bool {
     let own = fs::read("/proc/self/cgroup").unwrap_or_default();
-    if mark.is_in(&own) {
-        return true;
-    }
     Hierarchy::all().iter().any(|hierarchy| {
+        if hierarchy.marked(&own, mark).is_some() {
+            return true;
+        }
         let place = match base {
             Base::Own => hierarchy.place(&own),
             Base::Top => Some(PathBuf::new()),
@@ -42,7 +42,8 @@ pub fn enter(mark: &Mark, base: Base) -> bool {
     })
 }
 
-fn enter_below(hierarchy: &Hierarchy, place: &Path, mark: &Mark) -> rustix::io::Result<()> {
+/// Into the cgroup of the name `mark` in this place.
+pub(super) fn enter_below(hierarchy: &Hierarchy, place: &Path, mark: &Mark) -> rustix::io::Result<()> {
     let parent = hierarchy.open(place)?;
     sweep_below(&parent);
     let mut entered = Err(Errno::NOENT);

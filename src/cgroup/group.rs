@@ -65,6 +65,10 @@ impl Group {
         Group { directory, version }
     }
 
+    pub(super) fn is_version_two(&self) -> bool {
+        self.version == Version::Two
+    }
+
     /// The numbers of the processes in it, in no order. Those that another PID namespace hides from us are left out.
     pub fn processes(&self) -> Vec<u32> {
         let own = [PathBuf::from("cgroup.procs")];
@@ -188,7 +192,8 @@ fn pids(text: &str) -> Vec<u32> {
     text.lines().filter_map(|line| line.parse().ok()).filter(|&pid| pid != 0).collect()
 }
 
-fn read(directory: &OwnedFd, file: impl Arg) -> std::io::Result<String> {
+/// A small file of a cgroup.
+pub(super) fn read(directory: &OwnedFd, file: impl Arg) -> std::io::Result<String> {
     let file = openat(directory, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut text = String::new();
     File::from(file).take(LIMIT).read_to_string(&mut text)?;

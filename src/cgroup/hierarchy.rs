@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, fstatfs, openat};
 use rustix::io::Errno;
 
-use super::mark::Membership;
+use super::mark::{Mark, Membership};
 use crate::rootfs::mountinfo::{self, MountLine};
 
 /// What statfs(2) says of them (linux/magic.h).
@@ -91,6 +91,17 @@ impl Hierarchy {
     /// does not show it.
     pub(super) fn place(&self, text: &[u8]) -> Option<PathBuf> {
         self.shown(Membership::all(text).find(|place| self.is_of(place))?.path)
+    }
+
+    /// The container's cgroup that the process of such a text is in, or below.
+    pub(super) fn marked(&self, text: &[u8], mark: &Mark) -> Option<PathBuf> {
+        let place = Membership::all(text).find(|place| self.is_of(place))?;
+        self.shown(place.above(mark)?.path)
+    }
+
+    /// Whether it can have this controller.
+    pub(super) fn has(&self, controller: &str) -> bool {
+        self.version == Version::Two || self.options.iter().any(|option| option == controller)
     }
 
     /// Whether this is a place in this hierarchy.

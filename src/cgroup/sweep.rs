@@ -14,7 +14,8 @@ pub fn sweep() {
     let own = fs::read("/proc/self/cgroup").unwrap_or_default();
     for hierarchy in Hierarchy::all() {
         let mut places = vec![PathBuf::new()];
-        places.extend(hierarchy.place(&own).filter(|place| !place.as_os_str().is_empty()));
+        let own = hierarchy.place(&own).unwrap_or_default();
+        places.extend(own.ancestors().filter(|place| !place.as_os_str().is_empty()).map(PathBuf::from));
         places.iter().filter_map(|place| hierarchy.open(place).ok()).for_each(|parent| sweep_below(&parent));
     }
 }

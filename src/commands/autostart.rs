@@ -11,14 +11,15 @@ use crate::host::boot::Init;
 use crate::host::program;
 use crate::report::Report;
 use crate::running::SessionKind;
-use crate::store::Name;
+use crate::store::{Entry, Name};
 
 /// choose the containers that start with the machine. The actions are 'add', 'remove', 'list', and 'run', which starts
 /// the chosen containers now if they are not running. Each one is started as by 'run --detach', in the order in which they
-/// were added.
+/// were added. Options of 'run' after '--' are used at each start.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "chroot-distro autostart add web",
+    example = "chroot-distro autostart add web -- --isolated --memory 512M",
     note = "On Android, the module for Magisk, KernelSU or APatch starts the containers after the device is unlocked. With systemd or OpenRC, 'add' enables a service. With another init system, run this command at boot: chroot-distro autostart run"
 )]
 pub struct Autostart {
@@ -42,12 +43,21 @@ impl Run for Autostart {
     const NAME: &'static str = "autostart";
 
     fn run(self, app: &App) -> Result<u8> {
-        let names: Vec<Name> = self.container.iter().map(|argument| name(argument)).collect::<Result<_>>()?;
+        // No name begins so: they stood behind '--'.
+        let at = self.container.iter().position(|word| word.starts_with('-'));
+        let (names, options) = self.container.split_at(at.unwrap_or(self.container.len()));
+        let names: Vec<Name> = names.iter().map(|argument| name(argument)).collect::<Result<_>>()?;
+        if self.action != "add" && !options.is_empty() {
+            return Err(Error::usage(format!("autostart: '{}' takes no options of run", self.action)));
+        }
         match (&self.action[..], names.is_empty()) {
-            ("add", false) => add(app, names).map(|()| 0),
+            ("add", false) => add(app, &names, options).map(|()| 0),
             ("remove", false) => remove(app, &names).map(|()| 0),
             ("list", true) => {
-                app.store.autostart()?.iter().for_each(|name| app.ui.print(name));
+                for entry in app.store.autostart()? {
+                    let options = Start::of(&entry).map(|start| start.options).unwrap_or_default();
+                    app.ui.print([&[entry.name.to_string()], &options[..]].concat().join(" "));
+                }
                 Ok(0)
             }
             ("run", true) => run(app),
@@ -61,14 +71,19 @@ impl Run for Autostart {
     }
 }
 
-fn add(app: &App, names: Vec<Name>) -> Result<()> {
-    for name in &names {
-        app.store.container(name)?;
+fn add(app: &App, names: &[Name], options: &[String]) -> Result<()> {
+    let mut entries = Vec::new();
+    for name in names {
+        let container = app.store.container(name)?;
+        check(name, options)?;
+        let start = Start { identity: Some(container.identity()?), options: options.to_vec() };
+        entries.push(Entry { name: name.clone(), rest: start.text() });
     }
     app.store.change_autostart(&|list| {
-        for name in &names {
-            if !list.contains(name) {
-                list.push(name.clone());
+        for entry in &entries {
+            match list.iter_mut().find(|there| there.name == entry.name) {
+                Some(there) => *there = entry.clone(),
+                None => list.push(entry.clone()),
             }
         }
     })?;
@@ -95,11 +110,11 @@ fn add(app: &App, names: Vec<Name>) -> Result<()> {
 
 fn remove(app: &App, names: &[Name]) -> Result<()> {
     let before = app.store.autostart()?;
-    if let Some(other) = names.iter().find(|name| !before.contains(name)) {
+    if let Some(other) = names.iter().find(|name| !before.iter().any(|entry| entry.name == **name)) {
         return Err(Error::not_found(format!("'{other}' does not start with the machine"))
             .hint("'chroot-distro autostart list' shows what does"));
     }
-    let left = app.store.change_autostart(&|list| list.retain(|name| !names.contains(name)))?;
+    let left = app.store.change_autostart(&|list| list.retain(|entry| !names.contains(&entry.name)))?;
     let host = &app.host;
     match Init::of(host) {
         Some(init) if left.is_empty() => init.disable(host),
@@ -110,8 +125,8 @@ fn remove(app: &App, names: &[Name]) -> Result<()> {
 /// Starts each; one that fails keeps none of the others from starting.
 fn run(app: &App) -> Result<u8> {
     let mut failed: u32 = 0;
-    for name in app.store.autostart()? {
-        if let Err(error) = start(app, &name) {
+    for entry in app.store.autostart()? {
+        if let Err(error) = start(app, &entry) {
             app.ui.error(&error);
             failed += 1;
         }
@@ -122,17 +137,94 @@ fn run(app: &App) -> Result<u8> {
     }
 }
 
-fn start(app: &App, name: &Name) -> Result<()> {
-    let sessions = app.store.container(name)?.sessions()?;
+/// Nobody watches: what is started must be what root has put on the list, and nobody else's.
+fn start(app: &App, entry: &Entry) -> Result<()> {
+    let name = &entry.name;
+    let container = app.store.container(name)?;
+    let chosen = Start::of(entry)?;
+    if chosen.identity.is_some_and(|identity| container.identity().ok() != Some(identity)) {
+        return Err(Error::new(
+            Kind::Denied,
+            format!("'{name}' is another container than the one that was added"),
+        )
+        .hint(format!("if you made it yourself: chroot-distro autostart add {name}")));
+    }
+    container.identity()?;
+    let sessions = container.sessions()?;
     if sessions.iter().any(|session| session.kind == SessionKind::Run) {
         app.ui.info(&format!("'{name}' runs already"));
         return Ok(());
     }
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("chroot-distro").args(["run", "--detach", name.as_str()]).stdin(Stdio::null());
+    let mut command = this_program(&["run", "--detach"], &chosen.options, name);
     let status = command.status().attempt(|| format!("start '{name}'"))?;
     match status.success() {
         true => Ok(()),
         false => Err(Error::new(Kind::System, format!("'{name}' did not start ({status})"))),
     }
+}
+
+/// Refuses what `run` would refuse at every start.
+fn check(name: &Name, options: &[String]) -> Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    let mut command = this_program(&["run", "--get-chroot-cmd"], options, name);
+    let output = command.output().attempt(|| "try the options of 'run'")?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(Error::usage(format!("autostart: 'run' does not take these options: {}", said.trim())))
+        }
+    }
+}
+
+fn this_program(words: &[&str], options: &[String], name: &Name) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("chroot-distro").args(words).args(options).arg(name.as_str()).stdin(Stdio::null());
+    command
+}
+
+/// What stands behind a name in the list: `DEVICE:INODE ["OPTION",...]`. Lists of before have names alone.
+struct Start {
+    identity: Option<(u64, u64)>,
+    options: Vec<String>,
+}
+
+impl Start {
+    fn of(entry: &Entry) -> Result<Start> {
+        if entry.rest.is_empty() {
+            return Ok(Start { identity: None, options: Vec::new() });
+        }
+        let read = || {
+            let (identity, options) = entry.rest.split_once(' ')?;
+            let (device, inode) = identity.split_once(':')?;
+            let identity = Some((device.parse().ok()?, inode.parse().ok()?));
+            Some(Start { identity, options: serde_json::from_str(options).ok()? })
+        };
+        read().ok_or_else(|| {
+            Error::invalid(format!("the entry of '{}' in the list cannot be read", entry.name))
+                .hint(format!("write it anew: chroot-distro autostart add {}", entry.name))
+        })
+    }
+
+    fn text(&self) -> String {
+        let (device, inode) = self.identity.unwrap_or_default();
+        format!("{device}:{inode} {}", serde_json::json!(self.options))
+    }
+}
+
+/// After root has replaced a container, the list is to mean the new one.
+pub(super) fn renew(app: &App, name: &Name) -> Result<()> {
+    let identity = app.store.container(name)?.identity()?;
+    let renew = |entry: &Entry| match Start::of(entry) {
+        Ok(start) if entry.name == *name && start.identity.is_some() => {
+            Entry { rest: Start { identity: Some(identity), ..start }.text(), ..entry.clone() }
+        }
+        _ => entry.clone(),
+    };
+    if app.store.autostart()?.iter().any(|entry| renew(entry) != *entry) {
+        app.store.change_autostart(&|list| list.iter_mut().for_each(|entry| *entry = renew(entry)))?;
+    }
+    Ok(())
 }

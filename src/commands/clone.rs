@@ -35,7 +35,8 @@ impl Run for Clone {
     fn run(self, app: &App) -> Result<u8> {
         let copy = name(&self.copy)?;
         let container = app.container(&self.container)?;
-        clone::run(&app.store, &container, &copy, &app.ui)?;
+        let isolated = container.is_isolated()?;
+        clone::run(&app.store, &container, &copy, &app.ui)?.set_isolated(isolated)?;
         app.ui.info(&format!("Cloned '{}' to '{copy}'", container.name()));
         Ok(0)
     }

@@ -12,7 +12,7 @@ use super::choose::{find, known, visible};
 use super::command::{App, Run};
 use super::completions::SHELLS;
 use super::global::GLOBAL;
-use super::{applets, auth, autostart, guides};
+use super::{applets, auth, autostart, guides, set};
 use crate::cli::complete::{Candidate, Wanted, commands, wanted};
 use crate::cli::guide;
 use crate::error::{Error, Result};
@@ -153,6 +153,7 @@ fn values(app: &App, name: &str, positionals: &[String], typed: &str) -> Offer {
         "FORMAT" => plain(&["oci", "docker"]),
         "NETWORK" => plain(&["host", "none"]),
         "ACTION" => plain(&autostart::ACTIONS),
+        "SETTING" => plain(&set::SETTINGS),
         "OPERATION" => plain(&auth::ACTIONS),
         "SHELL" => plain(&SHELLS.map(|(shell, _)| shell)),
         "COMMAND" => words(commands_and_topics(app, typed)),

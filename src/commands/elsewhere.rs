@@ -41,6 +41,7 @@ pub const SESSION_OPTIONS: &[(&str, &str)] = &[
     ),
     ("--name", "the name is the container's: 'chroot-distro install IMAGE --name NAME' gives it"),
     ("--privileged", "leave it out: only '--isolated' takes privileges away; '--cap-add' gives some back"),
+    ("-m", "to limit the memory, type '--memory SIZE'"),
     ("--net", "type '--network host' or '--network none'"),
     ("--workdir", "type '--work-dir PATH'"),
     ("--init", "leave it out: '--isolated' has a first process that reaps"),

@@ -105,7 +105,7 @@ fn row(command: &Command) -> (String, String) {
 
 /// The commands by what they are for.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Containers", &["install", "login", "run", "list", "rename", "reset", "remove"]),
+    ("Containers", &["install", "login", "run", "list", "set", "rename", "reset", "remove"]),
     ("What is running", &["ps", "logs", "kill", "unmount", "autostart"]),
     (
         "Files and images",

@@ -40,6 +40,10 @@ pub struct Install {
     #[argh(option, short = 'a')]
     architecture: Option<String>,
 
+    /// isolate every session of the container from this machine, as with 'login --isolated'
+    #[argh(switch)]
+    isolated: bool,
+
     /// do not check TLS certificates, and use plain HTTP if the registry uses it
     #[argh(switch)]
     allow_insecure: bool,
@@ -77,6 +81,10 @@ impl Run for Install {
             let new = NewContainer { source, name, platform: platform.clone(), settings };
             let container = install::install(&app.store, &new, &app.host, &app.ui)
                 .map_err(|error| or_reset(or_a_file(error, typed), &new))?;
+            // A list may remember another container of that name.
+            if self.isolated != container.is_isolated()? {
+                container.set_isolated(self.isolated)?;
+            }
             tell_next(app, &container)
         })?;
         Ok(0)

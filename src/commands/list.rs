@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::oci::{ImageConfig, Provenance};
 use crate::privilege;
 use crate::report::Report;
-use crate::running::Usage;
+use crate::running::{Grade, Usage};
 use crate::store::Container;
 use crate::ui::{Table, human};
 
@@ -86,6 +86,7 @@ pub(super) struct Row {
     pub(super) size: Option<u64>,
     pub(super) provenance: Option<Provenance>,
     usage: Usage,
+    isolated: bool,
 }
 
 impl Row {
@@ -94,7 +95,8 @@ impl Row {
         let warn = |error| app.ui.warn(&format!("container '{name}': {error}"));
         let size = container.size().map_err(warn).ok();
         let provenance = container.provenance().map_err(warn).ok().flatten();
-        Row { name, size, provenance, usage }
+        let isolated = container.is_isolated().map_err(warn).unwrap_or_default();
+        Row { name, size, provenance, usage, isolated }
     }
 
     pub(super) fn image_ref(&self) -> Option<&str> {
@@ -166,6 +168,7 @@ impl Row {
             ("Size", self.size()),
             ("Image", self.source()),
             ("Status", self.status()),
+            ("Isolation", self.isolation()),
         ];
         if let Some(kind) = self.media_type() {
             lines.push(("Type", kind.to_owned()));
@@ -174,6 +177,16 @@ impl Row {
             lines.extend(page::of_config(&config));
         }
         lines
+    }
+
+    /// Whether it always is, and what that is worth here or is to those that run.
+    fn isolation(&self) -> String {
+        let running = self.usage.sessions.iter().find_map(Grade::of_session);
+        match (self.isolated, running) {
+            (_, Some(grade)) => grade.as_str().to_owned(),
+            (true, None) => Grade::here().as_str().to_owned(),
+            (false, None) => "none".to_owned(),
+        }
     }
 
     fn media_type(&self) -> Option<&str> {
@@ -196,6 +209,8 @@ impl Row {
             "status": if self.in_use() { "in use" } else { "idle" },
             "pids": self.users().into_iter().map(|(pid, _)| pid).collect::<Vec<_>>(),
             "sessions": sessions,
+            "isolated": self.isolated,
+            "isolation": self.isolation(),
             "media_type": self.media_type(),
             "user": config.as_ref().and_then(|config| config.user().ok().flatten()),
             "working_directory": config.as_ref().and_then(ImageConfig::working_dir),

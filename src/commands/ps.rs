@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::guest::accounts;
 use crate::privilege;
 use crate::report::Report;
-use crate::running::{Process, Session};
+use crate::running::{Grade, Process, Session};
 use crate::store::Container;
 use crate::ui::{Table, human};
 
@@ -98,6 +98,7 @@ struct Row {
     command: Vec<String>,
     detached: bool,
     isolated: Option<bool>,
+    grade: Option<Grade>,
 }
 
 impl Row {
@@ -119,6 +120,7 @@ impl Row {
             command: session.command.clone(),
             detached: session.detached,
             isolated: Some(session.isolated),
+            grade: Grade::of_session(session),
         }
     }
 
@@ -145,11 +147,22 @@ impl Row {
         [
             or_none(self.pid.map(|pid| format!("{pid}{mark}"))),
             self.container.clone(),
-            or_none(self.kind.map(str::to_owned)),
+            or_none(self.kind.map(|kind| format!("{kind}{}", self.separation()))),
             or_none(self.user.clone()),
             or_none(self.uptime.map(human::duration)),
             or_none(Some(command).filter(|command| !command.is_empty())),
         ]
+    }
+
+    /// That a session is isolated, and what is missing where that is no boundary.
+    fn separation(&self) -> String {
+        match self.grade {
+            None => String::new(),
+            Some(grade @ (Grade::NoPidNamespace | Grade::NoFilter)) => {
+                format!(" isolated ({})", grade.as_str())
+            }
+            Some(_) => " isolated".to_owned(),
+        }
     }
 
     fn json(&self) -> Value {
@@ -162,6 +175,7 @@ impl Row {
             "command": self.command,
             "detached": self.detached,
             "isolated": self.isolated,
+            "isolation": self.grade.map(Grade::as_str),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::autostart;
 use super::command::{App, Run};
 use crate::error::Result;
 use crate::install;
@@ -35,6 +36,7 @@ impl Run for Reset {
         let host = &app.host;
         let settings = Settings::of(host, self.allow_insecure);
         install::reset(&app.store, &container, settings, host, &app.ui)?;
+        autostart::renew(app, container.name())?;
         app.ui.info(&format!("Reset '{}'", container.name()));
         Ok(0)
     }

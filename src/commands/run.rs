@@ -37,7 +37,7 @@ pub struct RunImage {
 impl Start for RunImage {
     const NAME: &'static str = "run";
     const CONFLICTS: &'static [(&'static str, &'static str)] =
-        &[CONFLICTS[0], CONFLICTS[1], ("--detach", "--tty")];
+        &[CONFLICTS[0], CONFLICTS[1], CONFLICTS[2], ("--detach", "--tty")];
 
     fn container(&self) -> &str {
         &self.container

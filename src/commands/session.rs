@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use argh::{ArgsInfo, FromArgs};
 
 use super::command::{Action, App, Command};
-use super::{elsewhere, variables};
+use super::{elsewhere, limits, variables};
 use crate::cli::{Line, Syntax, os_string};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -55,7 +55,9 @@ fn prepare<C: Start>(line: &Line) -> Result<Action> {
     let (options, command): (Options, C) = (line.options()?, line.parse()?);
     Ok(Box::new(move |app| {
         let request = command.request(options.request(&app.host)?, &app.host);
-        start(app, command.container(), &request, options.get_chroot_cmd)
+        let container = app.container(command.container())?;
+        let request = as_set(&container, request, options.no_isolated)?;
+        start(app, &container, &request, options.get_chroot_cmd)
     }))
 }
 
@@ -70,6 +72,10 @@ pub(super) struct Options {
     /// isolate the container: its own namespaces, few privileges, no host directories
     #[argh(switch)]
     pub(super) isolated: bool,
+
+    /// do not isolate the container, also if it was made with --isolated
+    #[argh(switch)]
+    pub(super) no_isolated: bool,
 
     /// mount only /dev, /proc and /sys, and pass a minimal environment
     #[argh(switch)]
@@ -98,6 +104,18 @@ pub(super) struct Options {
     /// give an isolated container a capability, such as NET_ADMIN, or ALL
     #[argh(option, arg_name = "NAME")]
     pub(super) cap_add: Vec<String>,
+
+    /// limit the memory of all programs in the container, for example 512M or 2G
+    #[argh(option, arg_name = "SIZE")]
+    pub(super) memory: Option<String>,
+
+    /// limit the CPU time of all programs in the container; 1.5 is the time of one and a half CPUs
+    #[argh(option, arg_name = "NUMBER")]
+    pub(super) cpus: Option<String>,
+
+    /// limit the number of processes and threads in the container; 0 is no limit (default: with --isolated 2048)
+    #[argh(option, arg_name = "NUMBER")]
+    pub(super) pids_limit: Option<String>,
 
     /// hostname inside the container (default: the host's, with --isolated 'localhost')
     #[argh(option, arg_name = "NAME")]
@@ -139,13 +157,14 @@ pub(super) struct Options {
 /// Other long names of the common options.
 const LONG_ALIASES: &[(&str, &str)] = &[("--isolate", "--isolated"), ("--shared-x11", "--shared-display")];
 /// Common options that exclude each other.
-pub(super) const CONFLICTS: &[(&str, &str)] = &[("--isolated", "--minimal"), ("--tty", "--no-tty")];
+pub(super) const CONFLICTS: &[(&str, &str)] =
+    &[("--isolated", "--minimal"), ("--isolated", "--no-isolated"), ("--tty", "--no-tty")];
 
 impl Options {
     /// What was asked for, with the environment's defaults. Errors are of kind `Usage`.
     fn request(&self, host: &Host) -> Result<Request> {
         let from_host = |key: &str| host.var(key).map(OsString::from);
-        let isolation = host.switch("CD_USE_ISOLATION")?;
+        let isolation = host.switch("CD_USE_ISOLATION")? && !self.no_isolated;
         Ok(Request {
             mode: match (self.isolated, self.minimal) {
                 (true, _) => Mode::Isolated,
@@ -172,6 +191,7 @@ impl Options {
                 [] => None,
                 names => Some(names.iter().map(|name| confine::capability(name)).collect::<Result<_>>()?),
             },
+            limits: limits::limits(&self.memory, &self.cpus, &self.pids_limit)?,
             shared_home: self.shared_home,
             shared_tmp: self.shared_tmp,
             shared_display: self.shared_display,
@@ -193,20 +213,34 @@ impl Options {
     }
 }
 
+/// The request as it is for a container that may always be isolated. `not`: not this time.
+fn as_set(container: &Container, request: Request, not: bool) -> Result<Request> {
+    if not || request.mode == Mode::Isolated || !container.is_isolated()? {
+        return Ok(request);
+    }
+    if request.mode == Mode::Minimal {
+        return Err(Error::usage(format!(
+            "'{}' is always isolated, and '--minimal' is not",
+            container.name()
+        ))
+        .hint("add '--no-isolated' for a session without isolation"));
+    }
+    Ok(Request { mode: Mode::Isolated, ..request })
+}
+
 /// Starts the session, or prints the nearest command line.
-fn start(app: &App, container: &str, request: &Request, print: bool) -> Result<u8> {
-    let container = app.container(container)?;
+fn start(app: &App, container: &Container, request: &Request, print: bool) -> Result<u8> {
     if print {
-        app.ui.print(session::describe(&container, request, &app.host)?);
+        app.ui.print(session::describe(container, request, &app.host)?);
         return Ok(0);
     }
     let beside = match request.detach {
         true => container.sessions()?.iter().filter(|session| session.detached).count(),
         false => 0,
     };
-    let code = session::enter(&container, request, &app.host, &app.ui)?;
+    let code = session::enter(container, request, &app.host, &app.ui)?;
     if request.detach {
-        tell_detached(app, &container, beside);
+        tell_detached(app, container, beside);
     }
     Ok(code)
 }

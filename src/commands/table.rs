@@ -5,7 +5,7 @@ use super::command::Command;
 use super::{
     applets, autostart, backup, build, clear_cache, clone, commit, complete, completions, copy, diff, help,
     images, info, inspect, install, kill, list, load, login, logs, man, probe, prune, ps, pull, push, remove,
-    rename, reset, restore, rmi, run, save, search, selftest, session, setup, sync, tag, unmount,
+    rename, reset, restore, rmi, run, save, search, selftest, session, set, setup, sync, tag, unmount,
 };
 
 /// Every command, in the order of the help.
@@ -20,6 +20,7 @@ pub static COMMANDS: &[Command] = &[
     Command::of::<unmount::Unmount>(),
     Command::of::<kill::Kill>(),
     Command::of::<rename::Rename>(),
+    Command::of::<set::Set>(),
     Command::of::<clone::Clone>(),
     Command::of::<reset::Reset>(),
     Command::of::<remove::Remove>(),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
+use super::device;
 use super::elf;
 use super::executable::is_executable;
 use super::probe::{Answer, in_child};
@@ -168,7 +169,12 @@ impl Emulator {
         let named = Path::new("/usr/libexec/qemu-binfmt").join(format!("{}-binfmt-P", qemu_name(arch)));
         let same = |path: &Path| fs::canonicalize(host.file(path)).ok();
         let name_first = same(&named).is_some_and(|found| Some(found) == same(&path));
-        Emulator { arch, path: if name_first { named } else { path }, name_first, fixed: opens_at_once() }
+        Emulator {
+            arch,
+            path: if name_first { named } else { path },
+            name_first,
+            fixed: device::kernel_is((4, 8)),
+        }
     }
 
     fn name(&self) -> String {
@@ -258,14 +264,6 @@ fn advice(host: &Host, name: &str, libraries: bool) -> String {
                  distributions"
             .to_owned(),
     }
-}
-
-/// Linux 4.8 brought the `F` flag.
-fn opens_at_once() -> bool {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
-    let mut numbers = release.split(['.', '-']).map(|number| number.parse::<u32>().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(4), Some(8))
 }
 
 fn mount_if_needed() -> Result<()> {

@@ -62,6 +62,14 @@ impl Host {
     }
 }
 
+/// Whether the running kernel is this version or a later one.
+pub fn kernel_is(version: (u32, u32)) -> bool {
+    let kernel = uname();
+    let release = kernel.release().to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= version
+}
+
 /// `PRETTY_NAME` of os-release(5).
 pub fn pretty_name(text: &str) -> Option<String> {
     let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;

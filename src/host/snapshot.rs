@@ -9,6 +9,8 @@ const TERMUX_PREFIX: &str = "/data/data/com.termux/files/usr";
 const TERMUX_HOME: &str = "/data/data/com.termux/files/home";
 /// Where we keep ours on Android without Termux: encrypted for the device, so there from the start.
 const ANDROID_DATA: &str = "/data/local/chroot-distro";
+/// Root managers have their directory there; apps cannot look into it.
+const ANDROID_TRUSTED: &str = "/data/adb/chroot-distro";
 const TERMUX_PACKAGE: &str = "com.termux";
 
 /// Either file is there on every Android, also in the mount namespace of an app.
@@ -42,6 +44,17 @@ pub struct Paths {
     pub data: PathBuf,
     /// `$BASE_CACHE_DIR`: `$RUNTIME_DIR/cache` on Termux, else `$XDG_CACHE_HOME/chroot-distro`.
     pub cache: PathBuf,
+    /// Where only root writes: `$RUNTIME_DIR`, but on Android `/data/adb/chroot-distro`, for Termux's prefix is the app's.
+    pub trusted: PathBuf,
+}
+
+#[cfg(test)]
+impl Paths {
+    /// All of them, below a directory of a test's.
+    pub fn below(directory: &Path) -> Paths {
+        let data = directory.join("data");
+        Paths { trusted: data.clone(), cache: directory.join("cache"), data }
+    }
 }
 
 impl Host {
@@ -142,15 +155,17 @@ impl Host {
     pub fn paths(&self) -> Paths {
         if let Some(termux) = &self.termux {
             let data = termux.prefix.join("var/lib/chroot-distro");
-            return Paths { cache: data.join("cache"), data };
+            return Paths { cache: data.join("cache"), data, trusted: ANDROID_TRUSTED.into() };
         }
         if self.android && self.var("XDG_DATA_HOME").is_none() {
             // Root's home is the read-only root directory there.
             let data = PathBuf::from(ANDROID_DATA);
-            return Paths { cache: data.join("cache"), data };
+            return Paths { cache: data.join("cache"), data, trusted: ANDROID_TRUSTED.into() };
         }
+        let data = self.xdg("XDG_DATA_HOME", ".local/share").join("chroot-distro");
         Paths {
-            data: self.xdg("XDG_DATA_HOME", ".local/share").join("chroot-distro"),
+            trusted: data.clone(),
+            data,
             cache: self.xdg("XDG_CACHE_HOME", ".cache").join("chroot-distro"),
         }
     }

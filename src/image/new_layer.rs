@@ -134,7 +134,7 @@ mod tests {
     use crate::testing::TempDir;
 
     fn store(temp: &TempDir) -> Store {
-        Store::open(Paths { data: temp.path().join("data"), cache: temp.path().join("cache") })
+        Store::open(Paths::below(temp.path()))
     }
 
     fn layer(store: &Store, epoch: Option<i64>) -> Layer {

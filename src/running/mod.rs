@@ -10,6 +10,7 @@
 //! | `processes` | one process |
 //! | `positions` | who is inside, by cgroup, root, mount namespace and descent |
 //! | `climb` | the directories above a process's root |
+//! | `grade` | how far an isolated one is separated from the machine |
 //! | `usage` | both together |
 //! | `lasting` | mount namespaces that outlast their session |
 //! | `hunt` | who is to end, found again and again |
@@ -21,6 +22,7 @@
 
 mod climb;
 mod ending;
+mod grade;
 mod hunt;
 mod lasting;
 mod mounts;
@@ -33,6 +35,7 @@ mod sweep;
 mod usage;
 
 pub use ending::GRACE;
+pub use grade::Grade;
 pub use nobodys::end_in;
 pub use processes::{Process, mount_namespace};
 pub use records::{Registration, Session, SessionKind};

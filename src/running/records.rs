@@ -147,8 +147,8 @@ pub(super) fn register(
     Ok(registration)
 }
 
-/// The variables that the live sessions of `container` were given; each name once, later sessions win.
-pub(super) fn variables(records: &Records, container: &Name) -> Result<Variables> {
+/// The variables that the live sessions of `user` in `container` were given; each name once, later sessions win.
+pub(super) fn variables(records: &Records, container: &Name, user: &str) -> Result<Variables> {
     let mut names = records.names()?;
     names.retain(|name| name.strip_suffix(VARIABLES).is_some_and(|name| name.ends_with('.')));
     if names.is_empty() {
@@ -164,7 +164,7 @@ pub(super) fn variables(records: &Records, container: &Name) -> Result<Variables
         names.iter().find(is)
     };
     let mut sessions = live(records)?;
-    sessions.retain(|session| session.container == *container);
+    sessions.retain(|session| session.container == *container && session.user == user);
     let mut all = Variables::new();
     for name in sessions.iter().filter_map(of) {
         let text = records.read(name)?.unwrap_or_default();
@@ -353,7 +353,8 @@ mod tests {
         let path = temp.path().join(beside(&registration.1));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(live(&records).unwrap().len(), 1);
-        assert_eq!(variables(&records, &session.container).unwrap(), given[1..]);
+        assert_eq!(variables(&records, &session.container, &session.user).unwrap(), given[1..]);
+        assert_eq!(variables(&records, &session.container, "other").unwrap(), []);
         drop(registration);
         assert!(records.names().unwrap().is_empty());
     }

@@ -95,9 +95,10 @@ impl Container {
         records::register(&self.records(), session, variables, lasting)
     }
 
-    /// The variables that its live sessions were given; those of later ones win.
-    pub fn session_variables(&self) -> Result<Variables> {
-        records::variables(&self.records(), self.name())
+    /// The variables that this user's live sessions in it were given; those of later ones win. What one user was told, a token
+    /// perhaps, is not for another.
+    pub fn session_variables(&self, user: &str) -> Result<Variables> {
+        records::variables(&self.records(), self.name(), user)
     }
 
     /// The processes inside, with or without a record.

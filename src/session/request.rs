@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::thread::CapabilitySet;
 
 use super::bind::Bind;
+use crate::cgroup::Limits;
 use crate::running::SessionKind;
 
 /// How much of the host a session sees.
@@ -71,6 +72,8 @@ pub struct Request {
     pub strict: bool,
     /// The network: the running container's, or the host's, when not given.
     pub network: Option<Network>,
+    /// What the container may have of the machine.
+    pub limits: Limits,
     /// What an isolated guest may do on top of [`super::confine::KEPT`].
     pub cap_add: Option<CapabilitySet>,
     /// The host user's home is seen at the guest user's.
@@ -83,7 +86,7 @@ pub struct Request {
     pub confined: bool,
     /// `PR_SET_NO_NEW_PRIVS`.
     pub no_new_privs: bool,
-    /// `CD_NO_SECCOMP`: without the denylist of an isolated session.
+    /// `CD_NO_SECCOMP`: without the seccomp filter of an isolated session.
     pub no_seccomp: bool,
     /// A terminal of its own?
     pub terminal: Terminal,

@@ -6,14 +6,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::geteuid;
+
 use super::layout::Layout;
+use super::lists::{self, Entry, List};
 use super::lock::{Lock, LockMode};
 use super::log::Log;
 use super::logs::LogWriter;
 use super::name::Name;
 use super::records::Records;
 use super::scratch::{self, Scratch};
-use super::{autostart, files, logs};
+use super::{files, logs};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::oci::Provenance;
 use crate::report::Report;
@@ -134,6 +137,42 @@ impl Container {
         }
     }
 
+    /// Device and inode of its directory, which is nobody's but ours: who could write there could put another root into it, or
+    /// say by its manifest what is run. `Denied` where it is somebody else's.
+    pub fn identity(&self) -> Result<(u64, u64)> {
+        for path in [self.path.clone(), self.path.join("manifest.json")] {
+            let metadata = match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && path != self.path => continue,
+                found => found.attempt(|| format!("look at '{}'", path.display()))?,
+            };
+            let is_own = metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+            if metadata.is_symlink() || !is_own {
+                return Err(Error::new(
+                    Kind::Denied,
+                    format!("others can change '{}', which says what is started", path.display()),
+                )
+                .hint("it must belong to root, and nobody else may write to it"));
+            }
+        }
+        let metadata =
+            fs::symlink_metadata(&self.path).attempt(|| format!("look at '{}'", self.path.display()))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Whether its sessions are isolated, unless the user says otherwise.
+    pub fn is_isolated(&self) -> Result<bool> {
+        Ok(lists::read(&self.layout, List::Isolated)?.iter().any(|entry| entry.name == self.name))
+    }
+
+    /// Remembers that.
+    pub fn set_isolated(&self, isolated: bool) -> Result<()> {
+        lists::change(&self.layout, List::Isolated, &|entries| {
+            entries.retain(|entry| entry.name != self.name);
+            entries.extend(isolated.then(|| Entry { name: self.name.clone(), rest: String::new() }));
+        })
+        .map(drop)
+    }
+
     /// `PID command` of whoever holds the container for itself.
     pub fn holder(&self) -> Option<String> {
         Lock::holder(&self.layout.lock(&self.name))
@@ -171,7 +210,7 @@ impl Container {
         crate::sys::point::reach("remove.renamed");
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
-        autostart::follow(&self.layout, &self.name, None)?;
+        lists::follow(&self.layout, &self.name, None)?;
         self.remove_locks()?;
         crate::sys::point::reach("remove.untied");
         scratch.remove(&mut |path| {

@@ -12,6 +12,7 @@ use super::container::Container;
 use super::images::{self, CachedImage};
 use super::layout::Layout;
 use super::library::{Holding, Library};
+use super::lists::{self, Entry, List};
 use super::name::Name;
 use super::new_blob::NewBlob;
 use super::place::{self, Place};
@@ -19,7 +20,7 @@ use super::records::Records;
 use super::staged::{Replacement, Staged};
 use super::trees::{self, KeptTree, Work};
 use super::upload::UploadRecord;
-use super::{autostart, cache, files, renamed, replace, scratch, steps};
+use super::{cache, files, renamed, replace, scratch, steps};
 use crate::error::{Error, Result};
 use crate::host::Paths;
 use crate::oci::{Arch, Digest, Reference};
@@ -104,14 +105,14 @@ impl Store {
     }
 
     /// The containers to start with the machine, in order. They need not be there.
-    pub fn autostart(&self) -> Result<Vec<Name>> {
+    pub fn autostart(&self) -> Result<Vec<Entry>> {
         renamed::recover_all(&self.layout)?;
-        autostart::list(&self.layout)
+        lists::read(&self.layout, List::Autostart)
     }
 
     /// Changes that list; what it is then.
-    pub fn change_autostart(&self, change: &dyn Fn(&mut Vec<Name>)) -> Result<Vec<Name>> {
-        autostart::change(&self.layout, change)
+    pub fn change_autostart(&self, change: &dyn Fn(&mut Vec<Entry>)) -> Result<Vec<Entry>> {
+        lists::change(&self.layout, List::Autostart, change)
     }
 
     /// What `XDG_DATA_HOME` must be for a process to find this data.

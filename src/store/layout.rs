@@ -10,16 +10,17 @@ use super::name::Name;
 use crate::host::Paths;
 use crate::oci::Digest;
 
-/// The paths of both trees.
+/// The paths of both trees, and of where only root writes.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     data: PathBuf,
     cache: PathBuf,
+    trusted: PathBuf,
 }
 
 impl Layout {
     pub(super) fn new(paths: Paths) -> Layout {
-        Layout { data: paths.data, cache: paths.cache }
+        Layout { data: paths.data, cache: paths.cache, trusted: paths.trusted }
     }
 
     /// `containers/<name>/{rootfs/,manifest.json}`
@@ -59,13 +60,18 @@ impl Layout {
         self.data.join("logs")
     }
 
-    /// The containers to start with the machine, a name a line.
+    /// The containers to start with the machine, one a line.
     pub(super) fn autostart(&self) -> PathBuf {
-        self.data.join("autostart")
+        self.trusted.join("autostart")
     }
 
-    /// No container's: those locks begin with a letter or digit.
-    pub(super) fn autostart_lock(&self) -> PathBuf {
+    /// The containers that are isolated, one a line.
+    pub(super) fn isolated(&self) -> PathBuf {
+        self.trusted.join("isolated")
+    }
+
+    /// Of both lists. No container's: those locks begin with a letter or digit.
+    pub(super) fn lists_lock(&self) -> PathBuf {
         self.data.join("locks/.autostart.lock")
     }
 
@@ -74,7 +80,7 @@ impl Layout {
         self.data.join("images")
     }
 
-    /// No container's, as the one of `autostart`.
+    /// No container's, as that one.
     pub(super) fn library_lock(&self) -> PathBuf {
         self.data.join("locks/.images.lock")
     }

@@ -5,7 +5,6 @@
 //! committed by one rename; what a killed process left is swept at the next start. Images that people pull, load or
 //! make, and their names, are data beside the containers: an OCI layout ([`Library`]) that no clearing of the cache touches.
 
-mod autostart;
 mod blobs;
 mod building;
 mod cache;
@@ -17,6 +16,7 @@ mod handle;
 mod images;
 mod layout;
 mod library;
+mod lists;
 mod lock;
 mod log;
 mod logs;
@@ -39,6 +39,7 @@ pub use container::Container;
 pub use handle::Store;
 pub use images::CachedImage;
 pub use library::{Freed, Holding, Library, Named, index_entry};
+pub use lists::{Entry, List};
 pub use lock::Lock;
 pub use log::Log;
 pub use logs::LogWriter;

@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::lock::{Lock, LockMode};
 use super::name::Name;
 use super::scratch::{self, Scratch};
-use super::{autostart, files, logs};
+use super::{files, lists, logs};
 use crate::error::{Attempt, Result};
 use crate::sys::point;
 
@@ -60,7 +60,7 @@ fn finish(container: &Container, old: &Name) -> Result<()> {
     point::reach("rename.stated");
     logs::rename(&layout.logs(), old, new)?;
     point::reach("rename.logged");
-    autostart::follow(layout, old, Some(new))?;
+    lists::follow(layout, old, Some(new))?;
     point::reach("rename.followed");
     files::remove(&layout.setup_lock(old))?;
     files::remove(&layout.lock(old))?;

@@ -30,7 +30,7 @@ impl Scene {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        Layout::new(Paths { data: self.0.join("data"), cache: self.0.join("cache") })
+        Layout::new(Paths::below(&self.0))
     }
 
     fn store(&self) -> Store {

@@ -128,7 +128,7 @@ mod tests {
 
     fn fetched(checksum: &str) -> Result<Downloaded> {
         let temp = TempDir::new();
-        let store = Store::open(Paths { data: temp.path().join("data"), cache: temp.path().join("cache") });
+        let store = Store::open(Paths::below(temp.path()));
         let host = Host::at("/nonexistent", [("HOME", "/nonexistent")]);
         let client = Client::new(&host, Settings::of(&host, false), &Silent);
         let checksum = Some(checksum).filter(|checksum| !checksum.is_empty());

@@ -35,7 +35,7 @@ impl Scene {
             let options = std::ffi::CString::new(options).unwrap();
             mount("x", &cache, "overlay", MountFlags::empty(), &*options).unwrap();
         }
-        let store = Store::open(Paths { data: temp.path().join("data"), cache });
+        let store = Store::open(Paths { cache, ..Paths::below(temp.path()) });
         Scene { temp, store }
     }
 

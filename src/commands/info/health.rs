@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::host::{Host, binfmt};
 use crate::oci::Arch;
 use crate::privilege;
+use crate::running::Grade;
 use crate::session::emulator;
 use crate::ui::human;
 
@@ -52,6 +53,7 @@ pub fn checks(app: &App, host: &Host) -> Vec<Check> {
         ("mount namespace", mount_namespace(host)),
         // The error would tell where it is.
         ("data directory", data(app).unwrap_or((State::Problem, "it cannot be looked at".to_owned()))),
+        ("isolation", isolation()),
         ("clock", clock()),
         ("name servers", name_servers(host)),
         ("other CPUs", other_cpus(host)),
@@ -126,6 +128,14 @@ fn data(app: &App) -> Result<Found> {
         _ => State::Ok,
     };
     Ok((state, detail))
+}
+
+/// What `--isolated` is worth on this kernel.
+fn isolation() -> Found {
+    match Grade::here() {
+        grade @ Grade::NoPidNamespace => (State::Note, format!("{}: it is not a boundary", grade.as_str())),
+        grade => (State::Ok, grade.as_str().to_owned()),
+    }
 }
 
 /// Certificates are not valid yet where the clock has not been set.

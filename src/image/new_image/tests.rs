@@ -10,7 +10,7 @@ use crate::oci::Platform;
 use crate::testing::TempDir;
 
 fn store(temp: &TempDir) -> Store {
-    Store::open(Paths { data: temp.path().join("data"), cache: temp.path().join("cache") })
+    Store::open(Paths::below(temp.path()))
 }
 
 fn layer(store: &Store, name: &str) -> Layer {

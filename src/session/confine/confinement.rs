@@ -1,5 +1,5 @@
-//! What an isolated guest may do, root or not: Docker's capabilities but for making device nodes, and no system call
-//! of the [`denylist`]. Applied in the last process before the guest's program; there is no way back.
+//! What an isolated guest may do, root or not: Docker's capabilities but for making device nodes, and the system
+//! calls that its [`Filter`] knows. Applied in the last process before the guest's program; there is no way back.
 
 use rustix::io::Errno;
 use rustix::thread::{
@@ -7,7 +7,7 @@ use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
 };
 
-use super::denylist;
+use super::filter::Filter;
 use crate::error::{Attempt, Error, Result};
 use crate::sys::seccomp;
 
@@ -32,8 +32,8 @@ pub const KEPT: Cap = Cap::CHOWN
 pub struct Confinement {
     /// Capabilities that processes inside can have.
     pub capabilities: Cap,
-    /// Whether the denylist is there.
-    pub seccomp: bool,
+    /// System calls that they can make, where the kernel can tell.
+    pub filter: Option<Filter>,
 }
 
 /// Reads a capability's name, with or without `CAP_`, in any case; `ALL` is all of them.
@@ -51,10 +51,9 @@ pub fn capability(name: &str) -> Result<Cap> {
 impl Confinement {
     /// Confines the calling thread and all that it starts, `CAP_SETUID` and `CAP_SETGID` staying where they are kept.
     pub fn apply(&self) -> Result<()> {
-        if self.seccomp {
+        if let Some(filter) = self.filter {
             // Before CAP_SYS_ADMIN goes, which allows it.
-            seccomp::install(&denylist::filter(self.capabilities))
-                .attempt(|| "install the seccomp filter")?;
+            seccomp::install(&filter.program(self.capabilities)).attempt(|| "install the seccomp filter")?;
         }
         self.limit().attempt(|| "drop capabilities")
     }

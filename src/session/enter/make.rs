@@ -5,11 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::system::sethostname;
 
 use super::holder::Holder;
+use super::limits;
 use super::live::Live;
-use crate::cgroup::{self, Base, Mark};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::guest::ldconfig;
-use crate::host::Host;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::session::draft::Draft;
@@ -22,7 +21,7 @@ use crate::sys::network::loopback_up;
 /// working directory is then what [`root::switch_root`] makes the root. What the kernel refuses is learnt. Returns
 /// the plan as it was carried out.
 pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn Report) -> Result<Plan> {
-    enter_cgroup(root, draft.host)?;
+    limits::enter(root, draft, &plan, report)?;
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
     let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
     let (root, refused) = root::unshare_root(root, types, plan.isolated)?;
@@ -34,20 +33,16 @@ pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn R
     Ok(plan)
 }
 
-/// Moves the calling process into a cgroup of its guest's, where this machine has one to offer: by it all that a guest
-/// starts is found again. While the host's are seen, and before there is a cgroup namespace, whose root it then is.
-pub fn enter_cgroup(root: &Rootfs, host: &Host) -> Result<()> {
-    // Android ends what is in an app's, and waits until that is empty.
-    let base = if host.is_android() { Base::Top } else { Base::Own };
-    cgroup::enter(&Mark::of(root).attempt(|| "look at the container's root")?, base);
-    Ok(())
-}
+/// What an isolated session is told where it shares the host's processes.
+pub const NO_BOUNDARY: &str =
+    ", and its isolation is not a boundary: root in the container can signal every process of this machine";
 
 /// In the namespaces that `plan` is for.
 fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -> Result<()> {
     if !plan.missing.is_empty() {
         let missing = plan.missing.join(", ");
-        report.warn(&format!("this kernel has no {missing}: the session goes without"));
+        let so = if plan.isolated && !plan.namespaces.pid { NO_BOUNDARY } else { "" };
+        report.warn(&format!("this kernel has no {missing}: the session goes without{so}"));
     }
     if let Some(emulator) = &draft.facts.machine.emulator {
         // A registration that is there already may be by a file that root inside could write.

@@ -10,6 +10,7 @@ mod hand_over;
 mod holder;
 mod join;
 mod let_go;
+mod limits;
 mod live;
 mod make;
 mod null;

@@ -18,8 +18,9 @@ use super::flows::Flows;
 use super::holder::Holder;
 use super::join::join;
 use super::let_go::let_go;
+use super::limits;
 use super::live::Live;
-use super::make::{enter_cgroup, first_process, make};
+use super::make::{NO_BOUNDARY, first_process, make};
 use super::outside::Outside;
 use super::pipes::{pipes, refuse_places};
 use super::program::{self, Launch};
@@ -192,7 +193,9 @@ impl Entering<'_> {
             return Err(Error::new(Kind::Busy, format!("'{name}' is running with {network}"))
                 .hint("leave out '--network' to join it, or leave its other sessions first"));
         }
-        self.draft.share(self.container.session_variables()?);
+        let user = self.draft.facts.user.name.to_string_lossy();
+        let variables = self.container.session_variables(&user)?;
+        self.draft.share(variables);
         let mut plan = self.draft.plan()?;
         plan.namespaces.pid = live.has_own_pids();
         Ok(plan)
@@ -321,7 +324,11 @@ impl Entering<'_> {
                 self.report.warn(&error.to_string());
             }
         }
-        enter_cgroup(&self.rootfs, self.draft.host)?;
+        match way {
+            Way::New => {}
+            Way::Join(live) => limits::join(&self.rootfs, &self.draft, live, false)?,
+            Way::Below(holder, live) => limits::join(&self.rootfs, &self.draft, live, holder.is_ours())?,
+        }
         match way {
             Way::New => {
                 self.prepare_guest(&plan);
@@ -400,6 +407,9 @@ impl Entering<'_> {
     fn join(&self, live: &Live, plan: &Plan) -> Result<()> {
         let (request, name) = (&self.draft.request, self.container.name());
         let own = live.has_own_pids();
+        if request.mode == Mode::Isolated && !own {
+            self.report.warn(&format!("'{name}' is running without a PID namespace{NO_BOUNDARY}"));
+        }
         if request.mode != Mode::Isolated && request.namespaces != own {
             let with = if own { "with" } else { "without" };
             self.report

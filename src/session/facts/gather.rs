@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::guest::accounts::{self, User};
 use crate::guest::guest_file::GuestFile;
 use crate::guest::{ldconfig, terminfo, time_zone};
-use crate::host::{Host, binfmt};
+use crate::host::{Host, binfmt, device};
 use crate::oci::Provenance;
 use crate::rootfs::{Follow, Rootfs};
 use crate::running::SessionKind;
@@ -76,6 +76,8 @@ pub struct Facts {
     pub machine: Machine,
     /// Whether the kernel has seccomp filters.
     pub seccomp: bool,
+    /// Whether a tracer cannot change a call that the filter has let through: since Linux 4.8.
+    pub filters_tracers: bool,
 }
 
 /// Reads what a plan depends on. An error names what the request asks for and is not there.
@@ -115,6 +117,7 @@ pub fn gather(
         namespaces: namespaces(request),
         machine: emulator::machine(request, rootfs, provenance, host)?,
         seccomp: request.is_isolated() && seccomp::is_supported(),
+        filters_tracers: device::kernel_is((4, 8)),
         ..sharing
     })
 }
@@ -264,6 +267,7 @@ impl Facts {
             device_groups: Vec::new(),
             namespaces: Namespaces::default(),
             seccomp: true,
+            filters_tracers: true,
             machine: Machine::default(),
         }
     }

@@ -3,13 +3,16 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use rustix::thread::CapabilitySet as Cap;
+
 use super::entrypoint;
 use super::environment::{DEFAULT_PATH, Environment, environment};
 use super::steps::{Step, extra, runtime_dir, view};
+use crate::cgroup::Limits;
 use crate::error::{Error, Result};
 use crate::guest::guest_file::GuestFile;
 use crate::running::SessionKind;
-use crate::session::confine::{Confinement, KEPT};
+use crate::session::confine::{Confinement, Filter, KEPT};
 use crate::session::emulator;
 use crate::session::facts::gather::Facts;
 use crate::session::namespaces::Namespaces;
@@ -18,6 +21,9 @@ use crate::session::request::{Mode, Request};
 /// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`
 /// (android_filesystem_config.h).
 const ANDROID_NETWORK: [u32; 3] = [3003, 3004, 3005];
+
+/// How many processes an isolated container has, if nobody says: as with podman. A real one has some dozens.
+const PROCESSES: u32 = 2048;
 
 /// Who the guest process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +57,8 @@ pub struct Plan {
     pub missing: Vec<&'static str>,
     /// What the guest may do, where that is less than its user may.
     pub confinement: Option<Confinement>,
+    /// What all of the container may have of the machine.
+    pub limits: Limits,
     /// What is mounted for the first session.
     pub steps: Vec<Step>,
     /// What the user asked for on top; a later session too brings its own.
@@ -109,9 +117,9 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
             "--cap-add gives back what --isolated takes, and this session is not isolated",
         ));
     }
-    let confinement = isolated.then_some(Confinement {
-        capabilities: request.cap_add.map_or(KEPT, |more| KEPT | more),
-        seccomp: wants_seccomp && facts.seccomp,
+    let confinement = isolated.then(|| Confinement {
+        filter: (wants_seccomp && facts.seccomp).then(|| filter(facts, namespaces)),
+        capabilities: kept(facts) | request.cap_add.unwrap_or(Cap::empty()),
     });
     let hostname = request.hostname.clone().or(isolated.then(|| "localhost".into()));
     let environment = environment(facts, request);
@@ -130,6 +138,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         namespaces,
         missing,
         confinement,
+        limits: limits(request),
         steps: view,
         binds,
         files: facts.files.clone(),
@@ -149,6 +158,27 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         narrow: facts.machine.narrow,
         search_path,
     })
+}
+
+fn limits(request: &Request) -> Limits {
+    let own = Limits { pids: (request.mode == Mode::Isolated).then_some(PROCESSES), ..Limits::default() };
+    let mut limits = request.limits.or(own);
+    limits.pids = limits.pids.filter(|&pids| pids != 0);
+    limits
+}
+
+fn filter(facts: &Facts, namespaces: Namespaces) -> Filter {
+    Filter { tracing: namespaces.pid && facts.filters_tracers, socketcall: has_socketcall(facts) }
+}
+
+/// Without `NET_RAW`, which is for packets of the host's network, where the filter cannot see what a socket is for.
+fn kept(facts: &Facts) -> Cap {
+    if has_socketcall(facts) { KEPT.difference(Cap::NET_RAW) } else { KEPT }
+}
+
+/// The C libraries of most distributions for 32-bit x86 make sockets by socketcall(2) alone.
+fn has_socketcall(facts: &Facts) -> bool {
+    cfg!(target_arch = "x86") || (cfg!(target_arch = "x86_64") && facts.machine.narrow)
 }
 
 fn identity(facts: &Facts) -> Identity {
@@ -199,8 +229,6 @@ fn argv(request: &Request, facts: &Facts) -> Result<Vec<OsString>> {
 mod tests {
     use std::path::Path;
 
-    use rustix::thread::CapabilitySet;
-
     use super::*;
     use crate::guest::accounts::User;
     use crate::session::bind::Restrict;
@@ -247,7 +275,8 @@ mod tests {
         assert!(plan.isolated && plan.namespaces.pid && !plan.namespaces.ipc);
         assert!(plan.namespaces.cgroup && !plan.namespaces.net);
         assert_eq!(plan.missing, ["IPC namespaces"]);
-        assert_eq!(plan.confinement, Some(Confinement { capabilities: KEPT, seccomp: true }));
+        let filter = Some(Filter { tracing: true, socketcall: false });
+        assert_eq!(plan.confinement, Some(Confinement { capabilities: KEPT, filter }));
         assert_eq!(plan.hostname, Some("localhost".into()));
         assert!(plan.steps.iter().all(|step| !matches!(step, Step::Bind { .. })));
         assert!(!plan.steps.iter().any(|step| matches!(step, Step::Mount { kind: "mqueue", .. })));
@@ -296,10 +325,10 @@ mod tests {
 
     #[test]
     fn capabilities_come_back_to_an_isolated_guest_only() {
-        let request = Request { cap_add: Some(CapabilitySet::NET_ADMIN), ..command(Mode::Isolated) };
+        let request = Request { cap_add: Some(Cap::NET_ADMIN), ..command(Mode::Isolated) };
         let facts = Facts { namespaces: ALL, ..Facts::default() };
         let confinement = plan(&request, &facts).unwrap().confinement.unwrap();
-        assert_eq!(confinement.capabilities, KEPT | CapabilitySet::NET_ADMIN);
+        assert_eq!(confinement.capabilities, KEPT | Cap::NET_ADMIN);
         let request = Request { mode: Mode::Default, ..request };
         assert_eq!(plan(&request, &facts).unwrap_err().exit_code(), 2);
     }

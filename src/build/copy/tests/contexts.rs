@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::testing::{TempDir, needs_root};
 
 fn open(temp: &TempDir, path: &std::path::Path) -> crate::error::Result<Context> {
-    let store = Store::open(Paths { data: temp.path().join("data"), cache: temp.path().join("cache") });
+    let store = Store::open(Paths::below(temp.path()));
     let scratch = temp.path().join("scratch");
     match Context::open(path.as_os_str(), &scratch, &store, &Silent)? {
         Opened::Context(context) => Ok(context),
