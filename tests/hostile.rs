@@ -371,3 +371,26 @@ fn a_bomb_fills_no_memory_and_a_full_disk_is_a_clean_error() {
         rustix::mount::unmount("/tmp/data", rustix::mount::UnmountFlags::empty()).unwrap();
     });
 }
+
+#[test]
+fn what_a_sparse_file_claims_costs_nothing() {
+    need!(Root);
+    sandbox(|s| {
+        // 250 bytes, compressed, that claim four tebibytes or four exbibytes.
+        let claims = |size: u64| {
+            let map = Entry::file("lastlog", "").pax("GNU.sparse.map", "0,0").pax("GNU.sparse.name", "lastlog");
+            let sparse = map.pax("GNU.sparse.numblocks", "1").pax("GNU.sparse.size", size.to_string());
+            Encoding::Gzip.encode(&tar([Entry::dir("etc"), Entry::dir("usr"), Entry::dir("bin"), sparse]))
+        };
+        fs::write(s.path("a.tar.gz"), claims(1 << 42)).unwrap();
+        s.cd(["install", "-q", "-n", "h", "/tmp/a.tar.gz"]).run().ok();
+        assert_eq!(fs::metadata(s.rootfs("h").join("lastlog")).unwrap().len(), 1 << 42);
+        s.cd(["diff", "h"]).run().ok();
+        removed(s);
+        // More than a filesystem takes.
+        fs::write(s.path("b.tar.gz"), claims(1 << 62)).unwrap();
+        s.cd(["install", "-q", "-n", "h", "/tmp/b.tar.gz"]).run();
+        s.cd(["load", "-i", "/tmp/b.tar.gz"]).run().fails(&[]);
+        s.cd(["restore", "/tmp/b.tar.gz"]).run().fails(&[]);
+    });
+}

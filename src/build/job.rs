@@ -18,7 +18,7 @@ use crate::dockerfile::{Instruction, Located, Stage};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::image::{Image, Layer, open_blob};
-use crate::layer::{Content, Entry, EntryKind, Index, Name, Options, Target, apply, flatten};
+use crate::layer::{Content, Entry, EntryKind, Index, Name, Options, Target, apply, flatten_claimed};
 use crate::report::Report;
 use crate::rootfs::{FileType, Follow, Rootfs};
 use crate::store::Store;
@@ -169,7 +169,7 @@ impl Target for Finder {
         self.found = match entry.kind {
             EntryKind::File { size } if size <= FOUND_MAX => {
                 let mut bytes = Vec::new();
-                flatten(content, size, &mut |chunk| {
+                flatten_claimed(content, size, &mut |chunk| {
                     bytes.extend_from_slice(chunk);
                     Ok(())
                 })?;

@@ -12,7 +12,7 @@ use super::layout;
 use super::origin::Origin;
 use super::survey::Contents;
 use crate::error::{Error, Result};
-use crate::layer::{EntryKind, Reader, flatten};
+use crate::layer::{EntryKind, Reader, flatten_claimed};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Digest, Document, ImageConfig, Platform, media_type};
 use crate::report::{Report, Task};
@@ -173,7 +173,7 @@ impl<'a> Wanted<'a> {
             let Some(layer) = self.0.remove(entry.name.as_path()) else { continue };
             if let Fetch::Missing(mut partial) = store.blob(&layer.digest, layer.size, report)? {
                 partial.restart()?;
-                flatten(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
+                flatten_claimed(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
                 partial.commit().map_err(|error| error.context(format!("layer {}", layer.short())))?;
             }
             if self.0.is_empty() {

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::layer::{Content, Entry, EntryKind, Reader, flatten};
+use crate::error::{Error, Kind, Result};
+use crate::layer::{Content, Entry, EntryKind, Reader, flatten_claimed};
 use crate::oci::{Algorithm, Digest, Hasher, Provenance};
 
 /// The directories of a root. A prefix that has one of these names in it is inside a root, not above one.
@@ -109,7 +109,8 @@ impl Contents {
                 // documents are JSON objects, docker's manifest.json is a list.
                 let mut document = None;
                 let mut is_first = *size <= DOCUMENT && kept < DOCUMENTS;
-                flatten(content, *size, &mut |bytes| {
+                let is_whole = content.is_whole(*size);
+                let read = flatten_claimed(content, *size, &mut |bytes| {
                     if !is_blob {
                         hasher.update(bytes);
                     }
@@ -120,7 +121,12 @@ impl Contents {
                         document.extend_from_slice(bytes);
                     }
                     Ok(())
-                })?;
+                });
+                match read {
+                    // A `lastlog` of a root filesystem, say; no part of an image.
+                    Err(error) if error.kind() == Kind::Invalid && !is_whole => return Ok(()),
+                    read => read?,
+                }
                 if let Some(document) = document {
                     self.documents.insert(name.to_owned(), document);
                 }

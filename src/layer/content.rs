@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The contents of one entry, read once from the front.
 pub trait Content {
@@ -78,6 +78,34 @@ pub fn flatten(
     zeros(size.saturating_sub(position), write)
 }
 
+/// Zeros that an archive may claim for a file beyond what it holds of it: this many, and so many for each byte.
+const CLAIMED: u64 = 1 << 20;
+const CLAIMED_PER_BYTE: u64 = 16;
+
+/// The same for a file of an archive from outside. `Invalid` where it is nearly all holes: 250 bytes can claim 2^62, and no
+/// document, blob or layer is so.
+pub fn flatten_claimed(
+    content: &mut dyn Content,
+    size: u64,
+    write: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let (mut position, mut allowed) = (0, CLAIMED);
+    let mut hole = |count: u64, allowed: &mut u64| match allowed.checked_sub(count) {
+        Some(left) => {
+            *allowed = left;
+            Ok(count)
+        }
+        None => Err(Error::invalid(format!("claims to have {size} bytes, but holds far fewer"))),
+    };
+    while let Some((offset, bytes)) = content.chunk()? {
+        zeros(hole(offset.saturating_sub(position), &mut allowed)?, write)?;
+        write(bytes)?;
+        position = offset + bytes.len() as u64;
+        allowed = allowed.saturating_add(bytes.len() as u64 * CLAIMED_PER_BYTE);
+    }
+    zeros(hole(size.saturating_sub(position), &mut allowed)?, write)
+}
+
 fn zeros(mut count: u64, write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     const ZEROS: [u8; 4096] = [0; 4096];
     while count > 0 {
@@ -86,4 +114,27 @@ fn zeros(mut count: u64, write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<(
         count -= run;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_claimed_and_not_held_ends_at_once() {
+        let flat = |size| {
+            let mut all = Vec::new();
+            let write = &mut |bytes: &[u8]| {
+                all.extend_from_slice(bytes);
+                Ok(())
+            };
+            flatten_claimed(&mut BytesContent::new(b"abc"), size, write).map(|()| all)
+        };
+        assert_eq!(flat(3).unwrap(), b"abc");
+        assert_eq!(flat(5).unwrap(), b"abc\0\0");
+        assert_eq!(flat(CLAIMED).unwrap().len() as u64, CLAIMED);
+        for size in [CLAIMED + 100, 1 << 42, 1 << 62, u64::MAX] {
+            assert!(flat(size).unwrap_err().to_string().contains("holds far fewer"), "{size}");
+        }
+    }
 }

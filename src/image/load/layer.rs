@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use crate::error::{Attempt, Result};
 use crate::image::layer::Layer;
 use crate::image::pull::Keeping;
-use crate::layer::{Compression, Compressor, Content, decompress, flatten};
+use crate::layer::{Compression, Compressor, Content, decompress, flatten_claimed};
 use crate::oci::{Algorithm, Descriptor, Digest, Hasher, media_type};
 use crate::store::NewBlob;
 
@@ -42,7 +42,7 @@ impl<'a> NewBlobs<'a> {
     /// Adds one blob of the library.
     pub(super) fn layer(&self, content: &mut dyn Content, size: u64) -> Result<Layer> {
         let mut taking = Taking::Head(Vec::new());
-        flatten(content, size, &mut |bytes| self.take(&mut taking, bytes))?;
+        flatten_claimed(content, size, &mut |bytes| self.take(&mut taking, bytes))?;
         if let Taking::Head(head) = &mut taking {
             let head = std::mem::take(head);
             taking = self.choose(&head)?;

@@ -12,7 +12,7 @@ use crate::image::layout::{LayoutDirectory, verified};
 use crate::image::origin::Origin;
 use crate::image::pull::Keeping;
 use crate::image::survey::Contents;
-use crate::layer::flatten;
+use crate::layer::flatten_claimed;
 use crate::oci::{Descriptor, Digest};
 use crate::report::{Report, Silent};
 
@@ -94,7 +94,7 @@ fn from_archive(
         if let Some(blob) = wanted.remove(name) {
             to.receive(blob, &mut |sink| {
                 sink.restart()?;
-                flatten(content, size, &mut |bytes| sink.append(bytes))
+                flatten_claimed(content, size, &mut |bytes| sink.append(bytes))
             })
             .attempt(|| format!("blob {}", blob.short()))?;
         }

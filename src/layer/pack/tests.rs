@@ -76,7 +76,7 @@ fn holes_that_are_kept_cost_nothing_and_come_back() {
         let mut reader = Reader::new(&archive[..]);
         assert_eq!(reader.next().unwrap().unwrap(), entry);
         let mut read = Vec::new();
-        crate::layer::flatten(&mut reader.content(), size, &mut |bytes| {
+        crate::layer::content::flatten(&mut reader.content(), size, &mut |bytes| {
             read.extend_from_slice(bytes);
             Ok(())
         })

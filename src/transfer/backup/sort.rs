@@ -1,7 +1,7 @@
 //! What a backup holds, entry by entry.
 
 use crate::error::{Error, Result};
-use crate::layer::{Content, Entry, EntryKind, Name, Sort, flatten};
+use crate::layer::{Content, Entry, EntryKind, Name, Sort, flatten_claimed};
 
 /// Bytes; the documents beside the tree are smaller by far.
 const DOCUMENT_MAX: u64 = 64 << 20;
@@ -65,7 +65,7 @@ impl Sort for Backup {
             return Err(Error::invalid(format!("'{}' is too large", entry.name)));
         }
         let mut bytes = Vec::new();
-        flatten(content, size, &mut |run| {
+        flatten_claimed(content, size, &mut |run| {
             bytes.extend_from_slice(run);
             Ok(())
         })?;
