@@ -378,7 +378,8 @@ fn what_a_sparse_file_claims_costs_nothing() {
     sandbox(|s| {
         // 250 bytes, compressed, that claim four tebibytes or four exbibytes.
         let claims = |size: u64| {
-            let map = Entry::file("lastlog", "").pax("GNU.sparse.map", "0,0").pax("GNU.sparse.name", "lastlog");
+            let map =
+                Entry::file("lastlog", "").pax("GNU.sparse.map", "0,0").pax("GNU.sparse.name", "lastlog");
             let sparse = map.pax("GNU.sparse.numblocks", "1").pax("GNU.sparse.size", size.to_string());
             Encoding::Gzip.encode(&tar([Entry::dir("etc"), Entry::dir("usr"), Entry::dir("bin"), sparse]))
         };

@@ -239,6 +239,53 @@ fn the_init_that_runs_is_told() {
 }
 
 #[test]
+fn what_starts_is_what_root_has_added_with_its_options() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        let command = ["/bin/sh", "-c", "grep Seccomp: /proc/self/status > /started; echo $A >> /started"];
+        Image::busybox().with("Cmd", json!(command)).write_layout(&s.path("image"), "latest");
+        for name in ["one", "two"] {
+            s.cd(["install", "-q", "-n", name, "/tmp/image"]).run().ok();
+        }
+        let started = |name: &str| s.rootfs(name).join("started");
+        let add = |words: &[&str]| s.cd([&["autostart", "add"], words].concat()).run();
+        add(&["one", "--", "--isolated", "-e", "A=b c"]).ok();
+        s.cd(["autostart", "list"]).run().ok().prints("one --isolated -e A=b c\n");
+        add(&["one", "--", "--isolatd"]).code(2).says(&["isolatd"]);
+        add(&["--", "--isolated"]).code(2);
+        s.cd(["autostart", "remove", "one", "--", "-e", "A"]).run().code(2);
+        s.cd(["autostart", "run"]).run().ok();
+        assert!((0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            fs::read_to_string(started("one")).is_ok_and(|text| text == "Seccomp:\t2\nb c\n")
+        }));
+        assert!(s.settles());
+        fs::remove_file(started("one")).unwrap();
+        // Another directory of that name, as whoever owns the one above can put there.
+        let containers = s.data().join("containers");
+        fs::rename(containers.join("one"), containers.join("aside")).unwrap();
+        tool(
+            "cp",
+            ["-a", "/tmp/data/chroot-distro/containers/two", "/tmp/data/chroot-distro/containers/one"],
+        );
+        s.cd(["autostart", "run"]).run().code(1).says(&["another container than the one that was added"]);
+        assert!(!started("one").exists());
+        fs::remove_dir_all(containers.join("one")).unwrap();
+        fs::rename(containers.join("aside"), containers.join("one")).unwrap();
+        // Who can write its manifest says what is run.
+        let manifest = containers.join("one/manifest.json");
+        std::os::unix::fs::chown(&manifest, Some(USER), None).unwrap();
+        s.cd(["autostart", "run"]).run().code(1).says(&["others can change", "manifest.json"]);
+        // Whoever types it is warned.
+        s.cd(["login", "one", "--", "/bin/true"]).run().ok().says(&["others can change"]);
+        std::os::unix::fs::chown(&manifest, Some(0), None).unwrap();
+        // A reset is root's own doing.
+        s.cd(["reset", "-q", "one"]).run().ok();
+        s.cd(["autostart", "run"]).run().ok();
+    });
+}
+
+#[test]
 fn what_is_listed_is_started_whatever_became_of_the_others() {
     need!(Root, Tool("busybox"));
     sandbox(|s| {

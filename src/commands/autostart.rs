@@ -142,14 +142,14 @@ fn start(app: &App, entry: &Entry) -> Result<()> {
     let name = &entry.name;
     let container = app.store.container(name)?;
     let chosen = Start::of(entry)?;
-    if chosen.identity.is_some_and(|identity| container.identity().ok() != Some(identity)) {
+    let identity = container.identity()?;
+    if chosen.identity.is_some_and(|chosen| chosen != identity) {
         return Err(Error::new(
             Kind::Denied,
             format!("'{name}' is another container than the one that was added"),
         )
         .hint(format!("if you made it yourself: chroot-distro autostart add {name}")));
     }
-    container.identity()?;
     let sessions = container.sessions()?;
     if sessions.iter().any(|session| session.kind == SessionKind::Run) {
         app.ui.info(&format!("'{name}' runs already"));

@@ -234,6 +234,9 @@ fn start(app: &App, container: &Container, request: &Request, print: bool) -> Re
         app.ui.print(session::describe(container, request, &app.host)?);
         return Ok(0);
     }
+    if let Err(error) = container.identity() {
+        app.ui.warn(&error.to_string());
+    }
     let beside = match request.detach {
         true => container.sessions()?.iter().filter(|session| session.detached).count(),
         false => 0,

@@ -90,7 +90,7 @@ pub fn flatten_claimed(
     write: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let (mut position, mut allowed) = (0, CLAIMED);
-    let mut hole = |count: u64, allowed: &mut u64| match allowed.checked_sub(count) {
+    let hole = |count: u64, allowed: &mut u64| match allowed.checked_sub(count) {
         Some(left) => {
             *allowed = left;
             Ok(count)

@@ -137,15 +137,17 @@ impl Container {
         }
     }
 
-    /// Device and inode of its directory, which is nobody's but ours: who could write there could put another root into it, or
+    /// Device and inode of its directory, which is nobody's but ours, and so are the two above: who could write there could put another root into it, or
     /// say by its manifest what is run. `Denied` where it is somebody else's.
     pub fn identity(&self) -> Result<(u64, u64)> {
-        for path in [self.path.clone(), self.path.join("manifest.json")] {
+        let above = self.path.ancestors().skip(1).take(2).map(Path::to_owned);
+        for path in above.chain([self.path.clone(), self.path.join("manifest.json")]) {
             let metadata = match fs::symlink_metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && path != self.path => continue,
                 found => found.attempt(|| format!("look at '{}'", path.display()))?,
             };
-            let is_own = metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+            let others = if metadata.gid() == 0 { 0o002 } else { 0o022 };
+            let is_own = metadata.uid() == geteuid().as_raw() && metadata.mode() & others == 0;
             if metadata.is_symlink() || !is_own {
                 return Err(Error::new(
                     Kind::Denied,

@@ -63,6 +63,16 @@ fn a_stall_is_a_drop() {
 }
 
 #[test]
+fn headers_that_drip_are_given_up() {
+    let server = Server::start(|asked, before| match before {
+        0 if asked.line.contains("blobs") => Reply::Drip(b"HTTP/1.1 200 OK\r\nX-Never-Ends: ".to_vec()),
+        _ => ranged(asked),
+    });
+    fetch(&server, &descriptor(16), b"").unwrap();
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
 fn an_earlier_run_is_resumed_and_a_complete_one_asks_nothing() {
     let server = Server::start(|asked, _| ranged(asked));
     assert_eq!(fetch(&server, &descriptor(16), &BLOB[..9]).unwrap().restarts, 0);

@@ -67,8 +67,8 @@ fn settings(host: &Host) -> Settings {
     let patience = Patience {
         connect: Duration::from_secs(5),
         read: Duration::from_millis(300),
+        answer: Duration::from_millis(900),
         backoff: Duration::from_millis(1),
-        ..Patience::default()
     };
     Settings { patience, ..Settings::of(host, false) }
 }

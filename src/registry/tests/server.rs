@@ -29,6 +29,8 @@ pub enum Reply {
     Drop(Vec<u8>),
     /// Raw bytes, then silence until the client goes.
     Stall(Vec<u8>),
+    /// Raw bytes, then one more each while, until the client goes.
+    Drip(Vec<u8>),
 }
 
 /// Headers and a body of the right length.
@@ -97,6 +99,13 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, usi
             Reply::Stall(bytes) => {
                 writer.write_all(&bytes).ok()?;
                 thread::sleep(Duration::from_secs(600));
+            }
+            Reply::Drip(bytes) => {
+                writer.write_all(&bytes).ok()?;
+                loop {
+                    thread::sleep(Duration::from_millis(50));
+                    writer.write_all(b"x").ok()?;
+                }
             }
         }
     }

@@ -5,9 +5,7 @@ use std::io::{BufReader, Cursor, Read};
 
 use super::sort::{Backup, no_backup};
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::layer::{
-    self, Content, Entry, EntryKind, Name as EntryName, Reader, RootfsTarget, Target,
-};
+use crate::layer::{self, Content, Entry, EntryKind, Name as EntryName, Reader, RootfsTarget, Target};
 use crate::oci::Provenance;
 use crate::report::Report;
 use crate::store::{Container, Name, Store};
