@@ -26,7 +26,7 @@
 //! | [`layer`] | decompress, untar, apply, index, pack, compress |
 //! | [`dockerfile`] | pure: the Dockerfile language, parsed, expanded and checked |
 //! | [`oci`] | pure: reference, digest, platform, documents |
-//! | [`cgroup`] | control groups: the processes of a container told apart, stopped and ended together |
+//! | [`cgroup`] | control groups: the processes of a container told apart, limited, stopped and ended together |
 //! | [`rootfs`] | a guest's root and every operation on guest files |
 //! | [`report`] | how the lower blocks tell of progress |
 //! | [`suggest`] | pure: the nearest of some words |

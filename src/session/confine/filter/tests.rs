@@ -147,9 +147,12 @@ fn sockets_are_those_of_a_network_and_its_ping() {
     }
 }
 
+/// This program's own, whose numbers the C library knows: the one of 64 bits stands first.
+const OWN: usize = if cfg!(target_pointer_width = "64") { 0 } else { 1 };
+
 #[test]
 fn a_capability_takes_its_calls_along() {
-    let architecture = ARCHITECTURES[0];
+    let architecture = ARCHITECTURES[OWN];
     let number = |call: libc::c_long| call as u32;
     let unshare = [u64::from(NAMESPACES), 0, 0];
     let admin = asking(PLAIN, Cap::SYS_ADMIN);
