@@ -36,7 +36,7 @@ mod workers;
 pub use apply::{Applied, Options, Sort, apply, apply_sorted};
 pub use changes::changes;
 pub use compress::{Compression, Compressor, free_memory};
-pub use content::{BytesContent, Content, NoContent, flatten, flatten_claimed};
+pub use content::{BytesContent, Content, NoContent, flatten_claimed};
 pub use decompress::decompress;
 pub use entry::{Entry, EntryKind, is_kept_xattr};
 pub use file_content::FileContent;
