@@ -114,17 +114,19 @@ impl<'a> Job<'a> {
         Ok((root, Some(tree)))
     }
 
-    /// A file of what these layers make, without laying them out; none when there is no such file. Links are not followed.
-    /// The first `base` of them are the base image's, whose tree may be there.
-    pub fn read(&self, layers: &[Layer], base: usize, path: &Path) -> Result<Option<Vec<u8>>> {
-        let name = Name::parse(path.as_os_str().as_bytes())?;
-        let (below, above) = layers.split_at(base.min(layers.len()));
-        let mut finder = Finder { name, found: None };
-        match self.store.find_tree(&chain(below)) {
-            Some(tree) => finder.found = read_in(&tree.rootfs()?, path),
-            None => self.apply(below, &mut finder)?,
+    /// A file of what a base image's layers make, without laying them out; none when there is no such file. Links are not
+    /// followed.
+    pub fn read(&self, base: &[Layer], path: &Path) -> Result<Option<Vec<u8>>> {
+        match self.store.find_tree(&chain(base)) {
+            Some(tree) => Ok(read_in(&tree.rootfs()?, path)),
+            None => self.read_on(None, base, path),
         }
-        self.apply(above, &mut finder)?;
+    }
+
+    /// The same, where `below` stands there before these layers.
+    pub fn read_on(&self, below: Option<Vec<u8>>, layers: &[Layer], path: &Path) -> Result<Option<Vec<u8>>> {
+        let mut finder = Finder { name: Name::parse(path.as_os_str().as_bytes())?, found: below };
+        self.apply(layers, &mut finder)?;
         Ok(finder.found)
     }
 

@@ -45,6 +45,8 @@ pub struct Making<'a> {
     /// Of the tree as it is now; none while nobody asked.
     index: Option<Index>,
     tree: Option<Tree<'a>>,
+    /// Account files as so many layers make them: each COPY --chown asks for them, and a base image is large.
+    files: BTreeMap<PathBuf, (usize, Option<Vec<u8>>)>,
     pub(super) scope: Scope<'a>,
     /// Set by a CMD of this stage: an ENTRYPOINT that follows keeps it.
     has_cmd: bool,
@@ -74,6 +76,7 @@ impl<'a> Making<'a> {
             layers: below.layers,
             index: None,
             tree: None,
+            files: BTreeMap::new(),
             scope: Scope::new(job.names.globals, below.arguments),
             has_cmd: false,
             made,
@@ -160,10 +163,19 @@ impl<'a> Making<'a> {
 
     /// A file of the tree as it is now.
     pub(super) fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>> {
-        match &mut self.tree {
-            Some(tree) => Ok(tree.root()?.read(path, FILE_MAX).ok()),
-            None => self.job.read(&self.layers, self.base, path),
+        if let Some(tree) = &mut self.tree {
+            return Ok(tree.root()?.read(path, FILE_MAX).ok());
         }
+        let (count, below) = match self.files.remove(path) {
+            Some(known) => known,
+            None => {
+                let base = self.base.min(self.layers.len());
+                (base, self.job.read(&self.layers[..base], path)?)
+            }
+        };
+        let found = self.job.read_on(below, &self.layers[count..], path)?;
+        self.files.insert(path.to_owned(), (self.layers.len(), found.clone()));
+        Ok(found)
     }
 
     /// Whether the cache has a step.
