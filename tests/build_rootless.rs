@@ -76,12 +76,16 @@ fn what_lays_out_a_tree_needs_root() {
         {
             build(dockerfile, &[]).fails(&["root is needed"]);
         }
+        build("FROM scratch\nRUN x\n", &["--check"]).ok();
         build("FROM scratch\nCOPY sub /\n", &["--install-as", "app"]).fails(&["root is needed"]);
         build("FROM scratch\nCOPY sub /\n", &["--export", "type=local,dest=d"]).fails(&["root is needed"]);
         // What a base image brings is known late.
         build("FROM scratch\nCOPY sub /\nONBUILD RUN x\n", &["-t", "base:1"]).ok();
         build("FROM base:1\n", &[]).fails(&["Dockerfile:1", "RUN needs root"]);
-        // Where root keeps its images, root is asked for.
+        // Where root keeps its images, or has something, root is asked for.
+        let lock = s.path("u/data/chroot-distro/locks/.build.lock");
+        chown(&lock, Some(0), Some(0)).unwrap();
+        build("FROM scratch\nCOPY sub /\n", &[]).fails(&["root is needed"]);
         write(s, "FROM scratch\nCOPY sub /\n");
         s.cd(["build", "-q", "-t", "app", "c"]).current_dir(s.path("")).run().ok();
         s.cd(["build", "-t", "app", "c"]).uid(USER).current_dir(s.path("")).run().fails(&["root is needed"]);

@@ -212,10 +212,12 @@ impl Store {
     /// Whether this process may write where images and the cache are, or would be.
     pub fn is_writable(&self) -> bool {
         let layout = &self.layout;
-        let data = [layout.library(), layout.locks()];
+        let library = layout.library();
+        let locks = [layout.build_lock(), layout.library_lock(), layout.library_index_lock()];
+        let data = [library.join("blobs/sha256"), library, layout.locks()];
         let cache =
             [layout.blobs(), layout.steps(), layout.build_trees(), layout.build_scratch(), layout.images()];
-        data.iter().chain(&cache).all(|path| place::is_writable(path))
+        locks.iter().chain(&data).chain(&cache).all(|path| place::is_writable(path))
     }
 
     /// The images that people pull, load or make.

@@ -59,9 +59,11 @@ pub(super) fn refuse_unfit(staging: &Path) -> Result<()> {
     }
 }
 
-/// Whether this process may write to a directory, or make it.
+/// Whether this process may write to a directory or a file, or make it.
 pub(super) fn is_writable(path: &Path) -> bool {
-    access(existing(path), Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    let path = existing(path);
+    let enter = if path.is_dir() { Access::EXEC_OK } else { Access::empty() };
+    access(path, Access::WRITE_OK | enter).is_ok()
 }
 
 fn existing(path: &Path) -> &Path {

@@ -16,10 +16,12 @@ impl BuildImage {
         let Ok(command) = line.parse::<BuildImage>() else { return false };
         let lays_out = |output: &String| output.contains("type=tar") || output.contains("type=local");
         let is_image = command.install_as.is_none() && command.export.is_empty();
-        is_image
-            && !command.output.iter().any(lays_out)
-            && dockerfile(&command).is_some_and(|file| file.stages.iter().all(is_spared))
-            && Store::open(host.paths()).is_writable()
+        let is_spared = || {
+            is_image
+                && !command.output.iter().any(lays_out)
+                && dockerfile(&command).is_some_and(|file| file.stages.iter().all(is_spared))
+        };
+        (command.check || is_spared()) && Store::open(host.paths()).is_writable()
     }
 }
 
