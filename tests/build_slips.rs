@@ -23,6 +23,7 @@ fn a_stage_that_is_none() {
         let stages = "FROM scratch AS build\nCOPY f /\nFROM scratch\nCOPY --from=build /f /g\n";
         build(s, stages, &["--check"]).ok();
         build(s, stages, &["--check", "--target", "biuld"]).code(2).says(&["no stage 'biuld'", "'build'"]);
+        build(s, stages, &["--target", "3"]).code(2).says(&["numbers 0 to 1"]);
         build(s, stages, &["--no-cache-filter", "biuld"]).ok().says(&["--no-cache-filter biuld", "'build'"]);
         for step in ["COPY --from=biuld /f /h", "RUN --mount=from=biuld,target=/m true"] {
             let slip = format!("{stages}{step}\n");
@@ -46,6 +47,13 @@ fn options_that_lead_to_nothing() {
         let _agent = UnixListener::bind(s.path("agent")).unwrap();
         build(s, plain, &["--ssh", "default=/tmp/agent"]).ok().says(&["--ssh: no RUN mounts"]);
         build(s, plain, &["--export", "out"]).code(2).says(&["type=local,dest=out"]);
+        build(s, plain, &["-o", "type=registry,push=true"]).code(2).says(&["chroot-distro push NAME"]);
+        for text in ["-", "type=tar,dest=-"] {
+            build(s, plain, &["-o", text]).code(2).says(&["standard output", "chroot-distro save"]);
+        }
+        build(s, plain, &["-o", "out/a.tar"]).fails(&["no directory 'out/'", "mkdir -p"]);
+        build(s, plain, &["--iidfile", "out/id"]).fails(&["no directory 'out/'"]);
+        build(s, plain, &["-o", "a.tar", "-o", "a.tar"]).code(2).says(&["'a.tar' is named by two options"]);
         build(s, plain, &["--export", "out.tar"]).code(2).says(&["type=tar,dest=out.tar"]);
         build(s, plain, &["--cache-from", "type=local,src=none"])
             .ok()

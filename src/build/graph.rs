@@ -155,6 +155,9 @@ pub fn target(file: &Dockerfile, shown: &str, name: Option<&str>) -> Result<usiz
     let names = names(&file.stages);
     let error = Error::usage(format!("{shown} has no stage '{name}'"));
     Err(match nearest(name, names.iter().copied()) {
+        _ if name.parse::<usize>().is_ok() => {
+            error.hint(format!("its stages have the numbers 0 to {}", file.stages.len().saturating_sub(1)))
+        }
         Some(near) => error.hint(format!("did you mean '{near}'?")),
         None if names.is_empty() => error.hint("its stages have no names: give a number, from 0"),
         None => error.hint(format!("its stages are {}", names.join(", "))),

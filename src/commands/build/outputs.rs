@@ -24,6 +24,14 @@ enum Output {
     Directory(PathBuf),
 }
 
+impl Output {
+    fn path(&self) -> &PathBuf {
+        match self {
+            Output::Image(_, path) | Output::Archive(path) | Output::Directory(path) => path,
+        }
+    }
+}
+
 /// The options, as typed.
 pub(super) struct Wanted<'a> {
     /// `--output`
@@ -50,6 +58,11 @@ impl Outputs {
         let files = wanted.files.iter().map(|text| output(text, "--export"));
         let outputs: Vec<Output> = image.chain(files).collect::<Result<_>>()?;
         outputs.iter().try_for_each(refuse)?;
+        for (number, output) in outputs.iter().enumerate() {
+            if outputs[..number].iter().any(|other| other.path() == output.path()) {
+                return Err(Error::usage(format!("'{}' is named by two options", output.path().display())));
+            }
+        }
         let container = wanted.container.map(name).transpose()?;
         if let Some(container) = &container {
             if app.store.container(container).is_ok() {
@@ -65,15 +78,23 @@ impl Outputs {
         }
         let path = |text: Option<&str>| text.map(os_string).map(PathBuf::from);
         let (iidfile, metadata) = (path(wanted.iidfile), path(wanted.metadata));
-        Ok(Outputs { outputs, container, iidfile, metadata })
+        let outputs = Outputs { outputs, container, iidfile, metadata };
+        match outputs
+            .directories()
+            .iter()
+            .find(|directory| !directory.as_os_str().is_empty() && !directory.is_dir())
+        {
+            Some(absent) => {
+                Err(Error::not_found(format!("there is no directory '{}' to write to", absent.display()))
+                    .hint(format!("make it first: mkdir -p '{}'", absent.display())))
+            }
+            None => Ok(outputs),
+        }
     }
 
     /// The directories that are written to.
     pub(super) fn directories(&self) -> Vec<PathBuf> {
-        let outputs = self.outputs.iter().map(|output| match output {
-            Output::Image(_, path) | Output::Archive(path) | Output::Directory(path) => path,
-        });
-        let files = outputs.chain(&self.iidfile).chain(&self.metadata);
+        let files = self.outputs.iter().map(Output::path).chain(&self.iidfile).chain(&self.metadata);
         files.map(|path| path.with_file_name("")).collect()
     }
 
@@ -102,6 +123,14 @@ fn output(text: &str, option: &str) -> Result<Output> {
     let wrong = |why: &str| {
         Error::usage(format!("{option} '{text}': {why}")).hint("write a file's name, or type=TYPE,dest=PATH")
     };
+    if text == "-" || text.contains("dest=-") {
+        return Err(wrong("the standard output is not supported")
+            .hint_instead("name a file; or afterwards, for the image: chroot-distro save NAME"));
+    }
+    if ["registry", "image"].iter().any(|kind| text.contains(&format!("type={kind}"))) {
+        return Err(wrong("the image is always kept here")
+            .hint_instead("leave it out; to upload the image afterwards: chroot-distro push NAME"));
+    }
     if !text.contains("type=") {
         let path = PathBuf::from(os_string(text));
         return match option {
@@ -132,7 +161,7 @@ fn output(text: &str, option: &str) -> Result<Output> {
 }
 
 fn refuse(output: &Output) -> Result<()> {
-    let (Output::Image(_, path) | Output::Archive(path) | Output::Directory(path)) = output;
+    let path = output.path();
     if path.symlink_metadata().is_ok() {
         return Err(Error::new(crate::error::Kind::Exists, format!("'{}' exists already", path.display()))
             .hint("choose another name, or remove it first"));
