@@ -25,23 +25,32 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32, sync: fn(&File) -> io::R
     written.attempt(|| format!("write '{}'", path.display()))
 }
 
-/// Deletes what [`beside`] has named in a directory for a process that was killed.
-pub fn clear_of(directory: &Path, process: i32) {
-    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+/// Deletes what [`beside`] has named for a process that was killed: beside `path`, and where that is a directory, in it, for
+/// names that begin as one of `inside`.
+pub fn clear_of(path: &Path, inside: &[&str], process: u32) {
+    let mut left = vec![beside_of(path, process)];
     let end = format!(".{process}");
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_string_lossy().starts_with('.') && name.to_string_lossy().ends_with(&end) {
-            // What cannot be deleted is only litter.
-            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+    for entry in fs::read_dir(path).into_iter().flatten().flatten().filter(|_| !inside.is_empty()) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_ours = |start: &&str| name.strip_prefix('.').is_some_and(|name| name.starts_with(*start));
+        if name.ends_with(&end) && inside.iter().any(is_ours) {
+            left.push(entry.path());
         }
+    }
+    for path in left {
+        // What cannot be deleted is only litter.
+        let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
     }
 }
 
 /// A hidden name in the same directory, this process's own.
 pub fn beside(path: &Path) -> PathBuf {
+    beside_of(path, process::id())
+}
+
+fn beside_of(path: &Path, process: u32) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}", process::id()))
+    path.with_file_name(format!(".{name}.{process}"))
 }
 
 #[cfg(test)]
@@ -53,16 +62,31 @@ mod tests {
     fn what_a_killed_process_has_left_goes() {
         let temp = TempDir::new();
         let path = |name: &str| temp.path().join(name);
-        let own = i32::try_from(process::id()).unwrap();
         fs::create_dir_all(beside(&path("d")).join("sub")).unwrap();
         fs::write(beside(&path("f")), "").unwrap();
-        for other in ["d", "f", ".d", ".d.1"] {
+        for other in [".other", ".blob_x"] {
+            fs::write(path(&format!("{other}.{}", process::id())), "").unwrap();
+        }
+        for other in ["d", "f", ".d", ".d.1", ".blob_x.1"] {
             fs::write(path(other), "").unwrap();
         }
-        clear_of(temp.path(), own);
-        let mut names: Vec<_> =
-            fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, [".d", ".d.1", "d", "f"]);
+        let names = || {
+            let mut names: Vec<String> = fs::read_dir(temp.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        let own = process::id();
+        let rest = |others: &[&str]| {
+            [others, &["d", "f"]].concat().iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()
+        };
+        let (blob, other) = (format!(".blob_x.{own}"), format!(".other.{own}"));
+        clear_of(&path("d"), &[], own);
+        clear_of(&path("f"), &[], own);
+        assert_eq!(names(), rest(&[".blob_x.1", &blob, ".d", ".d.1", &other]));
+        clear_of(temp.path(), &["blob_"], own);
+        assert_eq!(names(), rest(&[".blob_x.1", ".d", ".d.1", &other]));
     }
 }

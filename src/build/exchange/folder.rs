@@ -19,6 +19,9 @@ use crate::store::Store;
 /// The list.
 const LIST: &str = "build-cache.json";
 
+/// How the names begin of what is being written there, behind their dot.
+pub const PARTS: [&str; 2] = ["sha", LIST];
+
 /// Bytes; a step takes some four hundred.
 const LIMIT: u64 = 64 << 20;
 

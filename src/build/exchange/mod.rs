@@ -14,6 +14,6 @@ mod imports;
 mod list;
 mod registry;
 
-pub use folder::{export as export_to_folder, place as folder};
+pub use folder::{PARTS, export as export_to_folder, place as folder};
 pub use imports::{Imports, Place};
 pub use registry::Remote;

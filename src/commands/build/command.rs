@@ -9,7 +9,7 @@ use super::outputs::{Outputs, Wanted};
 use super::shown::{Shown, Style};
 use super::source::Source;
 use super::stoppable::stoppable;
-use crate::build::exchange::Imports;
+use crate::build::exchange::{Imports, PARTS};
 use crate::build::{self, Bases, Workshop};
 use crate::cli::{Line, Syntax};
 use crate::commands::command::{Action, App, Command};
@@ -276,10 +276,11 @@ impl BuildImage {
 
 /// Deletes what the process has left half-made that was stopped.
 fn clear(app: &App, outputs: &Outputs, caches: &Caches, pid: Pid) {
-    let id = pid.as_raw_nonzero().get();
-    outputs.directories().iter().chain(caches.folders()).for_each(|directory| clear_of(directory, id));
+    let id = pid.as_raw_nonzero();
+    outputs.paths().for_each(|path| clear_of(path, &[], id.get().unsigned_abs()));
+    caches.folders().for_each(|folder| clear_of(folder, &PARTS, id.get().unsigned_abs()));
     // What cannot be deleted now is for the next command.
-    let _ = app.store.clear_work_of(id);
+    let _ = app.store.clear_work_of(id.get());
     let _ = app.store.sweep();
 }
 

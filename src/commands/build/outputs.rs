@@ -1,6 +1,6 @@
 //! Where a built image goes besides the images that are kept: archives, files alone, a container, notes for scripts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -79,23 +79,13 @@ impl Outputs {
         let path = |text: Option<&str>| text.map(os_string).map(PathBuf::from);
         let (iidfile, metadata) = (path(wanted.iidfile), path(wanted.metadata));
         let outputs = Outputs { outputs, container, iidfile, metadata };
-        match outputs
-            .directories()
-            .iter()
-            .find(|directory| !directory.as_os_str().is_empty() && !directory.is_dir())
-        {
-            Some(absent) => {
-                Err(Error::not_found(format!("there is no directory '{}' to write to", absent.display()))
-                    .hint(format!("make it first: mkdir -p '{}'", absent.display())))
-            }
-            None => Ok(outputs),
-        }
+        outputs.paths().try_for_each(|path| refuse_lost(path))?;
+        Ok(outputs)
     }
 
-    /// The directories that are written to.
-    pub(super) fn directories(&self) -> Vec<PathBuf> {
-        let files = self.outputs.iter().map(Output::path).chain(&self.iidfile).chain(&self.metadata);
-        files.map(|path| path.with_file_name("")).collect()
+    /// Where all of it is written.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.outputs.iter().map(Output::path).chain(&self.iidfile).chain(&self.metadata)
     }
 
     /// Writes all of it.
@@ -158,6 +148,17 @@ fn output(text: &str, option: &str) -> Result<Output> {
         "local" => Ok(Output::Directory(path)),
         _ => Err(wrong(&format!("the type '{kind}' is not known"))),
     }
+}
+
+/// What would be in no directory.
+fn refuse_lost(path: &Path) -> Result<()> {
+    let directory = path.with_file_name("");
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    let shown = directory.display();
+    Err(Error::not_found(format!("there is no directory '{shown}' to write to"))
+        .hint(format!("make it first: mkdir -p '{shown}'")))
 }
 
 fn refuse(output: &Output) -> Result<()> {
