@@ -152,6 +152,53 @@ fn programs_for_another_cpu_run_as_whom_they_should() {
     });
 }
 
+/// What a guest finds as /proc/PID/exe is the host's file, and nobody's to write there.
+#[test]
+fn an_emulator_is_out_of_an_isolated_guests_reach() {
+    need!(Root, Tool("qemu-aarch64-static"), Filesystem("binfmt_misc"));
+    on_both_kernels(|s| {
+        let cpu = &CPUS[0];
+        let mut there = false;
+        with_registration(cpu, |_| there = true);
+        cpu.install(s).ok();
+        // It branches to itself.
+        let program = cpu.program(&[0, 0, 0, 0x14]);
+        fs::write(s.rootfs(cpu.name).join("bin/sh"), program).unwrap();
+        // A registration of the host's own, by a file that can be written.
+        let mask = "\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00".to_owned()
+            + &"\\xff".repeat(8)
+            + "\\xfe\\xff\\xff\\xff";
+        let magic =
+            "\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01".to_owned() + &"\\x00".repeat(9) + "\\x02\\x00\\xb7\\x00";
+        let emulator = Path::new("/usr/bin/qemu-aarch64-static");
+        mount("binfmt_misc", MISC, "binfmt_misc", MountFlags::empty(), None).unwrap();
+        let line = format!(":cd-test-hosts:M::{magic}:{mask}:{}:OCF", emulator.display());
+        fs::write(Path::new(MISC).join("register"), line).unwrap();
+        let session = s.cd(["login", "--isolated", cpu.name, "--", "/bin/sh"]).spawn();
+        // By its words: no path leads to a file by a mount that is in no tree.
+        let runs_it = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("qemu"))
+        };
+        let pid = loop {
+            if let Some(pid) = s.processes().into_iter().find(runs_it) {
+                break pid;
+            }
+            std::thread::yield_now();
+        };
+        let flags = rustix::fs::statvfs(format!("/proc/{pid}/exe")).unwrap().f_flag;
+        session.signal(rustix::process::Signal::KILL);
+        session.wait();
+        fs::write(Path::new(MISC).join("cd-test-hosts"), "-1").unwrap();
+        unmount(MISC, UnmountFlags::empty()).unwrap();
+        with_registration(cpu, |entry| {
+            if !there {
+                fs::write(entry, "-1").unwrap();
+            }
+        });
+        assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY), "{flags:?}");
+    });
+}
+
 #[test]
 fn a_cpu_that_nothing_emulates_is_named_early() {
     need!(Root, Filesystem("binfmt_misc"));

@@ -68,3 +68,46 @@ fn in_the_background_too() {
         end(first);
     });
 }
+
+#[test]
+fn a_kernel_without_siblings_makes_no_difference() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        let isolated = |options: &[&'static str], script: &str| {
+            login(s, &[&["--isolated"], options].concat(), script).without_siblings()
+        };
+        let lives = || {
+            isolated(&[], "cat; echo $$ >&2; exit 3").stdin("through").run().code(3).prints("through");
+            isolated(&["-t"], "tty; exit 4").run().code(4);
+            isolated(&["-u", "user"], "kill -TERM $$").run().status(143);
+            isolated(&[], "kill -SEGV $$").run().status(139);
+            isolated(&[], "exec /bin/absent").run().status(127);
+            s.cd(["login", "--isolated", "c", "--", "/bin/absent"]).without_siblings().run().code(127);
+            let _ = fs::remove_file(s.rootfs("c").join("root/in"));
+            let session = isolated(&[], "echo > /root/in; exec sleep 1000").spawn();
+            written(s, "root/in");
+            let listed = s.cd(["ps"]).run().ok().out();
+            assert!(listed.contains("sleep 1000"), "{listed}");
+            session.signal(Signal::TERM);
+            session.wait().status(143);
+            let _ = fs::remove_file(s.rootfs("c").join("root/in"));
+            let mut killed = isolated(&[], "echo > /root/in; exec sleep 1234").spawn();
+            written(s, "root/in");
+            killed.kill();
+            killed.wait();
+            let sleeps = |pid: &i32| {
+                fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("1234"))
+            };
+            while s.processes().iter().any(sleeps) {
+                std::thread::yield_now();
+            }
+        };
+        lives();
+        assert!(s.settles());
+        let first = isolated(&[], "echo > /root/stays; exec sleep 1000").spawn();
+        written(s, "root/stays");
+        lives();
+        end(first);
+    });
+}

@@ -184,7 +184,7 @@ fn every_byte_goes_through_in_order() {
 }
 
 #[test]
-fn what_a_guest_does_not_read_of_a_file_is_left_there() {
+fn what_a_guest_does_not_read_is_left_there() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
         make(s);
@@ -192,6 +192,17 @@ fn what_a_guest_does_not_read_of_a_file_is_left_there() {
         let line = "while read word; do $CD \"echo in $word\"; done </tmp/lines";
         run(s, line).ok().prints("in one\nin two\nin three\n");
         run(s, "{ $CD 'read word; echo $word'; cat; } </tmp/lines").ok().prints("one\ntwo\nthree\n");
+        // Of a pipe too.
+        run(s, &format!("cat /tmp/lines | {line}").replace("</tmp/lines", ""))
+            .ok()
+            .prints("in one\nin two\nin three\n");
+        run(s, "cat /tmp/lines | { $CD 'read word; echo $word'; cat; }").ok().prints("one\ntwo\nthree\n");
+        run(s, "cat /tmp/lines | { $CD 'exec <&-; busybox sleep 0.2'; cat; }")
+            .ok()
+            .prints("one\ntwo\nthree\n");
+        run(s, "(echo one; sleep 0.2; echo two) | { $CD 'read a; read b; echo $b $a'; cat; }")
+            .ok()
+            .prints("two one\n");
     });
 }
 

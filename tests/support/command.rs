@@ -89,6 +89,11 @@ impl Cd {
         sys::without_namespaces(&mut self.command, flags);
         self
     }
+    /// On a kernel that gives nobody a sibling.
+    pub fn without_siblings(mut self) -> Cd {
+        sys::without_siblings(&mut self.command);
+        self
+    }
     /// On a kernel without seccomp filters.
     pub fn without_filters(mut self) -> Cd {
         sys::without_filters(&mut self.command);

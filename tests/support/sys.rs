@@ -82,6 +82,11 @@ pub fn without_namespaces(command: &mut Command, flags: libc::c_int) {
     filter(command, refuse_argument(libc::SYS_unshare, ANY_BIT, flags as u32));
 }
 
+/// As on a kernel that gives nobody a sibling (clone(2), CLONE_PARENT).
+pub fn without_siblings(command: &mut Command) {
+    filter(command, refuse_argument(libc::SYS_clone, ANY_BIT, libc::CLONE_PARENT as u32));
+}
+
 /// As on a kernel that was built without seccomp filters.
 pub fn without_filters(command: &mut Command) {
     filter(command, refuse_argument(libc::SYS_prctl, EQUALS, libc::PR_SET_SECCOMP as u32));

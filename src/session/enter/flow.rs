@@ -9,6 +9,7 @@ use rustix::io::{Errno, ioctl_fionread, read, write};
 use rustix::pipe::{SpliceFlags, splice};
 use rustix::termios::isatty;
 
+use super::peek::{Next, Peek};
 use crate::session::terminal::outer::in_foreground;
 
 /// Bytes at once: by splice(2), by copying, and by copying to what may block, where poll(2) promises no more (PIPE_BUF).
@@ -26,6 +27,8 @@ pub struct Flow {
     taken: Option<Vec<u8>>,
     /// Bytes that are read at once then.
     chunk: usize,
+    /// None when all that comes is passed on.
+    peek: Option<Peek>,
     /// It was the sink that held it back.
     is_full: bool,
     /// A terminal that another job has: nothing is read until this process goes on in the foreground.
@@ -52,7 +55,15 @@ impl Flow {
         let spliced = can_splice(from.as_fd()) && can_splice(to.as_fd());
         let taken = if spliced { None } else { Some(Vec::new()) };
         let chunk = if kind(to.as_fd()) == Some(FileType::RegularFile) { COPIED } else { PROMISED };
-        Flow { from, to, taken, chunk, is_full: false, is_waiting: false, moved: 0, due: 0 }
+        Flow { from, to, taken, chunk, peek: None, is_full: false, is_waiting: false, moved: 0, due: 0 }
+    }
+
+    /// What is not read is left in the source, if that is a pipe.
+    pub fn carefully(mut self) -> Flow {
+        if kind(self.from.as_fd()) == Some(FileType::Fifo) {
+            self.peek = Peek::new(&self.to);
+        }
+        self
     }
 
     /// What it waits for. `idle` stands for nothing.
@@ -75,10 +86,19 @@ impl Flow {
         if !source && !sink {
             return State::Open;
         }
-        match self.taken {
-            None => self.splice(),
-            Some(_) => self.copy(source),
+        match (&mut self.peek, &self.taken) {
+            (Some(peek), _) => match peek.turn(&self.from, &self.to) {
+                Next::End => return State::Ended,
+                Next::Hurry => self.peek = None,
+                next => {
+                    self.is_full = matches!(next, Next::AwaitSink);
+                    return State::Open;
+                }
+            },
+            (None, None) => return self.splice(),
+            (None, Some(_)) => return self.copy(source),
         }
+        self.splice()
     }
 
     /// Reads a terminal again.
@@ -89,6 +109,13 @@ impl Flow {
     /// Bytes that were read and not written yet.
     pub fn held(&self) -> u64 {
         self.taken.as_ref().map_or(0, Vec::len) as u64
+    }
+
+    /// The source has only what was not read.
+    pub fn settle(&mut self) {
+        if let Some(peek) = &mut self.peek {
+            peek.settle(&self.from, &self.to);
+        }
     }
 
     /// What is there by now is due: see [`Flow::is_behind`].

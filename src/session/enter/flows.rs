@@ -107,6 +107,7 @@ impl Flows {
     }
 
     fn end_input(&mut self) {
+        self.open.iter_mut().for_each(|(flow, _)| flow.settle());
         let held: u64 =
             self.open.iter().filter(|(_, way)| *way == Way::In).map(|(flow, _)| flow.held()).sum();
         self.open.retain(|(_, way)| *way != Way::In);

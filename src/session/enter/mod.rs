@@ -15,6 +15,7 @@ mod live;
 mod make;
 mod null;
 mod outside;
+mod peek;
 mod pipes;
 mod program;
 mod pump;

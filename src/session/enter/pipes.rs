@@ -70,7 +70,7 @@ fn readable(flows: &mut Flows) -> Result<Option<OwnedFd>> {
         let start = tell(&file).attempt(attempt)?;
         flows.give_back(Rest { file: dup(stdin()).attempt(attempt)?, start, pipe });
     }
-    flows.add(Flow::new(file, ours), Way::In);
+    flows.add(Flow::new(file, ours).carefully(), Way::In);
     Ok(Some(theirs))
 }
 
