@@ -8,15 +8,16 @@ pub fn size(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1023.5 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+    // In 1024ths of the unit: reading an f64 takes 14 KB of code and tables, and to write one is not free.
+    let (mut value, mut unit) = (bytes, 0);
+    while value >= 1023 * 1024 + 512 && unit + 1 < UNITS.len() {
+        value /= 1024;
         unit += 1;
     }
-    match value < 99.95 {
-        true => format!("{value:.1} {}", UNITS[unit]),
-        false => format!("{value:.0} {}", UNITS[unit]),
+    let tenths = (value.saturating_mul(10) + 512) / 1024;
+    match tenths < 1000 {
+        true => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        false => format!("{} {}", (value + 512) / 1024, UNITS[unit]),
     }
 }
 
@@ -33,9 +34,21 @@ pub fn bytes(text: &str) -> Option<u64> {
         "t" => 40,
         _ => return None,
     };
-    let bytes = number.parse::<f64>().ok()? * (1u64 << power) as f64;
-    // What is too large becomes the greatest number.
-    Some(bytes as u64)
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if number.len() < 2 && whole.is_empty() || part.contains('.') {
+        return None;
+    }
+    // More digits of the part would change nothing that anybody means.
+    let part = &part[..part.len().min(6)];
+    let part = (count(part) << power) / 10u64.pow(part.len() as u32);
+    Some(count(whole).saturating_mul(1 << power).saturating_add(part))
+}
+
+/// A number of digits alone. What is too large becomes the greatest number.
+fn count(digits: &str) -> u64 {
+    digits.bytes().fold(0, |count: u64, digit| {
+        count.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
+    })
 }
 
 /// A duration in whole seconds: `42s`, `3m07s`, `2h05m`.
@@ -65,7 +78,10 @@ mod tests {
         let read = ["0", "1024", "1k", "500M", "1.5GiB", "2 gb", "7B", "1T"].map(|text| bytes(text).unwrap());
         let expected = [0, 1024, 1024, 500 << 20, 3 << 29, 2 << 30, 7, 1 << 40];
         assert_eq!(read, expected);
-        for bad in ["", "M", "-1", "1x", "1ib", "1..2", "1e9", "1 M x"] {
+        let read = [".5k", "2.", "0.1234567T", "99999999999999999999", "9e18T"].map(bytes);
+        let expected = [Some(512), Some(2), Some(135_741_307_518), Some(u64::MAX), None];
+        assert_eq!(read, expected);
+        for bad in ["", ".", ".M", "M", "-1", "1x", "1ib", "1..2", "1.2.3", "1e9", "1 M x"] {
             assert_eq!(bytes(bad), None, "{bad}");
         }
     }
