@@ -3,8 +3,9 @@
 //!
 //! Buffers go round: at most [`QUEUE`] + 2 of them exist.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::decompress::decompress;
 use crate::oci::{Algorithm, Digest, Hasher};
@@ -18,16 +19,73 @@ struct Chunk {
     length: usize,
 }
 
-/// The inflating side.
-pub(super) struct Producer {
-    full: SyncSender<io::Result<Chunk>>,
-    empty: Receiver<Box<[u8]>>,
+/// What is between the two. (`std::sync::mpsc` has three kinds of channel in the code for each type that is sent.)
+#[derive(Default)]
+struct Between {
+    state: Mutex<State>,
+    /// A buffer was passed, or a side is gone.
+    changed: Condvar,
 }
+
+#[derive(Default)]
+struct State {
+    full: VecDeque<io::Result<Chunk>>,
+    empty: Vec<Box<[u8]>>,
+    /// One side is gone.
+    ended: bool,
+}
+
+impl Between {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes it on when there is room; whether anybody listens.
+    fn send(&self, chunk: io::Result<Chunk>) -> bool {
+        let mut state = self.lock();
+        while state.full.len() >= QUEUE && !state.ended {
+            state = self.wait(state);
+        }
+        let listened = !state.ended;
+        if listened {
+            state.full.push_back(chunk);
+            self.changed.notify_one();
+        }
+        listened
+    }
+
+    /// Waits for the next one; none when there will be no more. `used` may be filled again.
+    fn receive(&self, used: Option<Box<[u8]>>) -> Option<io::Result<Chunk>> {
+        let mut state = self.lock();
+        state.empty.extend(used);
+        while state.full.is_empty() && !state.ended {
+            state = self.wait(state);
+        }
+        self.changed.notify_one();
+        state.full.pop_front()
+    }
+}
+
+/// One side's hold of it.
+struct Side(Arc<Between>);
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_one();
+    }
+}
+
+/// The inflating side.
+pub(super) struct Producer(Side);
 
 /// The reading side. Dropping it early stops the other.
 pub(super) struct Consumer {
-    full: Receiver<io::Result<Chunk>>,
-    empty: Sender<Box<[u8]>>,
+    side: Side,
     current: Option<Chunk>,
     position: usize,
     failed: bool,
@@ -36,18 +94,16 @@ pub(super) struct Consumer {
 }
 
 pub(super) fn flow() -> (Producer, Consumer) {
-    let (full_in, full_out) = sync_channel(QUEUE);
-    let (empty_in, empty_out) = channel();
+    let between = Arc::<Between>::default();
     let consumer = Consumer {
-        full: full_out,
-        empty: empty_in,
+        side: Side(between.clone()),
         current: None,
         position: 0,
         failed: false,
         hasher: Hasher::new(Algorithm::Sha256),
         total: 0,
     };
-    (Producer { full: full_in, empty: empty_out }, consumer)
+    (Producer(Side(between)), consumer)
 }
 
 impl Producer {
@@ -55,16 +111,18 @@ impl Producer {
     pub(super) fn run(self, layer: impl Read + Send) {
         if let Err(error) = self.pump(layer) {
             // When nobody listens any more, the consumer has an error of its own to tell.
-            let _ = self.full.send(Err(error));
+            self.0.0.send(Err(error));
         }
     }
 
     fn pump(&self, layer: impl Read + Send) -> io::Result<()> {
         let mut plain = decompress(layer).map_err(io::Error::other)?;
+        let between = &self.0.0;
         loop {
-            let mut bytes = self.empty.try_recv().unwrap_or_else(|_| vec![0; CHUNK].into());
+            let empty = between.lock().empty.pop();
+            let mut bytes = empty.unwrap_or_else(|| vec![0; CHUNK].into());
             let length = fill(&mut plain, &mut bytes)?;
-            if length == 0 || self.full.send(Ok(Chunk { bytes, length })).is_err() {
+            if length == 0 || !between.send(Ok(Chunk { bytes, length })) {
                 return Ok(());
             }
         }
@@ -94,25 +152,17 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 impl BufRead for Consumer {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.current.as_ref().is_some_and(|chunk| self.position == chunk.length)
-            && let Some(chunk) = self.current.take()
-        {
-            let _ = self.empty.send(chunk.bytes);
-        }
-        if self.current.is_none() {
+        if self.current.as_ref().is_none_or(|chunk| self.position == chunk.length) {
             if self.failed {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             self.position = 0;
-            match self.full.recv() {
-                Ok(chunk) => {
-                    let chunk = chunk.inspect_err(|_| self.failed = true)?;
-                    self.hasher.update(&chunk.bytes[..chunk.length]);
-                    self.total += chunk.length as u64;
-                    self.current = Some(chunk);
-                }
-                Err(_) => return Ok(&[]),
-            }
+            let used = self.current.take().map(|chunk| chunk.bytes);
+            let Some(chunk) = self.side.0.receive(used) else { return Ok(&[]) };
+            let chunk = chunk.inspect_err(|_| self.failed = true)?;
+            self.hasher.update(&chunk.bytes[..chunk.length]);
+            self.total += chunk.length as u64;
+            self.current = Some(chunk);
         }
         Ok(self.current.as_ref().map_or(&[], |chunk| &chunk.bytes[self.position..chunk.length]))
     }

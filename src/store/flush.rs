@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -19,24 +19,31 @@ const PERIOD: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Flusher {
     directory: File,
-    stop: Option<Sender<()>>,
+    stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl Flusher {
     /// For the filesystem of `directory`. Without a thread to spare, nothing is written early.
     pub(super) fn new(directory: File) -> Flusher {
-        let (stop, stopped) = channel();
+        let stop = Arc::<Stop>::default();
+        let ours = stop.clone();
         let thread = directory.try_clone().and_then(|directory| {
             let rounds = move || {
-                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PERIOD) {
+                while !ours.waited(PERIOD) {
                     // Whoever waits for the end of it hears what fails.
                     let _ = syncfs(&directory);
                 }
             };
             thread::Builder::new().name("flush".to_owned()).spawn(rounds)
         });
-        Flusher { directory, stop: Some(stop), thread: thread.ok() }
+        Flusher { directory, stop, thread: thread.ok() }
     }
 
     /// Waits until all is on disk, and does `work`, which changes nothing, meanwhile.
@@ -55,9 +62,19 @@ impl Flusher {
     }
 }
 
+impl Stop {
+    /// Waits for it so long; whether it came.
+    fn waited(&self, time: Duration) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(stopped, time, |stopped| !*stopped);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
 impl Drop for Flusher {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        *self.stop.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.changed.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -7,7 +7,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -23,7 +22,6 @@ const MAX_THREADS: usize = 3;
 /// The writers. Dropping it waits for them: nothing of ours runs on when a caller goes on to fork.
 pub(super) struct Pool {
     shared: Arc<Shared>,
-    done: Receiver<Outcome>,
     threads: Vec<JoinHandle<()>>,
     /// Places of the files under way: one file each.
     pending: HashSet<u64>,
@@ -32,7 +30,10 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
+    /// A job was given, or the last one was.
     changed: Condvar,
+    /// A thread has done a job, or ended.
+    finished: Condvar,
 }
 
 #[derive(Default)]
@@ -41,6 +42,10 @@ struct Queue {
     bytes: usize,
     /// The directories in which somebody is making a file.
     busy: Vec<RawFd>,
+    /// What the threads have done.
+    done: VecDeque<Outcome>,
+    /// How many threads there are.
+    threads: usize,
     closed: bool,
 }
 
@@ -50,9 +55,8 @@ impl Pool {
     pub(super) fn new() -> Pool {
         let count = thread::available_parallelism().map_or(0, |cores| cores.get() - 1).min(MAX_THREADS);
         let shared = Arc::<Shared>::default();
-        let (results, done) = channel();
-        let threads = (0..count).map_while(|_| spawn(shared.clone(), results.clone()).ok()).collect();
-        Pool { shared, done, threads, pending: HashSet::new() }
+        let threads = (0..count).map_while(|_| spawn(shared.clone()).ok()).collect();
+        Pool { shared, threads, pending: HashSet::new() }
     }
 
     /// Takes a job whose place is not pending. When too much is waiting, does one that waits, and says how it ended.
@@ -87,17 +91,7 @@ impl Pool {
         if self.pending.is_empty() {
             return None;
         }
-        let outcome = match self.done.try_recv() {
-            Ok(ready) => ready,
-            Err(_) if !wait => return None,
-            Err(_) => {
-                let job = self.shared.lock().next();
-                match job {
-                    Some(job) => self.shared.run(job),
-                    None => self.done.recv().ok()?,
-                }
-            }
-        };
+        let outcome = self.shared.outcome(wait)?;
         self.pending.remove(&outcome.place());
         Some(outcome)
     }
@@ -126,6 +120,13 @@ impl Queue {
         self.busy.push(directory(&job));
         Some(job)
     }
+
+    /// Nobody works in the directory any more.
+    fn leave(&mut self, directory: RawFd) {
+        if let Some(at) = self.busy.iter().position(|&other| other == directory) {
+            self.busy.swap_remove(at);
+        }
+    }
 }
 
 impl Shared {
@@ -147,14 +148,53 @@ impl Shared {
         }
     }
 
+    /// What a thread has done, or else what is done here while they work.
+    fn outcome(&self, wait: bool) -> Option<Outcome> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(done) = queue.done.pop_front() {
+                return Some(done);
+            }
+            if !wait || queue.threads == 0 {
+                return None;
+            }
+            if let Some(job) = queue.next() {
+                drop(queue);
+                return Some(self.run(job));
+            }
+            queue = self.finished.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     fn run(&self, job: Job) -> Outcome {
         let directory = directory(&job);
         let outcome = job.run();
-        let busy = &mut self.lock().busy;
-        if let Some(at) = busy.iter().position(|&other| other == directory) {
-            busy.swap_remove(at);
-        }
+        self.lock().leave(directory);
         outcome
+    }
+
+    /// Does jobs until there will be no more.
+    fn work(&self) {
+        let _ending = Ending(self);
+        while let Some(job) = self.wait() {
+            let directory = directory(&job);
+            let outcome = job.run();
+            let mut queue = self.lock();
+            queue.leave(directory);
+            queue.done.push_back(outcome);
+            drop(queue);
+            self.finished.notify_one();
+        }
+    }
+}
+
+/// The end of a thread. In builds that unwind, a panic must not leave the parser waiting.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.lock().threads -= 1;
+        self.0.finished.notify_one();
     }
 }
 
@@ -163,13 +203,12 @@ fn directory(job: &Job) -> RawFd {
     job.dir.as_fd().as_raw_fd()
 }
 
-fn spawn(shared: Arc<Shared>, results: Sender<Outcome>) -> io::Result<JoinHandle<()>> {
-    let work = move || {
-        while let Some(job) = shared.wait() {
-            if results.send(shared.run(job)).is_err() {
-                break;
-            }
-        }
-    };
-    thread::Builder::new().name("write".into()).spawn(work)
+fn spawn(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    shared.lock().threads += 1;
+    let ours = shared.clone();
+    let thread = thread::Builder::new().name("write".into()).spawn(move || ours.work());
+    if thread.is_err() {
+        shared.lock().threads -= 1;
+    }
+    thread
 }
