@@ -25,23 +25,13 @@ impl Modern {
     /// `modern`, or `old` where the kernel lacks it. Some container engines' filters answer an unknown call
     /// with `EPERM`: where `old` then succeeds, the refusal was of the call and not of what it was to do.
     pub fn or<T>(&self, modern: impl FnOnce() -> Result<T>, old: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.missing() {
-            return old();
+        let asked = if self.missing() { Err(Errno::NOSYS) } else { modern() };
+        let Err(refused @ (Errno::NOSYS | Errno::PERM)) = asked else { return asked };
+        let done = old();
+        if refused == Errno::NOSYS || done.is_ok() {
+            self.0.store(MISSING, Ordering::Relaxed);
         }
-        match modern() {
-            Err(Errno::NOSYS) => {
-                self.0.store(MISSING, Ordering::Relaxed);
-                old()
-            }
-            Err(Errno::PERM) => {
-                let done = old();
-                if done.is_ok() {
-                    self.0.store(MISSING, Ordering::Relaxed);
-                }
-                done
-            }
-            answer => answer,
-        }
+        done
     }
 
     fn missing(&self) -> bool {
