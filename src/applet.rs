@@ -35,7 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {
     if let Some(name) = applet(program) {
-        let command = find(COMMANDS, &name).attempt(|| format!("'cd-{name}'"))?;
+        let command = find(COMMANDS, &name).attempt(format_args!("'cd-{name}'"))?;
         return run(command, &format!("cd-{name}"), Global::default(), words);
     }
     if let [option, words @ ..] = words

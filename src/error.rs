@@ -52,39 +52,40 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of `kind`; `message` says what is wrong with what, in one line, without a full stop.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error::told(kind, message.into(), None, None)
+    pub fn new(kind: Kind, message: impl fmt::Display) -> Error {
+        Error::told(kind, &message, None, None)
     }
 
     // What follows a failure is cold, and out of line: there are hundreds of places where something may fail.
     #[cold]
     #[inline(never)]
-    fn told(kind: Kind, message: String, hint: Option<&str>, errno: Option<i32>) -> Error {
-        Error(Box::new(Told { kind, message, hint: hint.map(str::to_owned), errno, exit_code: None }))
+    fn told(kind: Kind, message: &dyn fmt::Display, hint: Option<&str>, errno: Option<i32>) -> Error {
+        let hint = hint.map(str::to_owned);
+        Error(Box::new(Told { kind, message: message.to_string(), hint, errno, exit_code: None }))
     }
 
     /// [`Kind::Usage`]
-    pub fn usage(message: impl Into<String>) -> Error {
+    pub fn usage(message: impl fmt::Display) -> Error {
         Error::new(Kind::Usage, message)
     }
 
     /// [`Kind::NotFound`]
-    pub fn not_found(message: impl Into<String>) -> Error {
+    pub fn not_found(message: impl fmt::Display) -> Error {
         Error::new(Kind::NotFound, message)
     }
 
     /// [`Kind::Invalid`]
-    pub fn invalid(message: impl Into<String>) -> Error {
+    pub fn invalid(message: impl fmt::Display) -> Error {
         Error::new(Kind::Invalid, message)
     }
 
     /// [`Kind::Unsupported`]
-    pub fn unsupported(message: impl Into<String>) -> Error {
+    pub fn unsupported(message: impl fmt::Display) -> Error {
         Error::new(Kind::Unsupported, message)
     }
 
     /// [`Kind::Network`]
-    pub fn network(message: impl Into<String>) -> Error {
+    pub fn network(message: impl fmt::Display) -> Error {
         Error::new(Kind::Network, message)
     }
 
@@ -109,8 +110,8 @@ impl Error {
             io::ErrorKind::ReadOnlyFilesystem => (Kind::System, Some("the filesystem is mounted read-only")),
             _ => (Kind::System, None),
         };
-        let message = format!("cannot {attempt}: {}", reason(error));
-        Error::told(kind, message, hint, error.raw_os_error())
+        let message = format_args!("cannot {attempt}: {}", reason(error));
+        Error::told(kind, &message, hint, error.raw_os_error())
     }
 
     /// Puts the larger attempt in front: `error.context("install 'alpine'")`.
@@ -128,15 +129,15 @@ impl Error {
 
     /// Says what to try. The innermost hint, nearest to the cause, is kept.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Error {
-        self.0.hint.get_or_insert_with(|| hint.into());
+    pub fn hint(mut self, hint: impl fmt::Display) -> Error {
+        self.0.hint.get_or_insert_with(|| hint.to_string());
         self
     }
 
     /// Says what to try, in place of what the cause said.
     #[must_use]
-    pub fn hint_instead(mut self, hint: impl Into<String>) -> Error {
-        self.0.hint = Some(hint.into());
+    pub fn hint_instead(mut self, hint: impl fmt::Display) -> Error {
+        self.0.hint = Some(hint.to_string());
         self
     }
 
@@ -185,27 +186,52 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// `.attempt(|| format!("open '{x}'"))` on an I/O result, `.context(..)` on ours.
+/// `.attempt(format_args!("open '{x}'"))` on a result that failed.
 pub trait Attempt<T> {
     /// Names what was attempted, on what.
-    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T>;
+    fn attempt(self, what: impl What) -> Result<T>;
 }
 
 impl<T> Attempt<T> for io::Result<T> {
-    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
-        self.map_err(|error| Error::io(what(), error))
+    fn attempt(self, what: impl What) -> Result<T> {
+        self.map_err(|error| Error::io(what.words(), error))
     }
 }
 
 impl<T> Attempt<T> for rustix::io::Result<T> {
-    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
-        self.map_err(|error| Error::io(what(), error.into()))
+    fn attempt(self, what: impl What) -> Result<T> {
+        self.map_err(|error| Error::io(what.words(), error.into()))
     }
 }
 
 impl<T> Attempt<T> for Result<T> {
-    fn attempt<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
-        self.map_err(|error| error.context(what()))
+    fn attempt(self, what: impl What) -> Result<T> {
+        self.map_err(|error| error.context(what.words()))
+    }
+}
+
+/// Words for what was attempted: a text, what `format_args!` makes (nothing is written before it is needed, and no code
+/// of its own stands at each of the hundreds of places), or a function, where to find them takes work.
+pub trait What {
+    /// The words.
+    fn words(self) -> impl fmt::Display;
+}
+
+impl What for &str {
+    fn words(self) -> impl fmt::Display {
+        self
+    }
+}
+
+impl What for fmt::Arguments<'_> {
+    fn words(self) -> impl fmt::Display {
+        self
+    }
+}
+
+impl<D: fmt::Display, F: FnOnce() -> D> What for F {
+    fn words(self) -> impl fmt::Display {
+        self()
     }
 }
 

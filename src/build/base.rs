@@ -32,7 +32,7 @@ impl Bases<'_> {
             ),
             _ => error,
         });
-        found.attempt(|| format!("image '{reference}'"))
+        found.attempt(format_args!("image '{reference}'"))
     }
 
     /// The same where it is here. Asks nobody.
@@ -78,7 +78,7 @@ impl Bases<'_> {
         }
         self.report.info(&format!("Pulling {reference}"));
         image::copy(image, &self.pull(reference, platform), &cache, workers, self.report)
-            .attempt(|| format!("pull '{reference}'"))
+            .attempt(format_args!("pull '{reference}'"))
     }
 
     /// Brings all blobs of an image that is in a layout into the cache.

@@ -75,7 +75,7 @@ fn is_whole(mut file: File, blob: &Descriptor) -> Result<bool> {
     let mut hasher = Hasher::new(blob.digest.algorithm());
     let mut buffer = vec![0; 128 << 10];
     loop {
-        match file.read(&mut buffer).attempt(|| format!("read blob {}", blob.short()))? {
+        match file.read(&mut buffer).attempt(format_args!("read blob {}", blob.short()))? {
             0 => return Ok(hasher.finish() == blob.digest),
             count => hasher.update(&buffer[..count]),
         }

@@ -12,13 +12,13 @@ const ESCAPE: char = '\\';
 pub fn parse_change(text: &str) -> Result<Instruction> {
     let word = text.split_whitespace().next().unwrap_or_default();
     if let Some((name, _)) = word.split_once('=') {
-        return Err(Error::usage(format!("'{}' is no instruction", word.escape_debug()))
-            .hint(format!("write it as in a Dockerfile, with a space: '{name} ...'")));
+        return Err(Error::usage(format_args!("'{}' is no instruction", word.escape_debug()))
+            .hint(format_args!("write it as in a Dockerfile, with a space: '{name} ...'")));
     }
     let read = parse(format!("FROM scratch\n{text}\n").as_bytes(), "--change");
     let file = read.map_err(|error| error.exits(WRONG_USAGE))?;
     let refused = |what: &str| {
-        Err(Error::usage(format!("'{}' {what}", text.escape_debug()))
+        Err(Error::usage(format_args!("'{}' {what}", text.escape_debug()))
             .hint("one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR"))
     };
     match &file.stages[..] {

@@ -188,7 +188,7 @@ fn check_signal(signal: &str) -> Result<()> {
     if is_number || NAMES.contains(&name) || name.starts_with("RTMIN") || name.starts_with("RTMAX") {
         return Ok(());
     }
-    Err(Error::invalid(format!("'{signal}' is no signal"))
+    Err(Error::invalid(format_args!("'{signal}' is no signal"))
         .hint("a signal is a number or a name such as SIGTERM"))
 }
 

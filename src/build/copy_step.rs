@@ -141,7 +141,7 @@ impl Making<'_> {
         let user = self.text("User");
         let owner = match user.as_str() {
             "" => (0, 0),
-            user => owner(user, &mut |path| self.read(path)).attempt(|| format!("USER {user}"))?,
+            user => owner(user, &mut |path| self.read(path)).attempt(format_args!("USER {user}"))?,
         };
         let now = self.job.request.epoch.unwrap_or(self.job.now);
         let key = self.key(&json!(["WORKDIR", path, owner]), false)?;
@@ -167,7 +167,7 @@ fn directories(index: &Index, path: &str, owner: (u32, u32), now: i64) -> Result
             }
             Some(_) => {
                 let shown = String::from_utf8_lossy(directory);
-                return Err(Error::invalid(format!("'/{shown}' is not a directory")));
+                return Err(Error::invalid(format_args!("'/{shown}' is not a directory")));
             }
         }
     }

@@ -47,7 +47,7 @@ pub fn make_all(
 ) -> Result<BTreeMap<usize, Made>> {
     let signals = [Signal::INT, Signal::TERM, Signal::HUP];
     let watched = block(&signals).and_then(|mask| Ok((mask, Signals::of(&signals)?)));
-    let (mask, signals) = watched.attempt(|| "watch for signals")?;
+    let (mask, signals) = watched.attempt("watch for signals")?;
     let mut engine = Engine {
         waiting: stages.to_vec(),
         running: Vec::new(),
@@ -108,7 +108,7 @@ impl Engine<'_> {
     }
 
     fn start(&mut self, stage: usize) -> Result<Child> {
-        let attempt = || "start the process of a stage";
+        let attempt = "start the process of a stage";
         let (messages, speaker) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (output, printed) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (until, needed) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
@@ -147,7 +147,7 @@ impl Engine<'_> {
         }
         match poll(&mut watched, None) {
             Err(Errno::INTR) => return Ok(()),
-            polled => polled.attempt(|| "wait for the stages")?,
+            polled => polled.attempt("wait for the stages")?,
         };
         let ready: Vec<bool> = watched.iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(watched);

@@ -59,7 +59,7 @@ impl Names<'_> {
         let at = |error| self.at(stage.lines, error);
         let word = self.globals.expand(&stage.image).map_err(at)?;
         if word.is_empty() {
-            let error = Error::invalid(format!("FROM {}: the name of the image is empty", stage.image));
+            let error = Error::invalid(format_args!("FROM {}: the name of the image is empty", stage.image));
             return Err(at(error.hint("give the ARG a default, or set it with --build-arg NAME=VALUE")));
         }
         let by_name = self.stage(&word, number).filter(|_| word.parse::<usize>().is_err());
@@ -75,10 +75,10 @@ impl Names<'_> {
         match self.stage(word, number) {
             Some(found) => Ok(From::Stage(found)),
             None if word.parse::<usize>() == Ok(number) || self.is_own(word, number) => {
-                Err(Error::invalid(format!("--from={word} is the stage itself")))
+                Err(Error::invalid(format_args!("--from={word} is the stage itself")))
             }
             None if word.parse::<usize>().is_ok() => {
-                Err(Error::invalid(format!("--from={word}: there is no such stage above")))
+                Err(Error::invalid(format_args!("--from={word}: there is no such stage above")))
             }
             None if word == "scratch" => Ok(From::Scratch),
             None => self.other(word, &self.platform_of(number)?),
@@ -90,10 +90,9 @@ impl Names<'_> {
         let names = names(&self.dockerfile.stages[..number]);
         match nearest(word, names.iter().copied()) {
             _ if word.contains(['/', ':', '@', '$']) || names.is_empty() => error,
-            Some(near) => {
-                error.hint_instead(format!("no stage above has the name '{word}'; did you mean '{near}'?"))
-            }
-            None => error.hint_instead(format!(
+            Some(near) => error
+                .hint_instead(format_args!("no stage above has the name '{word}'; did you mean '{near}'?")),
+            None => error.hint_instead(format_args!(
                 "no stage above has the name '{word}', so it is taken for an image; there are {}",
                 names.join(", ")
             )),
@@ -142,7 +141,7 @@ impl Names<'_> {
 
     /// Where in the Dockerfile something is wrong.
     pub fn at(&self, lines: Lines, error: Error) -> Error {
-        error.context(format!("{}:{}", self.file, lines.first))
+        error.context(format_args!("{}:{}", self.file, lines.first))
     }
 }
 
@@ -153,14 +152,13 @@ pub fn target(file: &Dockerfile, shown: &str, name: Option<&str>) -> Result<usiz
         return Ok(found);
     }
     let names = names(&file.stages);
-    let error = Error::usage(format!("{shown} has no stage '{name}'"));
+    let error = Error::usage(format_args!("{shown} has no stage '{name}'"));
     Err(match nearest(name, names.iter().copied()) {
-        _ if name.parse::<usize>().is_ok() => {
-            error.hint(format!("its stages have the numbers 0 to {}", file.stages.len().saturating_sub(1)))
-        }
-        Some(near) => error.hint(format!("did you mean '{near}'?")),
+        _ if name.parse::<usize>().is_ok() => error
+            .hint(format_args!("its stages have the numbers 0 to {}", file.stages.len().saturating_sub(1))),
+        Some(near) => error.hint(format_args!("did you mean '{near}'?")),
         None if names.is_empty() => error.hint("its stages have no names: give a number, from 0"),
-        None => error.hint(format!("its stages are {}", names.join(", "))),
+        None => error.hint(format_args!("its stages are {}", names.join(", "))),
     })
 }
 

@@ -65,7 +65,7 @@ impl<'a> Job<'a> {
     /// A directory of a stage's own.
     pub fn scratch_of(&self, number: usize) -> Result<PathBuf> {
         let path = self.scratch.join(number.to_string());
-        fs::create_dir_all(&path).attempt(|| format!("make '{}'", path.display()))?;
+        fs::create_dir_all(&path).attempt(format_args!("make '{}'", path.display()))?;
         Ok(path)
     }
 
@@ -83,7 +83,7 @@ impl<'a> Job<'a> {
         let error = match (trigger, self.stage(number)) {
             (Some(text), Some(stage)) => {
                 let name = text.split_whitespace().next().unwrap_or_default();
-                error.context(format!("{TRIGGER}{name} of the base image '{}'", stage.image))
+                error.context(format_args!("{TRIGGER}{name} of the base image '{}'", stage.image))
             }
             _ => error,
         };
@@ -110,7 +110,7 @@ impl<'a> Job<'a> {
             return Ok((root, None));
         }
         let mut tree = self.laid_out(of)?;
-        let root = tree.root()?.dir("").attempt(|| "open the stage's root")?.into();
+        let root = tree.root()?.dir("").attempt("open the stage's root")?.into();
         Ok((root, Some(tree)))
     }
 
@@ -139,7 +139,7 @@ impl<'a> Job<'a> {
         let options = Options { whiteouts: true, ..Options::default() };
         for layer in layers {
             let blob = open_blob(self.store, &layer.blob)?;
-            apply(blob, target, &options).attempt(|| format!("read layer {}", layer.blob.short()))?;
+            apply(blob, target, &options).attempt(format_args!("read layer {}", layer.blob.short()))?;
         }
         Ok(())
     }

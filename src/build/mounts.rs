@@ -140,7 +140,7 @@ impl<'a> Making<'a> {
             Some(From::Context(number)) => job.contexts[*number].as_ref(),
             Some(_) => None,
         };
-        let attempt = || format!("show '{}'", mount.source);
+        let attempt = format_args!("show '{}'", mount.source);
         if let Some(files) = files {
             let made = make_directory(scratch)?;
             files.lay_out(&made, job.report)?;
@@ -173,8 +173,8 @@ impl<'a> Making<'a> {
         let mut secrets = self.job.request.secrets.iter().rev();
         let Some(secret) = secrets.find(|secret| secret.id == mount.id) else {
             return match mount.required {
-                true => Err(Error::not_found(format!("the secret '{}' was not given", mount.id))
-                    .hint(format!("add --secret id={},src=FILE", mount.id))),
+                true => Err(Error::not_found(format_args!("the secret '{}' was not given", mount.id))
+                    .hint(format_args!("add --secret id={},src=FILE", mount.id))),
                 false => Ok(()),
             };
         };
@@ -188,7 +188,7 @@ impl<'a> Making<'a> {
         // In memory: it is never on a disk.
         tmpfs(scratch, None, 0o700, placed)?;
         let path = scratch.join("secret");
-        let attempt = || format!("hand over the secret '{}'", mount.id);
+        let attempt = format_args!("hand over the secret '{}'", mount.id);
         let mut options = File::options();
         let mode = mount.mode.unwrap_or(0o400);
         let mut file = options.write(true).create_new(true).mode(mode).open(&path).attempt(attempt)?;
@@ -202,8 +202,8 @@ impl<'a> Making<'a> {
         let id = if mount.id.is_empty() { "default" } else { &mount.id };
         let Some((_, socket)) = self.job.request.ssh.iter().rev().find(|(name, _)| name == id) else {
             return match mount.required {
-                true => Err(Error::not_found(format!("the SSH agent '{id}' was not given"))
-                    .hint(format!("add --ssh {id}"))),
+                true => Err(Error::not_found(format_args!("the SSH agent '{id}' was not given"))
+                    .hint(format_args!("add --ssh {id}"))),
                 false => Ok(()),
             };
         };
@@ -221,7 +221,7 @@ impl Placed<'_> {
     /// Shows what was found in a tree of ours. By its path: a session has a mount namespace of its own, where descriptors of
     /// this one cannot be bound.
     fn found(&mut self, shown: &OwnedFd, mount: &MountOptions) -> Result<()> {
-        let path = fs::read_link(through(shown)).attempt(|| format!("find '{}'", mount.source))?;
+        let path = fs::read_link(through(shown)).attempt(format_args!("find '{}'", mount.source))?;
         self.show(path, &mount.target, mount.read_only);
         Ok(())
     }
@@ -233,13 +233,13 @@ impl Placed<'_> {
 }
 
 fn make_directory(path: &Path) -> Result<Rootfs> {
-    let attempt = || format!("make '{}'", path.display());
+    let attempt = format_args!("make '{}'", path.display());
     fs::create_dir_all(path).attempt(attempt)?;
     Ok(Rootfs::new(File::open(path).attempt(attempt)?.into()))
 }
 
 fn tmpfs(path: &Path, size: Option<u64>, mode: u32, placed: &mut Placed<'_>) -> Result<()> {
-    let attempt = || format!("mount a tmpfs on '{}'", path.display());
+    let attempt = format_args!("mount a tmpfs on '{}'", path.display());
     fs::create_dir_all(path).attempt(attempt)?;
     let size = size.map(|size| format!(",size={size}")).unwrap_or_default();
     let options = std::ffi::CString::new(format!("mode={mode:o}{size}")).unwrap_or_default();

@@ -8,7 +8,7 @@ pub fn all(words: &[String]) -> Result<Vec<String>> {
     let mut ports = Vec::new();
     for word in words {
         let invalid = || {
-            Error::invalid(format!("'{word}' is no port to expose"))
+            Error::invalid(format_args!("'{word}' is no port to expose"))
                 .hint("a port is a number from 0 to 65535 or a range, perhaps with a protocol: 80, 53/udp, 8000-8010")
         };
         let (numbers, protocol) = word.split_once('/').unwrap_or((word, "tcp"));

@@ -22,7 +22,7 @@ pub fn binds(root: &Rootfs, host: &Host, scratch: &Path) -> Result<Vec<Bind>> {
         .into_iter()
         .map(|(name, text)| {
             let source = scratch.join(name);
-            fs::write(&source, text).attempt(|| format!("write '{}'", source.display()))?;
+            fs::write(&source, text).attempt(format_args!("write '{}'", source.display()))?;
             let target = end_of_links(root, &Path::new("/etc").join(name));
             Ok(Bind { source, target: Some(target), restrict: Restrict::NONE })
         })

@@ -60,7 +60,7 @@ pub fn build(
     for platform in &request.platforms {
         let one =
             For { workshop, request, dockerfile, file, context, contexts: &contexts, platform, scratch };
-        let of = || format!("build for {platform}");
+        let of = format_args!("build for {platform}");
         let built = one.build();
         made.push((platform.clone(), if request.platforms.len() > 1 { built.attempt(of)? } else { built? }));
     }
@@ -73,7 +73,7 @@ fn open_contexts(workshop: &Workshop<'_>, request: &Request, scratch: &Path) -> 
     let open = |(name, context): &(String, NamedContext)| match context {
         NamedContext::Directory(path) => {
             let opened = Context::open(path.as_os_str(), scratch, store, report);
-            match opened.attempt(|| format!("the build context '{name}'"))? {
+            match opened.attempt(format_args!("the build context '{name}'"))? {
                 Opened::Context(context) => context.files(None).map(Some),
                 Opened::Dockerfile(_) => Ok(None),
             }
@@ -178,7 +178,7 @@ impl For<'_> {
             let run = found.steps.get(&number).and_then(|steps| steps.iter().find(is_run));
             if let Some(run) = run {
                 emulator::available(arch, self.workshop.host)
-                    .map_err(|error| names.at(run.lines, error.context(format!("RUN for {arch}"))))?;
+                    .map_err(|error| names.at(run.lines, error.context(format_args!("RUN for {arch}"))))?;
             }
         }
         Ok(())
@@ -199,7 +199,7 @@ fn refuse_trees(names: &Names<'_>, steps: &BTreeMap<usize, Vec<Located>>) -> Res
             }
             _ => continue,
         };
-        let error = Error::new(Kind::Denied, format!("{what} needs root"));
+        let error = Error::new(Kind::Denied, format_args!("{what} needs root"));
         return Err(
             names.at(step.lines, error.hint("run the same command as root, or without '--no-elevate'"))
         );
@@ -322,7 +322,8 @@ impl Resolver<'_> {
             }
         };
         let parse = |text: &String| {
-            let read = parse_onbuild(text, escape).attempt(|| format!("the base image '{}'", stage.image))?;
+            let read =
+                parse_onbuild(text, escape).attempt(format_args!("the base image '{}'", stage.image))?;
             Ok(Located { lines: stage.lines, text: format!("{TRIGGER}{}", read.text), ..read })
         };
         texts.iter().map(parse).collect()

@@ -112,8 +112,8 @@ impl Making<'_> {
         let (job, number) = (self.job, self.number);
         let user = Some(self.text("User")).filter(|user| !user.is_empty());
         let work_dir = Some(self.text("WorkingDir")).filter(|path| !path.is_empty());
-        let output = self.output.try_clone().attempt(|| "hand over the output")?;
-        let error = self.output.try_clone().attempt(|| "hand over the output")?;
+        let output = self.output.try_clone().attempt("hand over the output")?;
+        let error = self.output.try_clone().attempt("hand over the output")?;
         let scratch = job.scratch_of(number)?;
         // First: with it this process gets a mount namespace of its own, for what is mounted next.
         self.tree()?;
@@ -162,7 +162,7 @@ impl Making<'_> {
 /// A here-document that names its own interpreter, as a program that only RUN sees.
 fn script(scratch: &Path, name: &str, text: &str) -> Result<Bind> {
     let source = scratch.join("script");
-    let attempt = || format!("write '{}'", source.display());
+    let attempt = format_args!("write '{}'", source.display());
     fs::write(&source, text).attempt(attempt)?;
     fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).attempt(attempt)?;
     let restrict = Restrict { read_only: true, ..Restrict::NONE };
@@ -180,8 +180,10 @@ fn plain(error: Error) -> Error {
 
 fn unsuccessful(ended: Ended) -> Error {
     match ended {
-        Ended::Exited(code) => Error::new(Kind::System, format!("RUN failed: exit code {code}")),
-        Ended::Signaled(signal) => Error::new(Kind::System, format!("RUN failed: signal {signal} ended it"))
-            .hint("signal 9 often comes from the kernel, where memory is short"),
+        Ended::Exited(code) => Error::new(Kind::System, format_args!("RUN failed: exit code {code}")),
+        Ended::Signaled(signal) => {
+            Error::new(Kind::System, format_args!("RUN failed: signal {signal} ended it"))
+                .hint("signal 9 often comes from the kernel, where memory is short")
+        }
     }
 }

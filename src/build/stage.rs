@@ -325,7 +325,7 @@ impl<'a> Making<'a> {
 
 /// By what other processes reach a tree of this one: it is mounted here alone.
 fn reach(tree: &mut Tree<'_>) -> Result<PathBuf> {
-    let path = fs::read_link(through(tree.root()?.as_fd())).attempt(|| "find the stage's tree")?;
+    let path = fs::read_link(through(tree.root()?.as_fd())).attempt("find the stage's tree")?;
     let root = format!("/proc/{}/root", std::process::id());
     Ok(Path::new(&root).join(path.strip_prefix("/").unwrap_or(&path)))
 }

@@ -21,7 +21,7 @@ use crate::store::Store;
 
 /// Lays the files out in a new directory. What fails leaves nothing.
 pub fn write_directory(store: &Store, images: &[Built], path: &Path, report: &dyn Report) -> Result<()> {
-    let attempt = || format!("write '{}'", path.display());
+    let attempt = format_args!("write '{}'", path.display());
     // Under a hidden name until it is whole: whatever stops this leaves nothing under the other.
     let hidden = beside(path);
     fs::create_dir(&hidden).attempt(attempt)?;
@@ -38,7 +38,7 @@ pub fn write_directory(store: &Store, images: &[Built], path: &Path, report: &dy
 
 /// Writes them to a new archive; the name's ending chooses the compression.
 pub fn write_archive(store: &Store, images: &[Built], path: &Path, report: &dyn Report) -> Result<()> {
-    let attempt = || format!("write '{}'", path.display());
+    let attempt = format_args!("write '{}'", path.display());
     let compression = Compression::of_name(path.as_os_str()).unwrap_or(Compression::None);
     let output = BufWriter::with_capacity(256 << 10, Output::create(path)?);
     let work = store.work()?;
@@ -50,7 +50,7 @@ pub fn write_archive(store: &Store, images: &[Built], path: &Path, report: &dyn 
     send(tree.dir("").attempt(attempt)?, "", Order::Sorted, &mut writer, &mut |_| ())?;
     writer.end()?;
     let output = writer.finish()?.finish().attempt(attempt)?;
-    output.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?.finish()?;
+    output.into_inner().map_err(|error| Error::io(attempt, error.into_error()))?.finish()?;
     report.info(&format!("Wrote '{}'", path.display()));
     Ok(())
 }
@@ -66,11 +66,11 @@ fn lay_out(store: &Store, images: &[Built], root: OwnedFd, report: &dyn Report) 
     }
     for image in images {
         let name = image.platform.to_string().replace('/', "_");
-        let attempt = || format!("make the directory '{name}'");
+        let attempt = format_args!("make the directory '{name}'");
         mkdirat(&root, &name, Mode::from_raw_mode(0o755)).attempt(attempt)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let own = openat(&root, &name, flags, Mode::empty()).attempt(attempt)?;
-        lay_out_one(store, &image.layers, own, report).attempt(|| format!("for {}", image.platform))?;
+        lay_out_one(store, &image.layers, own, report).attempt(format_args!("for {}", image.platform))?;
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ fn lay_out_one(store: &Store, layers: &[Layer], root: OwnedFd, report: &dyn Repo
     let options = Options { whiteouts: true, ..Options::default() };
     for layer in layers {
         let blob = open_blob(store, &layer.blob)?;
-        apply(blob, &mut target, &options).attempt(|| format!("layer {}", layer.blob.short()))?;
+        apply(blob, &mut target, &options).attempt(format_args!("layer {}", layer.blob.short()))?;
     }
     target.finish()
 }

@@ -219,7 +219,7 @@ impl<'a> Line<'a> {
             None => Ok(()),
             Some(extra) if trailing.is_some() && self.trailing.is_none() => {
                 let call = [&self.call[..], &self.positionals[..wanted.len()].join(" ")].join(" ");
-                Err(self.error(&format!("unexpected argument '{}'", shown(extra))).hint(format!(
+                Err(self.error(&format!("unexpected argument '{}'", shown(extra))).hint(format_args!(
                     "a command to run goes after '--': {} -- {} ...",
                     shown(&call),
                     shown(extra)
@@ -230,7 +230,7 @@ impl<'a> Line<'a> {
                 let answer = self.syntax.elsewhere.iter().find(|(known, _)| known.is_empty());
                 Err(match answer {
                     Some((_, answer)) => error.hint(answer.replace("{}", &shown(extra))),
-                    None => error.hint(format!("see '{} --help'", self.call)),
+                    None => error.hint(format_args!("see '{} --help'", self.call)),
                 })
             }
         }
@@ -250,12 +250,12 @@ impl<'a> Line<'a> {
     fn error(&self, message: &str) -> Error {
         match self.syntax.name {
             "" => Error::usage(message),
-            name => Error::usage(format!("{name}: {message}")),
+            name => Error::usage(format_args!("{name}: {message}")),
         }
     }
 
     fn usage(&self, message: &str) -> Error {
-        self.error(message).hint(format!("see '{} --help'", self.call))
+        self.error(message).hint(format_args!("see '{} --help'", self.call))
     }
 }
 

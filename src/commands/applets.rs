@@ -35,9 +35,9 @@ impl Run for Install {
     const HIDDEN: bool = true;
 
     fn run(self, app: &App) -> Result<u8> {
-        let program = std::env::current_exe().attempt(|| "find this program's file")?;
+        let program = std::env::current_exe().attempt("find this program's file")?;
         let directory = PathBuf::from(os_string(&self.dir));
-        let directory = directory.canonicalize().attempt(|| format!("open '{}'", directory.display()))?;
+        let directory = directory.canonicalize().attempt(format_args!("open '{}'", directory.display()))?;
         let links: Vec<PathBuf> = names(app.commands).map(|name| directory.join(name)).collect();
         // All or none: first a look at what is in the way.
         let missing: Vec<&PathBuf> = links
@@ -88,14 +88,14 @@ pub fn names(commands: &'static [Command]) -> impl Iterator<Item = String> {
 fn is_ours(link: &Path, program: &Path) -> Result<bool> {
     let there = match fs::symlink_metadata(link) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        metadata => metadata.attempt(|| format!("look at '{}'", link.display()))?,
+        metadata => metadata.attempt(format_args!("look at '{}'", link.display()))?,
     };
     let file = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
     if file(link).is_some() && file(link) == file(program) {
         return Ok(true);
     }
     let what = if there.is_symlink() { "a link to something else" } else { "another file" };
-    Err(Error::new(Kind::Exists, format!("'{}' is {what}", link.display()))
+    Err(Error::new(Kind::Exists, format_args!("'{}' is {what}", link.display()))
         .hint("remove it, or choose another directory; nothing was changed"))
 }
 
@@ -109,7 +109,7 @@ fn target<'a>(program: &'a Path, directory: &Path) -> &'a OsStr {
 
 fn refused(link: &Path, error: std::io::Error) -> Error {
     let kind = error.kind();
-    let error = Error::io(format!("make the link '{}'", link.display()), error);
+    let error = Error::io(format_args!("make the link '{}'", link.display()), error);
     match kind {
         ErrorKind::CrossesDevices => error.hint("hard links stay on one filesystem: use '-s'"),
         ErrorKind::PermissionDenied => error.hint("run it as root, or choose a directory of your own"),

@@ -57,11 +57,11 @@ impl Run for Auth {
             ("list", Some(_)) => Err(Error::usage("auth: 'list' takes no registry")),
             (action, registry) => {
                 let registry = registry.as_deref().unwrap_or("REGISTRY");
-                let error = Error::usage(format!("auth: unknown action '{action}'"));
+                let error = Error::usage(format_args!("auth: unknown action '{action}'"));
                 Err(match action {
-                    "login" => error.hint(format!("type 'chroot-distro auth add {registry}'")),
-                    "logout" => error.hint(format!("type 'chroot-distro auth remove {registry}'")),
-                    _ => error.hint(format!("the actions are {}", ACTIONS.join(", "))),
+                    "login" => error.hint(format_args!("type 'chroot-distro auth add {registry}'")),
+                    "logout" => error.hint(format_args!("type 'chroot-distro auth remove {registry}'")),
+                    _ => error.hint(format_args!("the actions are {}", ACTIONS.join(", "))),
                 })
             }
         }
@@ -74,7 +74,7 @@ impl Auth {
         let settings = Settings::of(&app.host, self.allow_insecure);
         let client = Client::new(&app.host, settings, &app.ui);
         let answered =
-            client.log_in(registry, &user, &password).attempt(|| format!("log in to '{registry}'"))?;
+            client.log_in(registry, &user, &password).attempt(format_args!("log in to '{registry}'"))?;
         if answered == Answered::Open {
             app.ui.warn(&format!("'{registry}' asked for no login, so the password was not checked"));
         }
@@ -141,7 +141,7 @@ fn name(text: &str) -> Result<String> {
     let bare = bare.trim_end_matches('/');
     match Reference::parse(&format!("{bare}/x/x")) {
         Ok(reference) if !bare.contains('/') && reference.repository == "x/x" => Ok(reference.registry),
-        _ => Err(Error::usage(format!("'{text}' is not a registry"))
+        _ => Err(Error::usage(format_args!("'{text}' is not a registry"))
             .hint("write it like ghcr.io, docker.io or localhost:5000")
             .exits(WRONG_USAGE)),
     }

@@ -48,7 +48,7 @@ impl Run for Autostart {
         let (names, options) = self.container.split_at(at.unwrap_or(self.container.len()));
         let names: Vec<Name> = names.iter().map(|argument| name(argument)).collect::<Result<_>>()?;
         if self.action != "add" && !options.is_empty() {
-            return Err(Error::usage(format!("autostart: '{}' takes no options of run", self.action)));
+            return Err(Error::usage(format_args!("autostart: '{}' takes no options of run", self.action)));
         }
         match (&self.action[..], names.is_empty()) {
             ("add", false) => add(app, &names, options).map(|()| 0),
@@ -63,10 +63,10 @@ impl Run for Autostart {
             ("run", true) => run(app),
             ("add" | "remove", true) => Err(Error::usage("autostart: CONTAINER is missing")),
             ("list" | "run", false) => {
-                Err(Error::usage(format!("autostart: '{}' takes no container", self.action)))
+                Err(Error::usage(format_args!("autostart: '{}' takes no container", self.action)))
             }
-            _ => Err(Error::usage(format!("autostart: unknown action '{}'", self.action))
-                .hint(format!("the actions are {}", ACTIONS.join(", ")))),
+            _ => Err(Error::usage(format_args!("autostart: unknown action '{}'", self.action))
+                .hint(format_args!("the actions are {}", ACTIONS.join(", ")))),
         }
     }
 }
@@ -111,7 +111,7 @@ fn add(app: &App, names: &[Name], options: &[String]) -> Result<()> {
 fn remove(app: &App, names: &[Name]) -> Result<()> {
     let before = app.store.autostart()?;
     if let Some(other) = names.iter().find(|name| !before.iter().any(|entry| entry.name == **name)) {
-        return Err(Error::not_found(format!("'{other}' does not start with the machine"))
+        return Err(Error::not_found(format_args!("'{other}' does not start with the machine"))
             .hint("'chroot-distro autostart list' shows what does"));
     }
     let left = app.store.change_autostart(&|list| list.retain(|entry| !names.contains(&entry.name)))?;
@@ -133,7 +133,7 @@ fn run(app: &App) -> Result<u8> {
     }
     match failed {
         0 => Ok(0),
-        _ => Err(Error::new(Kind::System, format!("{failed} of the containers did not start"))),
+        _ => Err(Error::new(Kind::System, format_args!("{failed} of the containers did not start"))),
     }
 }
 
@@ -146,9 +146,9 @@ fn start(app: &App, entry: &Entry) -> Result<()> {
     if chosen.identity.is_some_and(|chosen| chosen != identity) {
         return Err(Error::new(
             Kind::Denied,
-            format!("'{name}' is another container than the one that was added"),
+            format_args!("'{name}' is another container than the one that was added"),
         )
-        .hint(format!("if you made it yourself: chroot-distro autostart add {name}")));
+        .hint(format_args!("if you made it yourself: chroot-distro autostart add {name}")));
     }
     let sessions = container.sessions()?;
     if sessions.iter().any(|session| session.kind == SessionKind::Run) {
@@ -156,10 +156,10 @@ fn start(app: &App, entry: &Entry) -> Result<()> {
         return Ok(());
     }
     let mut command = this_program(&["run", "--detach"], &chosen.options, name);
-    let status = command.status().attempt(|| format!("start '{name}'"))?;
+    let status = command.status().attempt(format_args!("start '{name}'"))?;
     match status.success() {
         true => Ok(()),
-        false => Err(Error::new(Kind::System, format!("'{name}' did not start ({status})"))),
+        false => Err(Error::new(Kind::System, format_args!("'{name}' did not start ({status})"))),
     }
 }
 
@@ -169,12 +169,12 @@ fn check(name: &Name, options: &[String]) -> Result<()> {
         return Ok(());
     }
     let mut command = this_program(&["run", "--get-chroot-cmd"], options, name);
-    let output = command.output().attempt(|| "try the options of 'run'")?;
+    let output = command.output().attempt("try the options of 'run'")?;
     match output.status.success() {
         true => Ok(()),
         false => {
             let said = String::from_utf8_lossy(&output.stderr);
-            Err(Error::usage(format!("autostart: 'run' does not take these options: {}", said.trim())))
+            Err(Error::usage(format_args!("autostart: 'run' does not take these options: {}", said.trim())))
         }
     }
 }
@@ -203,8 +203,8 @@ impl Start {
             Some(Start { identity, options: serde_json::from_str(options).ok()? })
         };
         read().ok_or_else(|| {
-            Error::invalid(format!("the entry of '{}' in the list cannot be read", entry.name))
-                .hint(format!("write it anew: chroot-distro autostart add {}", entry.name))
+            Error::invalid(format_args!("the entry of '{}' in the list cannot be read", entry.name))
+                .hint(format_args!("write it anew: chroot-distro autostart add {}", entry.name))
         })
     }
 

@@ -161,5 +161,5 @@ fn refuse_directory(path: &Path, name: &Name) -> Result<()> {
         false => format!("'{}' names a directory, and is not there", path.display()),
     };
     let file = path.join(format!("{name}.tar.xz"));
-    Err(Error::usage(message).hint(format!("name a file in it, such as '{}'", file.display())))
+    Err(Error::usage(message).hint(format_args!("name a file in it, such as '{}'", file.display())))
 }

@@ -24,7 +24,7 @@ pub(super) fn known(commands: &'static [Command], word: &str) -> Option<&'static
 /// The error that `word` names no command, and none of `others` either.
 pub(super) fn unknown(commands: &'static [Command], others: &[&'static str], word: &str) -> Error {
     let shown = cli::os_string(word);
-    let error = Error::usage(format!("unknown command '{}'", shown.to_string_lossy()));
+    let error = Error::usage(format_args!("unknown command '{}'", shown.to_string_lossy()));
     let all = "'chroot-distro --help' lists the commands";
     error.hint(match (elsewhere::command(word), suggestion(commands, others, word)) {
         (Some(answer), _) => format!("{answer}; {all}"),

@@ -57,5 +57,5 @@ impl Run for ClearCache {
 /// Bytes.
 fn size(text: &str) -> Result<u64> {
     human::bytes(text)
-        .ok_or_else(|| Error::usage(format!("'{text}' is no size")).hint("write it as '500M' or '1.5G'"))
+        .ok_or_else(|| Error::usage(format_args!("'{text}' is no size")).hint("write it as '500M' or '1.5G'"))
 }

@@ -46,7 +46,7 @@ impl App {
             items.iter().filter_map(|item| act(item).err()).inspect(|error| self.ui.error(error)).count();
         match failed {
             0 => Ok(()),
-            failed => Err(Error::new(Kind::System, format!("{failed} of {} failed", items.len()))),
+            failed => Err(Error::new(Kind::System, format_args!("{failed} of {} failed", items.len()))),
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn name(argument: &str) -> Result<Name> {
 /// `docker login` is for registries.
 fn or_a_registry(error: Error, argument: &str) -> Error {
     match Reference::names_registry(argument) {
-        true => error.hint_instead(format!(
+        true => error.hint_instead(format_args!(
             "'{argument}' looks like a registry; to log in to one: chroot-distro auth add {argument}"
         )),
         false => error,
@@ -81,11 +81,11 @@ pub(super) fn platform(asked: Option<&str>) -> Result<Option<Platform>> {
 fn existing(argument: &str) -> Result<Name> {
     name(argument).map_err(|error| {
         if let Ok(name) = name(argument.trim_end_matches('/')) {
-            return error.hint_instead(format!("did you mean '{name}'?"));
+            return error.hint_instead(format_args!("did you mean '{name}'?"));
         }
         let image = Reference::parse(&cli::os_string(argument).to_string_lossy()).ok();
         match image.and_then(|image| Name::parse(image.short_name()).ok()) {
-            Some(name) => error.hint_instead(format!(
+            Some(name) => error.hint_instead(format_args!(
                 "that is an image; did you mean the container '{name}'? 'chroot-distro list' shows all containers"
             )),
             None => error,

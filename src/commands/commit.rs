@@ -57,15 +57,18 @@ impl Run for Commit {
     fn run(self, app: &App) -> Result<u8> {
         let name = reference(&self.image)?;
         if name.digest.is_some() {
-            return Err(Error::usage(format!("'{}' has a digest, which no name can choose", self.image))
-                .hint("give a name with a tag, such as app:1"));
+            return Err(Error::usage(format_args!(
+                "'{}' has a digest, which no name can choose",
+                self.image
+            ))
+            .hint("give a name with a tag, such as app:1"));
         }
         let changes: Vec<Instruction> =
             self.change.iter().map(|text| change::parse_change(text)).collect::<Result<_>>()?;
         let container = app.container(&self.container)?;
         app.ui.info(&format!("Committing '{}' to {name}", container.name()));
         let digest = self.commit(app, &container, &name, &changes);
-        let digest = digest.attempt(|| format!("commit '{}'", container.name()))?;
+        let digest = digest.attempt(format_args!("commit '{}'", container.name()))?;
         app.ui.info(&format!("Committed {name}: {digest}"));
         Ok(0)
     }
@@ -134,10 +137,10 @@ fn base(app: &App, provenance: &Provenance) -> Result<Vec<Layer>> {
     let missing = manifest.layers.iter().filter(|layer| open_blob(&app.store, layer).is_err()).count();
     if missing > 0 {
         let image = provenance.image_ref().unwrap_or("IMAGE");
-        return Err(Error::not_found(format!(
+        return Err(Error::not_found(format_args!(
             "{missing} of the {all} layers of its image are not here any more"
         ))
-        .hint(format!("get them again: chroot-distro pull {image}")));
+        .hint(format_args!("get them again: chroot-distro pull {image}")));
     }
     let layers = manifest.layers.into_iter().zip(diff_ids);
     Ok(layers.map(|(blob, diff_id)| Layer { blob, diff_id }).collect())

@@ -34,7 +34,7 @@ impl Run for Completions {
 
     fn run(self, app: &App) -> Result<u8> {
         let Some((_, script)) = SHELLS.iter().find(|(shell, _)| *shell == self.shell) else {
-            return Err(Error::usage(format!("there are no completions for '{}'", self.shell))
+            return Err(Error::usage(format_args!("there are no completions for '{}'", self.shell))
                 .hint("the shells are bash, zsh and fish"));
         };
         let names: Vec<String> =

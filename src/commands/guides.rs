@@ -18,7 +18,7 @@ pub(super) fn topics() -> impl Iterator<Item = &'static str> {
 /// Their Markdown, in the order of the topics.
 pub(super) fn texts() -> Result<Vec<String>> {
     let mut all = String::new();
-    decompress(PACKED)?.read_to_string(&mut all).attempt(|| "unpack the guides")?;
+    decompress(PACKED)?.read_to_string(&mut all).attempt("unpack the guides")?;
     Ok(all.split('\0').map(str::to_owned).collect())
 }
 

@@ -67,7 +67,7 @@ impl Run for Inspect {
             Some("image") => Some(false),
             Some(other) => {
                 return Err(
-                    Error::usage(format!("unknown type '{other}'")).hint("it can be container or image")
+                    Error::usage(format_args!("unknown type '{other}'")).hint("it can be container or image")
                 );
             }
         };
@@ -103,7 +103,8 @@ fn look(app: &App, text: &str, container: Option<bool>) -> Result<Found> {
             find(&library, text).map(Found::Image).map_err(|error| match error.kind() {
                 Kind::NotFound => {
                     let hint = error.hint_text().unwrap_or_default().to_owned();
-                    Error::not_found(format!("there is no container and no image '{text}' here")).hint(hint)
+                    Error::not_found(format_args!("there is no container and no image '{text}' here"))
+                        .hint(hint)
                 }
                 _ => error,
             })
@@ -127,7 +128,9 @@ fn raw(app: &App, found: &Found) -> Result<()> {
     match found {
         Found::Container(container) => match container.provenance()? {
             Some(provenance) => app.ui.print(provenance),
-            None => return Err(Error::not_found(format!("'{}' was made of no image", container.name()))),
+            None => {
+                return Err(Error::not_found(format_args!("'{}' was made of no image", container.name())));
+            }
         },
         Found::Image(names) => {
             let library = app.store.library();
@@ -162,7 +165,7 @@ fn page(app: &App, found: &Found) -> Result<String> {
 fn row(app: &App, container: &Container) -> Result<Row> {
     let of_it = |(other, _): &(Container, _)| other.name() == container.name();
     let (container, usage) = app.store.usages()?.into_iter().find(of_it).ok_or_else(|| {
-        Error::not_found(format!("the container '{}' was removed a moment ago", container.name()))
+        Error::not_found(format_args!("the container '{}' was removed a moment ago", container.name()))
     })?;
     Ok(Row::of(&container, usage, app))
 }

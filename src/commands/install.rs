@@ -109,8 +109,10 @@ impl Install {
             };
             if let Some(other) = wanted.iter().find(|other| other.name == name) {
                 let other = &other.source;
-                return Err(Error::usage(format!("'{other}' and '{source}' would both be called '{name}'"))
-                    .hint("install one after the other, with '--name NAME'"));
+                return Err(Error::usage(format_args!(
+                    "'{other}' and '{source}' would both be called '{name}'"
+                ))
+                .hint("install one after the other, with '--name NAME'"));
             }
             wanted.push(Wanted { typed, source, name });
         }
@@ -127,8 +129,8 @@ fn refuse_archive(source: &Source, typed: &str) -> Result<()> {
         return Ok(());
     }
     let shown = path.display();
-    Err(Error::usage(format!("'{shown}' is the name of an image, and of a file here"))
-        .hint(format!("to install the file, type './{shown}'")))
+    Err(Error::usage(format_args!("'{shown}' is the name of an image, and of a file here"))
+        .hint(format_args!("to install the file, type './{shown}'")))
 }
 
 /// How the names of archives end.
@@ -140,8 +142,10 @@ fn or_a_file(error: Error, typed: &str) -> Error {
     let (path, kind) = (Path::new(&file), error.kind());
     let is_source = path.is_file() || path.join("index.json").is_file();
     match is_source && matches!(kind, Kind::NotFound | Kind::Denied | Kind::Network) {
-        true => error
-            .hint_instead(format!("there is a file '{0}' here; to install it, type './{0}'", path.display())),
+        true => error.hint_instead(format_args!(
+            "there is a file '{0}' here; to install it, type './{0}'",
+            path.display()
+        )),
         false => error,
     }
 }
@@ -149,7 +153,7 @@ fn or_a_file(error: Error, typed: &str) -> Error {
 /// Who installs again an image that was built anew wants its container anew.
 fn or_reset(error: Error, new: &NewContainer) -> Error {
     match (error.kind(), &new.source) {
-        (Kind::Exists, Source::Registry(_) | Source::Kept(_)) => error.hint_instead(format!(
+        (Kind::Exists, Source::Registry(_) | Source::Kept(_)) => error.hint_instead(format_args!(
             "to make it anew from its image: chroot-distro reset {0}, which deletes what was changed in it. To keep it and \
              have a second one, add '--name NAME'",
             new.name

@@ -49,8 +49,10 @@ impl Run for Kill {
         // A number with a dash is no option, for other commands take negative ones.
         if let Some(signal) = [&self.target].into_iter().chain(&self.more).find(|word| word.starts_with('-'))
         {
-            return Err(Error::usage(format!("'{signal}' is no option here, and signals cannot be chosen"))
-                .hint(AT_ONCE));
+            return Err(Error::usage(format_args!(
+                "'{signal}' is no option here, and signals cannot be chosen"
+            ))
+            .hint(AT_ONCE));
         }
         let names: Vec<&String> = [&self.target].into_iter().chain(&self.more).collect();
         app.each(&names, &mut |name| match (app.store.container(name), name.as_str().parse()) {
@@ -66,7 +68,7 @@ impl Kill {
     fn end(&self, app: &App, container: &Container) -> Result<()> {
         let name = container.name();
         if container.is_quiet()? {
-            return Err(Error::not_found(format!("container '{name}' is not running"))
+            return Err(Error::not_found(format_args!("container '{name}' is not running"))
                 .hint("'chroot-distro ps' shows what is"));
         }
         warn_of_hidden(app, container)?;
@@ -82,7 +84,7 @@ impl Kill {
                 || usage.strays.iter().any(|stray| stray.pid == pid)
         };
         let Some((container, _)) = app.store.usages()?.into_iter().find(|(_, usage)| is_in(usage)) else {
-            return Err(Error::not_found(format!(
+            return Err(Error::not_found(format_args!(
                 "there is no container '{pid}', and no session with that PID"
             ))
             .hint("'chroot-distro ps' shows the sessions"));

@@ -55,11 +55,14 @@ impl Run for Load {
 
 fn directory(app: &App, path: &Path) -> Result<Vec<Kept>> {
     if !path.join("index.json").is_file() {
-        return Err(Error::invalid(format!("the directory '{}' is not an OCI image layout", path.display()))
-            .hint("a layout has the files 'oci-layout' and 'index.json' and the directory 'blobs'"));
+        return Err(Error::invalid(format_args!(
+            "the directory '{}' is not an OCI image layout",
+            path.display()
+        ))
+        .hint("a layout has the files 'oci-layout' and 'index.json' and the directory 'blobs'"));
     }
     image::load(&app.store, &Place::Directory(&LayoutDirectory::new(path)), &app.ui)
-        .attempt(|| format!("load '{}'", path.display()))
+        .attempt(format_args!("load '{}'", path.display()))
 }
 
 fn archive(app: &App, path: Option<&Path>) -> Result<Vec<Kept>> {
@@ -77,7 +80,7 @@ fn archive(app: &App, path: Option<&Path>) -> Result<Vec<Kept>> {
     let archive = Archive::new(file, name, &app.ui)?;
     match archive.survey()? {
         Holds::Image(contents) => image::load(&app.store, &Place::Archive(&archive, &contents), &app.ui)
-            .attempt(|| format!("load '{}'", archive.name())),
+            .attempt(format_args!("load '{}'", archive.name())),
         Holds::Rootfs { manifest, .. } => Err(no_image(path, manifest.is_some())),
     }
 }
@@ -92,17 +95,16 @@ fn no_image(path: Option<&Path>, is_backup: bool) -> Error {
             ("a root filesystem", format!("chroot-distro install {dot}{shown}"))
         }
     };
-    Error::invalid(format!("the archive holds {what}, not an image"))
-        .hint(format!("to make a container of it: {hint}"))
+    Error::invalid(format_args!("the archive holds {what}, not an image"))
+        .hint(format_args!("to make a container of it: {hint}"))
 }
 
 /// What is no file may be meant as an image's name.
 fn or_an_image(error: Error, path: &Path) -> Error {
     let is_name = path.to_str().is_some_and(|text| Reference::parse(text).is_ok());
     match error.kind() == Kind::NotFound && is_name {
-        true => {
-            error.hint(format!("to get an image from its registry: chroot-distro pull {}", path.display()))
-        }
+        true => error
+            .hint(format_args!("to get an image from its registry: chroot-distro pull {}", path.display())),
         false => error,
     }
 }

@@ -41,8 +41,8 @@ impl Run for Logs {
     fn run(self, app: &App) -> Result<u8> {
         let container = app.container(&self.container)?;
         let Some(mut log) = container.log()? else {
-            return Err(Error::not_found(format!("container '{}' has no log", container.name())).hint(
-                format!("a detached run writes one: chroot-distro run --detach {}", container.name()),
+            return Err(Error::not_found(format_args!("container '{}' has no log", container.name())).hint(
+                format_args!("a detached run writes one: chroot-distro run --detach {}", container.name()),
             ));
         };
         if let Some(lines) = self.lines {

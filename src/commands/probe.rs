@@ -59,7 +59,7 @@ impl Run for Probe {
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
 fn seen(sockets: &[String]) -> Result<Value> {
-    let groups = getgroups().attempt(|| "read the supplementary groups")?;
+    let groups = getgroups().attempt("read the supplementary groups")?;
     let env: Vec<_> = std::env::vars_os().map(|(key, _)| key.to_string_lossy().into_owned()).collect();
     Ok(json!({
         "pid": getpid().as_raw_pid(),

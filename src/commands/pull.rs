@@ -56,7 +56,7 @@ impl Run for PullImages {
             let pull = Pull::new(&app.store, reference, &platform, settings.clone(), &app.host, &app.ui);
             let kept = Keeping::healing(&app.store, &app.ui)?;
             let digest = image::pull(&pull, &kept, settings.workers, &app.ui)
-                .attempt(|| format!("pull '{reference}'"))?;
+                .attempt(format_args!("pull '{reference}'"))?;
             app.ui.info(&format!("Pulled {reference}: {digest}"));
             Ok(())
         })?;

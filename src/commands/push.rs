@@ -69,7 +69,7 @@ impl Run for PushImage {
                 };
                 let shelf = Stored { library: &library, store: &app.store };
                 let parts = Parts::of(&shelf, &named[0].descriptor, &which)
-                    .attempt(|| format!("push to '{target}'"))?;
+                    .attempt(format_args!("push to '{target}'"))?;
                 publish(app, &library, &client, &shelf, &parts, &target)
             }
             None => {
@@ -109,8 +109,8 @@ impl PushImage {
 /// Where to push, as it was typed.
 fn destination(text: &str) -> Result<Reference> {
     match Reference::names_registry(text) {
-        true => Err(Error::usage(format!("'{text}' is a registry without the name of an image"))
-            .hint(format!("write it like {text}/NAME:TAG"))),
+        true => Err(Error::usage(format_args!("'{text}' is a registry without the name of an image"))
+            .hint(format_args!("write it like {text}/NAME:TAG"))),
         false => reference(text),
     }
 }
@@ -140,9 +140,9 @@ fn own_name(text: &str, named: &[Named]) -> Result<Reference> {
     let names: Vec<&str> = named.iter().filter_map(|image| image.name.as_deref()).collect();
     match names[..] {
         [name] => Reference::parse(name),
-        [] => Err(Error::usage(format!("'{text}' has no name"))
+        [] => Err(Error::usage(format_args!("'{text}' has no name"))
             .hint("say where to push it: push IMAGE DESTINATION")),
-        _ => Err(Error::usage(format!("'{text}' has several names: {}", names.join(", ")))
+        _ => Err(Error::usage(format_args!("'{text}' has several names: {}", names.join(", ")))
             .hint("push one of them, or say where to: push IMAGE DESTINATION")),
     }
 }
@@ -158,7 +158,7 @@ fn publish(
     app.ui.info(&format!("Pushing {target}"));
     let neighbours = Neighbours::of(&app.store, library, target);
     let push = Push { shelf, neighbours: &neighbours, store: &app.store, client, target };
-    let digest = push.run(parts, &app.ui).attempt(|| format!("push to '{target}'"))?;
+    let digest = push.run(parts, &app.ui).attempt(format_args!("push to '{target}'"))?;
     app.ui.info(&format!("Pushed {target}: {digest}"));
     Ok(0)
 }

@@ -77,7 +77,7 @@ impl Run for Restore {
         };
         let doing = if self.list || self.verify { "read" } else { "from" };
         let (input, task) = self.input(app)?;
-        let done = self.act(app, input, wanted.as_ref()).attempt(|| format!("{doing} {shown}"));
+        let done = self.act(app, input, wanted.as_ref()).attempt(format_args!("{doing} {shown}"));
         // Else a file that was cut short would look as if it was read to its end.
         task.state(if done.is_ok() { "done" } else { "stopped" });
         drop(task);
@@ -112,7 +112,7 @@ impl Restore {
             }
             Some(file) => {
                 let path = os_string(file);
-                let attempt = || format!("open '{}'", path.display());
+                let attempt = format_args!("open '{}'", path.display());
                 let file = File::open(&path).attempt(attempt)?;
                 let size = file.metadata().attempt(attempt)?.len();
                 self.refuse_full(app, size)?;
@@ -132,7 +132,7 @@ impl Restore {
             return Ok(());
         }
         let (size, free) = (human::size(size), human::size(place.free));
-        Err(Error::unsupported(format!("the backup takes {size}, and only {free} are free"))
+        Err(Error::unsupported(format_args!("the backup takes {size}, and only {free} are free"))
             .hint("free some space, 'chroot-distro clear-cache' perhaps, and try again"))
     }
 }

@@ -65,7 +65,7 @@ fn remove_remote(app: &App, images: &[String], insecure: bool) -> Result<()> {
         let image = reference(text)?;
         match text.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
             true => Ok(image),
-            false => Err(Error::usage(format!("'{text}' has no tag")).hint(format!(
+            false => Err(Error::usage(format_args!("'{text}' has no tag")).hint(format_args!(
                 "say which one: rmi --remote {text}:TAG. To see them: chroot-distro search --list-tags {text}"
             ))),
         }
@@ -73,7 +73,7 @@ fn remove_remote(app: &App, images: &[String], insecure: bool) -> Result<()> {
     let images = images.iter().map(parse).collect::<Result<Vec<_>>>()?;
     let client = Client::new(&app.host, Settings::of(&app.host, insecure), &app.ui);
     app.all(&images, &mut |image| {
-        registry::delete(&client, image).attempt(|| format!("delete '{image}'"))?;
+        registry::delete(&client, image).attempt(format_args!("delete '{image}'"))?;
         app.ui.info(&format!("Deleted {image} from '{}'", image.registry));
         Ok(())
     })
@@ -84,7 +84,7 @@ fn remove_one(app: &App, text: &str) -> Result<()> {
     let found = find(&library, text).map_err(|error| or_a_container(app, text, error))?;
     let [image] = &found[..] else {
         let names: Vec<String> = found.iter().filter_map(shown).collect();
-        return Err(Error::new(Kind::Busy, format!("'{text}' has several names: {}", names.join(", ")))
+        return Err(Error::new(Kind::Busy, format_args!("'{text}' has several names: {}", names.join(", ")))
             .hint("take them away one by one"));
     };
     tell_containers(app, image.name.as_deref());
@@ -115,7 +115,7 @@ pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
 /// A container is deleted by another command.
 fn or_a_container(app: &App, text: &str, error: Error) -> Error {
     match app.container(text) {
-        Ok(container) if error.kind() == Kind::NotFound => error.hint_instead(format!(
+        Ok(container) if error.kind() == Kind::NotFound => error.hint_instead(format_args!(
             "'{0}' is a container; 'chroot-distro remove {0}' deletes it with all its data",
             container.name()
         )),

@@ -68,7 +68,7 @@ fn wanted(app: &App, text: &str) -> Result<Named> {
     let found = find(&app.store.library(), text).map_err(|error| or_a_container(app, error, text))?;
     let full = Reference::parse(text).map(|reference| reference.full()).ok();
     let named = found.iter().find(|image| image.name == full).or(found.first());
-    let named = named.ok_or_else(|| Error::not_found(format!("there is no image '{text}' here")))?;
+    let named = named.ok_or_else(|| Error::not_found(format_args!("there is no image '{text}' here")))?;
     let name = named.name.clone().filter(|name| full.as_ref() == Some(name));
     Ok(Named { name, ..named.clone() })
 }
@@ -78,7 +78,7 @@ fn or_a_container(app: &App, error: Error, text: &str) -> Error {
     match Name::parse(text).and_then(|name| app.store.container(&name)) {
         Ok(container) => {
             let name = container.name();
-            error.hint_instead(format!(
+            error.hint_instead(format_args!(
                 "'{name}' is a container; to save it: chroot-distro backup {name} --output {name}.tar.gz"
             ))
         }
@@ -91,9 +91,9 @@ pub(super) fn to_file(app: &App, images: &[Named], format: Format, path: &Path) 
     let output = BufWriter::with_capacity(256 << 10, Output::create(path)?);
     let mut output = Compressor::new(output, compression, None)?;
     image::save(&app.store, images, format, &mut output, &app.ui)?;
-    let attempt = || format!("write '{}'", path.display());
+    let attempt = format_args!("write '{}'", path.display());
     let output = output.finish().attempt(attempt)?;
-    output.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?.finish()?;
+    output.into_inner().map_err(|error| Error::io(attempt, error.into_error()))?.finish()?;
     app.ui.info(&format!("Wrote '{}'", path.display()));
     Ok(())
 }
@@ -105,5 +105,5 @@ fn to_stdout(app: &App, images: &[Named], format: Format) -> Result<()> {
     }
     let mut output: BufWriter<Stdout> = BufWriter::with_capacity(256 << 10, stdout());
     image::save(&app.store, images, format, &mut output, &app.ui)?;
-    output.flush().attempt(|| "write the archive")
+    output.flush().attempt("write the archive")
 }

@@ -109,7 +109,7 @@ impl Search {
 fn limit(asked: Option<&str>) -> Result<u32> {
     match asked.map_or(Ok(LIMIT), str::parse) {
         Ok(limit @ 1..=MOST) => Ok(limit),
-        _ => Err(Error::usage(format!(
+        _ => Err(Error::usage(format_args!(
             "--limit '{}' is not a number from 1 to {MOST}",
             asked.unwrap_or_default()
         ))),
@@ -124,7 +124,7 @@ fn ask(term: &str, limit: u32, host: &Host, report: &dyn Report) -> Result<Vec<F
     let mut answer = Bounded(Vec::new());
     Client::new(host, Settings::of(host, false), report).download(&url, &mut answer, &Silent)?;
     let answer: Value = serde_json::from_slice(&answer.0)
-        .map_err(|error| Error::network(format!("the search's answer is not JSON: {error}")))?;
+        .map_err(|error| Error::network(format_args!("the search's answer is not JSON: {error}")))?;
     let results = answer["results"]
         .as_array()
         .ok_or_else(|| Error::network("the search's answer has no results, not even an empty list"))?;

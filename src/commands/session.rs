@@ -184,7 +184,7 @@ impl Options {
                 Some("host") => Some(Network::Host),
                 Some("none") => Some(Network::None),
                 Some(other) => {
-                    return Err(Error::usage(format!("--network '{other}': it is host or none")));
+                    return Err(Error::usage(format_args!("--network '{other}': it is host or none")));
                 }
             },
             cap_add: match &self.cap_add[..] {
@@ -267,7 +267,7 @@ fn hostname(name: &str) -> Result<OsString> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
         let shown = os_string(name);
-        return Err(Error::usage(format!("--hostname '{}' is no host name", shown.display()))
+        return Err(Error::usage(format_args!("--hostname '{}' is no host name", shown.display()))
             .hint("it is 1 to 64 letters, digits, '-', '.' and '_'"));
     }
     Ok(name.into())

@@ -55,7 +55,7 @@ impl Run for Setup {
         };
         let program = program::installed()?;
         // The rule last: with it the group means something.
-        group::join(host, user.as_deref()).attempt(|| "make the group 'chroot-distro'")?;
+        group::join(host, user.as_deref()).attempt("make the group 'chroot-distro'")?;
         let tool = rule::allow(host, &program)?;
         app.ui.info(&format!("Members of the group chroot-distro run '{}' by {tool} without a password, and so can become root", program.display()));
         match user {

@@ -33,13 +33,13 @@ impl Run for Tag {
     fn run(self, app: &App) -> Result<u8> {
         let name = reference(&self.name)?;
         if name.digest.is_some() {
-            return Err(Error::usage(format!("'{}' has a digest, which no name can choose", self.name))
+            return Err(Error::usage(format_args!("'{}' has a digest, which no name can choose", self.name))
                 .hint("give a name with a tag, such as app:1"));
         }
         let library = app.store.library();
         let holding = library.hold(&app.ui)?;
         let found = find(&library, &self.source).map_err(|error| match find(&library, &self.name) {
-            Ok(_) => error.hint_instead(format!(
+            Ok(_) => error.hint_instead(format_args!(
                 "the image comes first, then its new name: chroot-distro tag {} {}",
                 self.name, self.source
             )),

@@ -69,7 +69,7 @@ fn read(file: &str) -> Result<Vec<u8>> {
     let read = File::open(&path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut text));
     let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
     read.and_then(|_| if text.len() as u64 > LIMIT { Err(too_large()) } else { Ok(text) })
-        .attempt(|| format!("read the variables in '{}'", path.display()))
+        .attempt(format_args!("read the variables in '{}'", path.display()))
 }
 
 /// The entries of a file's text. A mistake is told with its line.
@@ -86,7 +86,7 @@ fn in_file(text: &[u8], file: &str) -> Result<Vec<Entry>> {
         let found = entry(line, &origin())?;
         if found.name.as_bytes().iter().any(u8::is_ascii_whitespace) {
             let (origin, name) = (origin(), found.name.display());
-            return Err(Error::usage(format!("{origin} the name '{name}' has a blank in it"))
+            return Err(Error::usage(format_args!("{origin} the name '{name}' has a blank in it"))
                 .hint("a line is NAME=VALUE or NAME, without quotes and without 'export'"));
         }
         entries.push(found);
@@ -102,7 +102,7 @@ fn entry(text: &[u8], origin: &str) -> Result<Entry> {
     };
     if name.is_empty() {
         let shown = OsStr::from_bytes(text).display();
-        return Err(Error::usage(format!("{origin} '{shown}' has no name: it is VAR=VALUE or VAR")));
+        return Err(Error::usage(format_args!("{origin} '{shown}' has no name: it is VAR=VALUE or VAR")));
     }
     Ok(Entry { name: OsStr::from_bytes(name).to_owned(), value })
 }

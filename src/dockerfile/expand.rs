@@ -70,7 +70,7 @@ pub(super) fn lex(word: &str, style: &Style) -> Result<(String, Vec<String>)> {
     let read = lexer.until(None, keep_escapes);
     read.map(|read| (read.whole, read.words.done())).map_err(|error| {
         let shown: String = word.chars().take(200).collect();
-        error.context(format!("cannot expand '{shown}'"))
+        error.context(format_args!("cannot expand '{shown}'"))
     })
 }
 
@@ -362,7 +362,7 @@ fn missing(name: &str, message: &str, empty: bool) -> Error {
         message => return wrong(&format!("{name}: {message}")),
     };
     wrong(&format!("{name} {what}"))
-        .hint(format!("set it with --build-arg {name}=VALUE, or give its ARG a default"))
+        .hint(format_args!("set it with --build-arg {name}=VALUE, or give its ARG a default"))
 }
 
 /// Words that grow by characters and quoted texts.

@@ -33,7 +33,7 @@ impl Flags {
                 return Err(unknown(name, known));
             };
             if *takes != Takes::Values && flags.value(name).is_some() {
-                return Err(Error::invalid(format!("--{name} is given twice")));
+                return Err(Error::invalid(format_args!("--{name} is given twice")));
             }
             flags.0.push((name.to_owned(), checked(name, value, *takes)?));
         }
@@ -67,25 +67,25 @@ fn checked(name: &str, value: Option<&str>, takes: Takes) -> Result<String> {
         (Takes::Switch, None) => Ok("true".to_owned()),
         (Takes::Switch, Some(value)) => match value.to_ascii_lowercase() {
             lower if lower == "true" || lower == "false" => Ok(lower),
-            _ => Err(Error::invalid(format!("--{name} is true or false, and not '{value}'"))),
+            _ => Err(Error::invalid(format_args!("--{name} is true or false, and not '{value}'"))),
         },
         (_, Some(value)) => Ok(value.to_owned()),
         (_, None) => {
-            let error = Error::invalid(format!("--{name} needs a value"));
-            Err(error.hint(format!("write --{name}=VALUE, with no blank")))
+            let error = Error::invalid(format_args!("--{name} needs a value"));
+            Err(error.hint(format_args!("write --{name}=VALUE, with no blank")))
         }
     }
 }
 
 fn unknown(name: &str, known: Known) -> Error {
-    let error = Error::invalid(format!("the flag --{name} is not known here"));
+    let error = Error::invalid(format_args!("the flag --{name} is not known here"));
     let names = known.iter().map(|(name, _)| *name);
     match nearest(name, names.clone()) {
-        Some(near) => error.hint(format!("did you mean --{near}?")),
+        Some(near) => error.hint(format_args!("did you mean --{near}?")),
         None if known.is_empty() => error.hint("this instruction has no flags"),
         None => {
             let names: Vec<String> = names.map(|name| format!("--{name}")).collect();
-            error.hint(format!("its flags are {}", names.join(", ")))
+            error.hint(format_args!("its flags are {}", names.join(", ")))
         }
     }
 }

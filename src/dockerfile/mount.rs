@@ -155,7 +155,7 @@ impl Mount {
                 ("sharing", Some(value)) => sharing = Some(named("sharing", value, &SHARINGS)?),
                 (name, Some(value)) => made.set(name, value)?,
                 (name, None) if OPTIONS.contains(&name) => {
-                    return Err(Error::invalid(format!("the option '{name}' of a mount needs a value")));
+                    return Err(Error::invalid(format_args!("the option '{name}' of a mount needs a value")));
                 }
                 (name, None) => return Err(unknown(name)),
             }
@@ -193,7 +193,7 @@ impl MountOptions {
 
     fn misplaced(&self, option: &str) -> Error {
         let kind = KINDS.iter().find(|(_, kind)| *kind == self.kind).map_or("", |(name, _)| name);
-        let error = Error::invalid(format!("a mount of type {kind} has no option '{option}'"));
+        let error = Error::invalid(format_args!("a mount of type {kind} has no option '{option}'"));
         error.hint("the type stands before the options that depend on it")
     }
 
@@ -264,22 +264,22 @@ fn named<T: Copy>(option: &str, value: &str, known: &[(&str, T)]) -> Result<T> {
         return Ok(*found);
     }
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-    let error = Error::invalid(format!("the {option} '{value}' of a mount is not known"));
+    let error = Error::invalid(format_args!("the {option} '{value}' of a mount is not known"));
     Err(match nearest(&lower, names.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean {option}={near}?")),
-        None => error.hint(format!("it is one of {}", names.join(", "))),
+        Some(near) => error.hint(format_args!("did you mean {option}={near}?")),
+        None => error.hint(format_args!("it is one of {}", names.join(", "))),
     })
 }
 
 fn invalid(name: &str, value: &str, what: &str) -> Error {
-    Error::invalid(format!("the option '{name}' of a mount is {what}, and not '{value}'"))
+    Error::invalid(format_args!("the option '{name}' of a mount is {what}, and not '{value}'"))
 }
 
 fn unknown(name: &str) -> Error {
-    let error = Error::invalid(format!("the option '{name}' of a mount is not known"));
+    let error = Error::invalid(format_args!("the option '{name}' of a mount is not known"));
     match nearest(name, OPTIONS) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint(format!("options are {}", OPTIONS.join(", "))),
+        Some(near) => error.hint(format_args!("did you mean {near}?")),
+        None => error.hint(format_args!("options are {}", OPTIONS.join(", "))),
     }
 }
 

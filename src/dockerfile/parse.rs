@@ -23,7 +23,7 @@ pub fn parse(text: &[u8], name: &str) -> Result<Dockerfile> {
         file.line(line, &mut reader).map_err(|error| at(name, first, error))?;
     }
     if file.stages.is_empty() {
-        let error = Error::invalid(format!("{name}: there is no FROM"));
+        let error = Error::invalid(format_args!("{name}: there is no FROM"));
         return Err(error.hint("a Dockerfile begins with FROM IMAGE, or with FROM scratch"));
     }
     file.warnings.extend(foreign(&reader));
@@ -37,7 +37,7 @@ pub fn parse_onbuild(text: &str, escape: char) -> Result<Located> {
     reader.directives.escape = escape;
     let read = one(&mut reader);
     read.map_err(|error| {
-        error.context(format!("the trigger 'ONBUILD {}'", text.lines().next().unwrap_or(text)))
+        error.context(format_args!("the trigger 'ONBUILD {}'", text.lines().next().unwrap_or(text)))
     })
 }
 
@@ -54,7 +54,7 @@ fn one(reader: &mut Reader) -> Result<Located> {
 }
 
 fn at(name: &str, line: usize, error: Error) -> Error {
-    error.context(format!("{name}:{line}"))
+    error.context(format_args!("{name}:{line}"))
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Parsed {
             Some(stage) => stage.steps.push(step),
             None if name == "ARG" => self.globals.push(step),
             None => {
-                let error = Error::invalid(format!("{name} stands before the first FROM"));
+                let error = Error::invalid(format_args!("{name} stands before the first FROM"));
                 return Err(error.hint("only ARG can; put FROM before it"));
             }
         }
@@ -135,7 +135,7 @@ fn stage_name(name: &str) -> Result<String> {
     if lower.starts_with(|c: char| c.is_ascii_lowercase()) && lower.bytes().all(known) {
         return Ok(lower);
     }
-    let error = Error::invalid(format!("'{name}' is no name for a stage"));
+    let error = Error::invalid(format_args!("'{name}' is no name for a stage"));
     Err(error.hint("a name begins with a letter, and has letters, digits, '-', '_' and '.'"))
 }
 

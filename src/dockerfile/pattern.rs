@@ -26,7 +26,7 @@ impl Pattern {
                     other => {
                         let shown = other.map(String::from).unwrap_or_default();
                         let error =
-                            Error::invalid(format!("'\\{shown}' is not known in the pattern '{text}'"));
+                            Error::invalid(format_args!("'\\{shown}' is not known in the pattern '{text}'"));
                         return Err(error.hint("a backslash goes before one of * ? \\ } /"));
                     }
                 },

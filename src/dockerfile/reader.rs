@@ -98,8 +98,8 @@ impl<'a> Reader<'a> {
             }
             heredoc.content.push_str(utf8(whole)?);
         }
-        let error = Error::invalid(format!("the here-document '{}' has no end", heredoc.name));
-        Err(error.hint(format!("write {} on a line of its own after it", heredoc.name)))
+        let error = Error::invalid(format_args!("the here-document '{}' has no end", heredoc.name));
+        Err(error.hint(format_args!("write {} on a line of its own after it", heredoc.name)))
     }
 
     fn directive(&mut self, text: &str) -> Result<()> {
@@ -129,7 +129,8 @@ impl<'a> Reader<'a> {
             "\\" => '\\',
             "`" => '`',
             other => {
-                let error = Error::invalid(format!("the directive escape is \\ or `, and not '{other}'"));
+                let error =
+                    Error::invalid(format_args!("the directive escape is \\ or `, and not '{other}'"));
                 return Err(error.hint("write '# escape=`', or take the line away"));
             }
         };
@@ -169,7 +170,7 @@ fn once(slot: &mut Option<String>, name: &str, value: &str) -> Result<()> {
 }
 
 fn repeated(name: &str) -> Error {
-    Error::invalid(format!("the directive {name} is given twice"))
+    Error::invalid(format_args!("the directive {name} is given twice"))
 }
 
 /// Whether a line, perhaps with its end, is the last of a here-document.

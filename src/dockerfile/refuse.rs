@@ -27,7 +27,7 @@ pub fn refuse_git(source: &str) -> Result<()> {
     if !is_git(source) {
         return Ok(());
     }
-    let error = Error::unsupported(format!("ADD {source}: git repositories are not supported"));
+    let error = Error::unsupported(format_args!("ADD {source}: git repositories are not supported"));
     Err(error.hint("clone it by RUN git clone in a stage of its own, or into the context and COPY it"))
 }
 

@@ -93,7 +93,7 @@ fn network(name: &str) -> Result<Network> {
         "default" => Ok(Network::Default),
         "host" => Ok(Network::Host),
         "none" => Ok(Network::None),
-        _ => Err(Error::invalid(format!("--network is default, host or none, and not '{name}'"))),
+        _ => Err(Error::invalid(format_args!("--network is default, host or none, and not '{name}'"))),
     }
 }
 
@@ -101,7 +101,7 @@ fn security(name: &str) -> Result<Security> {
     match name {
         "sandbox" => Ok(Security::Sandbox),
         "insecure" => Ok(Security::Insecure),
-        _ => Err(Error::invalid(format!("--security is sandbox or insecure, and not '{name}'"))),
+        _ => Err(Error::invalid(format_args!("--security is sandbox or insecure, and not '{name}'"))),
     }
 }
 
@@ -116,8 +116,8 @@ pub(super) fn healthcheck(flags: &[String], rest: &str) -> Result<Healthcheck> {
     }
     let flags = Flags::parse(flags, HEALTHCHECK)?;
     if !kind.eq_ignore_ascii_case("CMD") {
-        let error = Error::invalid(format!("HEALTHCHECK takes CMD or NONE, and not '{kind}'"));
-        return Err(error.hint(format!("write HEALTHCHECK CMD {kind} ...")));
+        let error = Error::invalid(format_args!("HEALTHCHECK takes CMD or NONE, and not '{kind}'"));
+        return Err(error.hint(format_args!("write HEALTHCHECK CMD {kind} ...")));
     }
     let command = command(rest)?;
     if matches!(&command, Command::Shell(line) if line.is_empty())
@@ -138,12 +138,14 @@ pub(super) fn healthcheck(flags: &[String], rest: &str) -> Result<Healthcheck> {
 fn interval(flags: &Flags, name: &str) -> Result<i64> {
     let Some(text) = flags.text(name) else { return Ok(0) };
     let Some(time) = numbers::duration(&text) else {
-        let error = Error::invalid(format!("--{name} is a time, and not '{text}'"));
+        let error = Error::invalid(format_args!("--{name} is a time, and not '{text}'"));
         return Err(error.hint("a time is a number and its unit, such as 30s or 1m30s"));
     };
     match time {
         0 => Ok(0),
-        time if time < SHORTEST => Err(Error::invalid(format!("--{name} is at least 1ms, and not {text}"))),
+        time if time < SHORTEST => {
+            Err(Error::invalid(format_args!("--{name} is at least 1ms, and not {text}")))
+        }
         time => Ok(time),
     }
 }
@@ -151,5 +153,5 @@ fn interval(flags: &Flags, name: &str) -> Result<i64> {
 fn retries(flags: &Flags) -> Result<u32> {
     let Some(text) = flags.text("retries") else { return Ok(0) };
     let number = text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok());
-    number.ok_or_else(|| Error::invalid(format!("--retries is a number from 0, and not '{text}'")))
+    number.ok_or_else(|| Error::invalid(format_args!("--retries is a number from 0, and not '{text}'")))
 }

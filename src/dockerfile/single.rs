@@ -97,15 +97,15 @@ fn plain(name: &str, rest: &str, escape: char, documents: &[Heredoc]) -> Result<
 
 fn needed<'a>(name: &str, rest: &'a str) -> Result<&'a str> {
     match rest.is_empty() {
-        true => Err(Error::invalid(format!("{name} needs an argument"))),
+        true => Err(Error::invalid(format_args!("{name} needs an argument"))),
         false => Ok(rest),
     }
 }
 
 fn unknown(name: &str) -> Error {
-    let error = Error::invalid(format!("the instruction {name} is not known"));
+    let error = Error::invalid(format_args!("the instruction {name} is not known"));
     match nearest(name, NAMES) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
+        Some(near) => error.hint(format_args!("did you mean {near}?")),
         None => error.hint("a command that goes on in the next line needs a \\ at the end of its line"),
     }
 }
@@ -125,8 +125,8 @@ fn pairs(instruction: &str, rest: &str, escape: char) -> Result<Vec<(String, Str
     if is_old_form(rest, escape) {
         let (name, value) = words::first(rest);
         let Some(value) = value.filter(|value| !value.is_empty()) else {
-            let error = Error::invalid(format!("{instruction} needs a name and a value"));
-            return Err(error.hint(format!("write {instruction} {name}=VALUE")));
+            let error = Error::invalid(format_args!("{instruction} needs a name and a value"));
+            return Err(error.hint(format_args!("write {instruction} {name}=VALUE")));
         };
         return Ok(vec![(name.to_owned(), value.to_owned())]);
     }
@@ -134,9 +134,10 @@ fn pairs(instruction: &str, rest: &str, escape: char) -> Result<Vec<(String, Str
         Some(("", _)) => Err(nameless(instruction)),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => {
-            let error = Error::invalid(format!("'{word}' has no '='"));
-            Err(error
-                .hint(format!("write {instruction} NAME=VALUE; a value with blanks stands in double quotes")))
+            let error = Error::invalid(format_args!("'{word}' has no '='"));
+            Err(error.hint(format_args!(
+                "write {instruction} NAME=VALUE; a value with blanks stands in double quotes"
+            )))
         }
     };
     words.into_iter().map(pair).collect()
@@ -148,7 +149,7 @@ pub(super) fn is_old_form(rest: &str, escape: char) -> bool {
 }
 
 fn nameless(instruction: &str) -> Error {
-    Error::invalid(format!("a name in {instruction} is empty"))
+    Error::invalid(format_args!("a name in {instruction} is empty"))
 }
 
 fn shell(rest: &str) -> Result<Vec<String>> {
@@ -176,7 +177,7 @@ fn volumes(rest: &str) -> Result<Vec<String>> {
 fn trigger(rest: &str, escape: char, documents: &[Heredoc]) -> Result<String> {
     let name = Cut::new(rest).name;
     if matches!(name.as_str(), "ONBUILD" | "FROM" | "MAINTAINER") {
-        return Err(Error::invalid(format!("{name} cannot stand in ONBUILD")));
+        return Err(Error::invalid(format_args!("{name} cannot stand in ONBUILD")));
     }
     instruction(rest, escape, documents)?;
     Ok(with_documents(rest, documents))

@@ -53,7 +53,7 @@ pub fn users(rootfs: &Rootfs) -> Vec<OsString> {
 fn read(rootfs: &Rootfs, path: &str) -> Result<Vec<u8>> {
     match rootfs.read(path, LIMIT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        contents => contents.attempt(|| format!("read the container's '{path}'")),
+        contents => contents.attempt(format_args!("read the container's '{path}'")),
     }
 }
 
@@ -64,7 +64,7 @@ pub fn find(passwd: &[u8], group: &[u8], spec: &str) -> Result<User> {
         None => (spec, None),
     };
     let mut found = match (user, group_spec) {
-        ("", None) => return Err(Error::usage(format!("no user is named in '{spec}'"))),
+        ("", None) => return Err(Error::usage(format_args!("no user is named in '{spec}'"))),
         ("", Some(_)) => root(passwd)?,
         _ => find_user(passwd, user)?,
     };
@@ -91,7 +91,7 @@ fn find_user(passwd: &[u8], user: &str) -> Result<User> {
     }
     let Some(uid) = number else {
         let names: Vec<_> = entries().map(|entry| entry.name.to_string_lossy().into_owned()).collect();
-        return Err(Error::not_found(format!("the container has no user '{user}'")).hint(advice(
+        return Err(Error::not_found(format_args!("the container has no user '{user}'")).hint(advice(
             user,
             &names,
             "users stand in its /etc/passwd",
@@ -109,7 +109,7 @@ fn find_group(group: &[u8], name: &str) -> Result<u32> {
                 .filter_map(parse_group)
                 .map(|entry| String::from_utf8_lossy(entry.name).into_owned())
                 .collect();
-            Err(Error::not_found(format!("the container has no group '{name}'")).hint(advice(
+            Err(Error::not_found(format_args!("the container has no group '{name}'")).hint(advice(
                 name,
                 &names,
                 "groups stand in its /etc/group",

@@ -25,7 +25,7 @@ pub const DIRECTORY: &str = "/var/tmp";
 impl GuestFile {
     /// Writes it, in one rename; a link in its place is replaced, not followed.
     pub fn write(&self, root: &Rootfs) -> Result<()> {
-        self.try_write(root).attempt(|| format!("write '{}' in the container", self.path.display()))
+        self.try_write(root).attempt(format_args!("write '{}' in the container", self.path.display()))
     }
 
     fn try_write(&self, root: &Rootfs) -> io::Result<()> {

@@ -25,7 +25,7 @@ pub fn find(rootfs: &Rootfs) -> Option<PathBuf> {
 
 /// Runs `program` in `root`. Links in the library directories stay as they are. Only while single-threaded.
 pub fn run(program: &Path, root: &Rootfs) -> Result<()> {
-    let attempt = || format!("run the container's '{}'", program.display());
+    let attempt = format_args!("run the container's '{}'", program.display());
     match fork().attempt(attempt)? {
         Fork::Child => {
             let _: rustix::io::Result<()> = become_it(program, root);
@@ -36,7 +36,7 @@ pub fn run(program: &Path, root: &Rootfs) -> Result<()> {
             Err(rustix::io::Errno::CHILD) => Ok(()),
             Err(error) => Err(error).attempt(attempt),
             Ok(status) if status.exit_status() == Some(0) => Ok(()),
-            Ok(_) => Err(Error::new(Kind::System, format!("cannot {}: it failed", attempt()))),
+            Ok(_) => Err(Error::new(Kind::System, format_args!("cannot {}: it failed", attempt))),
         },
     }
 }

@@ -49,7 +49,7 @@ pub fn refresh(root: &Rootfs, host: &Host, scoped: bool) -> Result<()> {
             Err(_) => return Ok(()),
         },
         Err(error) => {
-            return Err(Error::io(format!("read the container's '{RESOLV_CONF}'"), error)
+            return Err(Error::io(format_args!("read the container's '{RESOLV_CONF}'"), error)
                 .hint("names of machines are not found inside: remove what stands there, and log in again"));
         }
         Ok(found) => found,
@@ -62,7 +62,7 @@ pub fn refresh(root: &Rootfs, host: &Host, scoped: bool) -> Result<()> {
         return Ok(());
     }
     root.write(RESOLV_CONF, wanted.as_bytes(), 0o644)
-        .attempt(|| format!("write the container's '{RESOLV_CONF}'"))
+        .attempt(format_args!("write the container's '{RESOLV_CONF}'"))
 }
 
 /// Has the guest find its own name: one line of /etc/hosts is ours, and says so. `None`: the host's name.
@@ -76,7 +76,7 @@ pub fn hostname(root: &Rootfs, name: Option<&OsStr>) -> Result<()> {
     }
     match root.rewrite(HOSTS, |text| Ok(with_name(text, name))) {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        rewritten => rewritten.map(drop).attempt(|| format!("write the container's '{HOSTS}'")),
+        rewritten => rewritten.map(drop).attempt(format_args!("write the container's '{HOSTS}'")),
     }
 }
 

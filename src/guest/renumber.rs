@@ -27,13 +27,13 @@ const PLACEHOLDER: &[u8] = b"aid_";
 ///
 /// The files come first and /etc/passwd last: one that is interrupted is done again.
 pub fn renumber(root: &Rootfs, user: &User, uid: u32) -> Result<()> {
-    let attempt = || format!("give '{}' the number {uid} in the container", user.name.display());
+    let attempt = format_args!("give '{}' the number {uid} in the container", user.name.display());
     let passwd = contents(root, PASSWD).attempt(attempt)?;
     let group = contents(root, GROUP).unwrap_or_default();
     if let Some(other) = holder(&passwd, user, uid) {
         return Err(Error::new(
             Kind::Exists,
-            format!("the container's '{}' has the number {uid} already", other.display()),
+            format_args!("the container's '{}' has the number {uid} already", other.display()),
         ));
     }
     if !root.mounts_below().attempt(attempt)?.is_empty() {

@@ -18,6 +18,6 @@ pub(super) fn tolerate(result: io::Result<()>, path: &str, report: &dyn Report) 
             report.warn(&format!("the image's '{path}' is left as it is: {error}"));
             Ok(())
         }
-        result => result.attempt(|| format!("write the container's '{path}'")),
+        result => result.attempt(format_args!("write the container's '{path}'")),
     }
 }

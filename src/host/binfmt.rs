@@ -209,7 +209,7 @@ impl Emulator {
             || format!("register '{}' for {} programs (binfmt_misc)", self.path.display(), self.arch);
         if fs::read_to_string(Path::new(MOUNT_POINT).join("status")).is_ok_and(|s| s.trim() == "disabled") {
             return Err(Error::unsupported("the kernel's binfmt_misc is disabled on this machine")
-                .hint(format!("enable it: echo 1 > {MOUNT_POINT}/status")));
+                .hint(format_args!("enable it: echo 1 > {MOUNT_POINT}/status")));
         }
         let own = Path::new(MOUNT_POINT).join(self.name());
         if own.exists() {
@@ -281,7 +281,7 @@ fn mount_if_needed() -> Result<()> {
         let _ = unmount("/proc/sys/fs", UnmountFlags::DETACH);
     }
     mount(MOUNT_POINT)
-        .attempt(|| "mount binfmt_misc, by which the kernel runs programs for another CPU")
+        .attempt("mount binfmt_misc, by which the kernel runs programs for another CPU")
         .map_err(|error| {
             error.hint(
                 "this kernel was built without CONFIG_BINFMT_MISC: it runs programs of its own CPU only",

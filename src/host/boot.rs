@@ -81,7 +81,10 @@ impl Init {
         let text = self.text(program, data_home);
         match fs::read_to_string(&file) {
             Ok(there) if !there.contains(MARK) => {
-                return Err(Error::new(Kind::Exists, format!("'{}' is not ours to replace", file.display())));
+                return Err(Error::new(
+                    Kind::Exists,
+                    format_args!("'{}' is not ours to replace", file.display()),
+                ));
             }
             Ok(there) if there == text => {}
             _ => {
@@ -90,11 +93,11 @@ impl Init {
             }
         }
         if let Some(directory) = link.parent() {
-            fs::create_dir_all(directory).attempt(|| format!("make '{}'", directory.display()))?;
+            fs::create_dir_all(directory).attempt(format_args!("make '{}'", directory.display()))?;
         }
         match symlink(target, &link) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(error).attempt(|| format!("make the link '{}'", link.display()))
+                Err(error).attempt(format_args!("make the link '{}'", link.display()))
             }
             _ => Ok(()),
         }
@@ -110,7 +113,7 @@ impl Init {
         for path in [link, file] {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed.attempt(|| format!("remove '{}'", path.display()))?,
+                removed => removed.attempt(format_args!("remove '{}'", path.display()))?,
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32, sync: fn(&File) -> io::R
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.attempt(|| format!("write '{}'", path.display()))
+    written.attempt(format_args!("write '{}'", path.display()))
 }
 
 /// Deletes what [`beside`] has named for a process that was killed: beside `path`, and where that is a directory, in it, for

@@ -33,7 +33,7 @@ pub struct NewFile {
 impl Output {
     /// A new file at `path`. `Exists` when something stands there: nothing is ever replaced.
     pub fn create(path: &Path) -> Result<Output> {
-        let attempt = || format!("create '{}'", path.display());
+        let attempt = format_args!("create '{}'", path.display());
         if path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
@@ -67,7 +67,7 @@ impl Output {
     /// Everything was written: on disk, and under its name.
     pub fn finish(self) -> Result<()> {
         match self {
-            Output::Stdout(mut stdout) => stdout.flush().attempt(|| "write the archive"),
+            Output::Stdout(mut stdout) => stdout.flush().attempt("write the archive"),
             Output::File(file) => file.finish(),
         }
     }
@@ -76,7 +76,7 @@ impl Output {
 impl NewFile {
     fn finish(mut self) -> Result<()> {
         let path = &self.path;
-        let attempt = || format!("write '{}'", path.display());
+        let attempt = format_args!("write '{}'", path.display());
         self.file.sync_all().attempt(attempt)?;
         crate::sys::point::reach("backup.written");
         let named = match &self.hidden {
@@ -113,7 +113,7 @@ impl Drop for NewFile {
 }
 
 fn exists(path: &Path) -> Error {
-    Error::new(Kind::Exists, format!("'{}' already exists", path.display()))
+    Error::new(Kind::Exists, format_args!("'{}' already exists", path.display()))
         .hint("choose another name, or delete it first")
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 /// Where this program is installed, for rules and services that run it as root: an absolute path that needs no quoting,
 /// and that nobody but root can put another file at. Refuses any other.
 pub fn installed() -> Result<PathBuf> {
-    let path = std::env::current_exe().attempt(|| "find this program's file")?;
+    let path = std::env::current_exe().attempt("find this program's file")?;
     check(&path).map(|()| path)
 }
 
@@ -24,7 +24,7 @@ fn check(path: &Path) -> Result<()> {
         return refuse(format!("'{}' has characters that would need quoting", path.display()));
     }
     for part in path.ancestors() {
-        let file = fs::symlink_metadata(part).attempt(|| format!("look at '{}'", part.display()))?;
+        let file = fs::symlink_metadata(part).attempt(format_args!("look at '{}'", part.display()))?;
         if file.uid() != 0 || file.mode() & 0o022 != 0 {
             return refuse(format!(
                 "others than root can replace '{}': '{}' is theirs to write",

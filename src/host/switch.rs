@@ -17,8 +17,8 @@ impl Host {
         match (is(&ON), is(&OFF)) {
             (true, _) => Ok(true),
             (_, true) => Ok(false),
-            _ => Err(Error::usage(format!("{key}={text} is neither on nor off"))
-                .hint(format!("set {key}=1 to switch it on, or unset it"))),
+            _ => Err(Error::usage(format_args!("{key}={text} is neither on nor off"))
+                .hint(format_args!("set {key}=1 to switch it on, or unset it"))),
         }
     }
 }

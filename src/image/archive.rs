@@ -30,7 +30,7 @@ pub struct Archive<'a> {
 impl<'a> Archive<'a> {
     /// `name` is its file's, for messages and as the name of an image without one.
     pub fn new(file: File, name: String, report: &'a dyn Report) -> Result<Archive<'a>> {
-        let size = file.metadata().attempt(|| format!("look at '{name}'"))?.len();
+        let size = file.metadata().attempt(format_args!("look at '{name}'"))?.len();
         Ok(Archive { file, name, size, report })
     }
 
@@ -41,13 +41,13 @@ impl<'a> Archive<'a> {
 
     /// A look at its bytes, with its name before an error.
     fn read<T>(&self, doing: &str, look: impl FnOnce(Counted<'_>) -> Result<T>) -> Result<T> {
-        self.look(doing, look).attempt(|| format!("{doing} '{}'", self.name))
+        self.look(doing, look).attempt(format_args!("{doing} '{}'", self.name))
     }
 
     /// A look at its bytes from the start on, told as a task; one that succeeds is done, wherever it ended.
     fn look<T>(&self, doing: &str, look: impl FnOnce(Counted<'_>) -> Result<T>) -> Result<T> {
         let mut file = &self.file;
-        file.rewind().attempt(|| format!("rewind '{}'", self.name))?;
+        file.rewind().attempt(format_args!("rewind '{}'", self.name))?;
         let task = self.report.task(doing, Some(self.size));
         let bytes = Counted { file: BufReader::with_capacity(BUFFER, file), task: &*task };
         let seen = look(bytes)?;

@@ -58,11 +58,13 @@ impl Below {
                 continue;
             }
             if depth > DEPTH {
-                return Err(Error::invalid(format!("the image's indexes are nested more than {DEPTH} deep")));
+                return Err(Error::invalid(format_args!(
+                    "the image's indexes are nested more than {DEPTH} deep"
+                )));
             }
             let Some(bytes) = read(&descriptor)? else { continue };
             let document = Document::parse(&bytes, Some(&descriptor.media_type))
-                .attempt(|| format!("document {}", descriptor.short()))?;
+                .attempt(format_args!("document {}", descriptor.short()))?;
             match document {
                 Document::Index(entries) => {
                     let entries = entries.into_iter().rev();
@@ -97,7 +99,9 @@ impl Below {
         }
         match missing {
             _ if !self.manifests.is_empty() => Ok(()),
-            Some(blob) => Err(Error::not_found(format!("blob {} of the image is missing", blob.short()))),
+            Some(blob) => {
+                Err(Error::not_found(format_args!("blob {} of the image is missing", blob.short())))
+            }
             None => Err(Error::not_found("the manifest of the image is missing")),
         }
     }

@@ -20,7 +20,7 @@ pub fn open_blob(store: &Store, blob: &Descriptor) -> Result<File> {
     }
     match store.library().open(&blob.digest) {
         Err(error) if error.kind() == Kind::NotFound => {
-            Err(Error::not_found(format!("blob {} is not here any more", blob.short()))
+            Err(Error::not_found(format_args!("blob {} is not here any more", blob.short()))
                 .hint("pull the image that it belongs to: chroot-distro pull IMAGE"))
         }
         opened => opened,

@@ -33,7 +33,7 @@ pub fn copy(
     at_once(&blobs, workers, &|blob| {
         let task = report.task(blob.short(), Some(blob.size));
         copy_blob(blob, from, to, &*task)
-            .map_err(|error| error.context(format!("copy blob {}", blob.short())))
+            .map_err(|error| error.context(format_args!("copy blob {}", blob.short())))
     })
 }
 
@@ -89,19 +89,19 @@ pub fn document(from: &dyn Origin, cache: &Cache<'_>, blob: &Descriptor) -> Resu
         return Ok(data.clone());
     }
     if blob.size > DOCUMENT_MAX {
-        return Err(Error::invalid(format!("its {} bytes are too many for a document", blob.size)));
+        return Err(Error::invalid(format_args!("its {} bytes are too many for a document", blob.size)));
     }
     for _ in 0..2 {
         copy_blob(blob, from, cache, &Silent)?;
         let mut bytes = Vec::new();
-        cache.open(blob)?.read_to_end(&mut bytes).attempt(|| format!("read blob {}", blob.short()))?;
+        cache.open(blob)?.read_to_end(&mut bytes).attempt(format_args!("read blob {}", blob.short()))?;
         if Digest::with(blob.digest.algorithm(), &bytes) == blob.digest {
             return Ok(bytes);
         }
         // A fetched blob is verified before it is kept, so it was damaged later: fetch it again.
         cache.discard(blob)?;
     }
-    Err(Error::invalid(format!("the cached blob {} is damaged", blob.short())))
+    Err(Error::invalid(format_args!("the cached blob {} is damaged", blob.short())))
 }
 
 #[cfg(test)]

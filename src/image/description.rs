@@ -45,7 +45,7 @@ pub(super) fn diff_ids(manifest: &ImageManifest, config: &ImageConfig) -> Result
     let (layers, diff_ids) = (manifest.layers.len(), config.diff_ids()?);
     match diff_ids.len() == layers {
         true => Ok(diff_ids),
-        false => Err(Error::invalid(format!(
+        false => Err(Error::invalid(format_args!(
             "the image has {layers} layers, but its config has diff_ids for {}",
             diff_ids.len()
         ))),

@@ -34,7 +34,9 @@ impl<'a> Cache<'a> {
     pub fn open(&self, blob: &Descriptor) -> Result<File> {
         match self.store.blob(&blob.digest, blob.size, self.report)? {
             Fetch::Have(file) => Ok(file),
-            Fetch::Missing(_) => Err(Error::not_found(format!("the cached blob {} is gone", blob.short()))),
+            Fetch::Missing(_) => {
+                Err(Error::not_found(format_args!("the cached blob {} is gone", blob.short())))
+            }
         }
     }
 

@@ -25,12 +25,11 @@ const LINKS: usize = 16;
 pub fn image(contents: &Contents, archive: &str, platform: &Platform, report: &dyn Report) -> Result<Image> {
     match contents.documents.get(Path::new("index.json")) {
         Some(index) => {
-            let read =
-                |blob: &Descriptor| {
-                    contents.documents.get(&blob_path(&blob.digest)).cloned().ok_or_else(|| {
-                        Error::invalid(format!("the archive lacks the document {}", blob.short()))
-                    })
-                };
+            let read = |blob: &Descriptor| {
+                contents.documents.get(&blob_path(&blob.digest)).cloned().ok_or_else(|| {
+                    Error::invalid(format_args!("the archive lacks the document {}", blob.short()))
+                })
+            };
             layout::choose(index, &read, platform, archive, report)
         }
         None => docker(contents, archive, platform, report),
@@ -40,7 +39,7 @@ pub fn image(contents: &Contents, archive: &str, platform: &Platform, report: &d
 /// `manifest.json`: `[{"Config": FILE, "RepoTags": [...], "Layers": [FILE, ...]}]`. Its layers are named by
 /// file, so their digests are our own.
 fn docker(contents: &Contents, archive: &str, platform: &Platform, report: &dyn Report) -> Result<Image> {
-    let wrong = |what: &str| Error::invalid(format!("the archive's manifest.json {what}"));
+    let wrong = |what: &str| Error::invalid(format_args!("the archive's manifest.json {what}"));
     let text = contents.documents.get(Path::new("manifest.json")).ok_or_else(|| wrong("is missing"))?;
     let list: Value =
         serde_json::from_slice(text).map_err(|error| wrong(&format!("is not JSON: {error}")))?;
@@ -78,20 +77,20 @@ fn docker_image(contents: &Contents, image: &Value, name: String, platform: &Pla
         let text =
             value.as_str().ok_or_else(|| Error::invalid("the archive's manifest.json lacks a name"))?;
         resolve(contents, Path::new(text))
-            .ok_or_else(|| Error::invalid(format!("the archive lacks '{}'", text.escape_debug())))
+            .ok_or_else(|| Error::invalid(format_args!("the archive lacks '{}'", text.escape_debug())))
     };
     let described = |path: &Path, media_type: &str| {
         let (digest, size) = contents
             .files
             .get(path)
-            .ok_or_else(|| Error::invalid(format!("the archive lacks '{}'", path.display())))?;
+            .ok_or_else(|| Error::invalid(format_args!("the archive lacks '{}'", path.display())))?;
         Ok::<Value, Error>(json!({"mediaType": media_type, "digest": digest.to_string(), "size": size}))
     };
     let config_path = path(&image["Config"])?;
     let config = contents
         .documents
         .get(&config_path)
-        .ok_or_else(|| Error::invalid(format!("'{}' is not an image config", config_path.display())))?;
+        .ok_or_else(|| Error::invalid(format_args!("'{}' is not an image config", config_path.display())))?;
     let layers = image["Layers"].as_array().map_or(&[][..], Vec::as_slice);
     let manifest = json!({
         "schemaVersion": 2,
@@ -174,14 +173,14 @@ impl<'a> Wanted<'a> {
             if let Fetch::Missing(mut partial) = store.blob(&layer.digest, layer.size, report)? {
                 partial.restart()?;
                 flatten_claimed(&mut reader.content(), size, &mut |bytes| partial.append(bytes))?;
-                partial.commit().map_err(|error| error.context(format!("layer {}", layer.short())))?;
+                partial.commit().map_err(|error| error.context(format_args!("layer {}", layer.short())))?;
             }
             if self.0.is_empty() {
                 return Ok(());
             }
         }
         match self.0.values().next() {
-            Some(layer) => Err(Error::invalid(format!("the archive lacks layer {}", layer.short()))),
+            Some(layer) => Err(Error::invalid(format_args!("the archive lacks layer {}", layer.short()))),
             None => Ok(()),
         }
     }
@@ -192,7 +191,7 @@ pub struct Imported;
 
 impl Origin for Imported {
     fn fetch(&self, blob: &Descriptor, _: &mut dyn Sink, _: &dyn Task) -> Result<()> {
-        Err(Error::invalid(format!("the cached copy of layer {} is gone or damaged", blob.short()))
+        Err(Error::invalid(format_args!("the cached copy of layer {} is gone or damaged", blob.short()))
             .hint("try again: the archive will be read anew"))
     }
 }

@@ -48,7 +48,7 @@ pub fn choose(
         }
         bytes = read_verified(read, chosen)?;
     }
-    Err(Error::invalid(format!("the layout's indexes are nested more than {DEPTH} deep")))
+    Err(Error::invalid(format_args!("the layout's indexes are nested more than {DEPTH} deep")))
 }
 
 fn read_verified(read: &ReadBlob<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
@@ -62,7 +62,7 @@ fn read_verified(read: &ReadBlob<'_>, blob: &Descriptor) -> Result<Vec<u8>> {
 /// The bytes, if they are this blob's.
 pub(super) fn verified(bytes: Vec<u8>, blob: &Descriptor) -> Result<Vec<u8>> {
     if Digest::with(blob.digest.algorithm(), &bytes) != blob.digest {
-        return Err(Error::invalid(format!(
+        return Err(Error::invalid(format_args!(
             "the layout's blob {} is not what its digest says",
             blob.short()
         )));
@@ -73,7 +73,7 @@ pub(super) fn verified(bytes: Vec<u8>, blob: &Descriptor) -> Result<Vec<u8>> {
 /// An index with the entries alone that have this name, tag or digest.
 fn only(index: &[u8], wanted: &str) -> Result<Vec<u8>> {
     let mut json: Value = serde_json::from_slice(index)
-        .map_err(|error| Error::invalid(format!("its index is not JSON: {error}")))?;
+        .map_err(|error| Error::invalid(format_args!("its index is not JSON: {error}")))?;
     let names = |entry: &Value| -> Vec<String> {
         let named = NAMES.iter().filter_map(|key| entry["annotations"][key].as_str());
         named.chain(entry["digest"].as_str()).map(str::to_owned).collect()
@@ -84,8 +84,8 @@ fn only(index: &[u8], wanted: &str) -> Result<Vec<u8>> {
         list.retain(|entry| names(entry).iter().any(is));
     }
     if json["manifests"].as_array().is_none_or(Vec::is_empty) {
-        return Err(Error::not_found(format!("it has no image '{wanted}'"))
-            .hint(format!("it has {}", all.join(", "))));
+        return Err(Error::not_found(format_args!("it has no image '{wanted}'"))
+            .hint(format_args!("it has {}", all.join(", "))));
     }
     Ok(json.to_string().into_bytes())
 }
@@ -141,12 +141,13 @@ impl<'a> LayoutDirectory<'a> {
     pub fn image(&self, platform: &Platform, report: &dyn Report) -> Result<Image> {
         let mut index = self.index()?;
         if let Some(wanted) = self.wanted {
-            index = only(&index, wanted).attempt(|| format!("read the layout '{}'", self.path.display()))?;
+            index =
+                only(&index, wanted).attempt(format_args!("read the layout '{}'", self.path.display()))?;
         }
         let name = self.path.canonicalize().unwrap_or_default();
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
         choose(&index, &|blob| read_limited(&self.blob(&blob.digest)), platform, &name, report)
-            .attempt(|| format!("read the layout '{}'", self.path.display()))
+            .attempt(format_args!("read the layout '{}'", self.path.display()))
     }
 
     /// Its `index.json`.
@@ -172,17 +173,17 @@ impl<'a> LayoutDirectory<'a> {
 impl Origin for LayoutDirectory<'_> {
     fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
         let path = self.blob(&blob.digest);
-        let attempt = || format!("read '{}'", path.display());
+        let attempt = format_args!("read '{}'", path.display());
         send_file(File::open(&path).attempt(attempt)?, sink, task).attempt(attempt)
     }
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
-    let attempt = || format!("read '{}'", path.display());
+    let attempt = format_args!("read '{}'", path.display());
     let mut bytes = Vec::new();
     File::open(path).attempt(attempt)?.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).attempt(attempt)?;
     if bytes.len() as u64 > DOCUMENT_MAX {
-        return Err(Error::invalid(format!("'{}' is too large for a document", path.display())));
+        return Err(Error::invalid(format_args!("'{}' is too large for a document", path.display())));
     }
     Ok(bytes)
 }

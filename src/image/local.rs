@@ -46,7 +46,7 @@ pub fn find(library: &Library, text: &str) -> Result<Vec<Named>> {
     match digests.len() {
         1 => Ok(by_digest),
         0 => Err(missing(text, &images, full)),
-        _ => Err(Error::usage(format!("several images begin with '{text}'")).hint("give more digits")),
+        _ => Err(Error::usage(format_args!("several images begin with '{text}'")).hint("give more digits")),
     }
 }
 
@@ -54,10 +54,10 @@ fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
     if let Err(error) = parsed {
         return error;
     }
-    let error = Error::not_found(format!("there is no image '{text}' here"));
+    let error = Error::not_found(format_args!("there is no image '{text}' here"));
     match tag_of(text, images).or_else(|| near(text, images)) {
         Some(hint) => error.hint(hint),
-        None => error.hint(format!(
+        None => error.hint(format_args!(
             "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
         )),
     }

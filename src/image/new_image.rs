@@ -48,7 +48,7 @@ impl<'a> NewImages<'a> {
     pub fn add(&self, config: &Value, layers: &[Layer]) -> Result<Descriptor> {
         for layer in layers {
             copy_blob(&layer.blob, &Cached(self.store), &self.keeping, &Silent)
-                .attempt(|| format!("layer {}", layer.blob.short()))?;
+                .attempt(format_args!("layer {}", layer.blob.short()))?;
         }
         crate::sys::point::reach("new_image.layers");
         let mut config = config.clone();

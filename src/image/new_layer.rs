@@ -43,9 +43,9 @@ impl NewLayer {
 
     /// Ends it: the blob has its name in the cache. Not synced to disk.
     pub fn finish(self) -> Result<Layer> {
-        let attempt = || "write the layer";
+        let attempt = "write the layer";
         let buffer = self.writer.finish()?;
-        let tar = buffer.into_inner().map_err(|error| Error::io(attempt(), error.into_error()))?;
+        let tar = buffer.into_inner().map_err(|error| Error::io(attempt, error.into_error()))?;
         let diff_id = tar.hasher.finish();
         let (digest, size) = tar.compressor.finish().attempt(attempt)?.commit()?;
         let media_type = media_type::OCI_LAYER_GZIP.to_owned();
@@ -69,7 +69,7 @@ impl Target for NewLayer {
         self.entries += 1;
         if let EntryKind::File { size } = entry.kind
             && let Some(mut blocks) =
-                without_zeros(content.descriptor(), size).attempt(|| format!("entry '{}'", entry.name))?
+                without_zeros(content.descriptor(), size).attempt(format_args!("entry '{}'", entry.name))?
         {
             return self.writer.put(&entry, &mut blocks);
         }

@@ -19,10 +19,10 @@ pub fn open(library: &Library, named: &Named, platform: &Platform) -> Result<Ima
 }
 
 fn missing(here: &Summary, platform: &Platform) -> Error {
-    let error = Error::not_found(format!("the part of the image for {platform} is not here"));
+    let error = Error::not_found(format_args!("the part of the image for {platform} is not here"));
     match &here.platforms[..] {
         [] => error.hint("pull or load the image again"),
-        [first, ..] => error.hint(format!(
+        [first, ..] => error.hint(format_args!(
             "here is {}: add '--architecture {first}'. To get the other: chroot-distro pull --architecture \
              {platform} IMAGE",
             here.platforms.join(", ")

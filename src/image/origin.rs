@@ -16,7 +16,7 @@ pub trait Origin: Sync {
 
 /// Sends what `file` holds beyond what the sink has: an earlier run's part counts, as with any other download.
 pub fn send_file(mut file: File, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
-    let attempt = || "read it";
+    let attempt = "read it";
     file.seek(SeekFrom::Start(sink.len())).attempt(attempt)?;
     let mut buffer = vec![0; 256 << 10];
     loop {

@@ -65,7 +65,9 @@ impl Parts {
         depth: usize,
     ) -> Result<()> {
         if depth == 0 {
-            return Err(Error::invalid(format!("the image's indexes are nested more than {DEPTH} deep")));
+            return Err(Error::invalid(format_args!(
+                "the image's indexes are nested more than {DEPTH} deep"
+            )));
         }
         if self.parts.iter().any(|part| part.document.digest == at.digest) {
             return Ok(());
@@ -140,8 +142,8 @@ fn suits(shelf: &dyn Shelf, config: &Descriptor, platform: &Platform) -> Result<
 fn other_platform(wanted: &Platform, here: &[String]) -> Error {
     let name = wanted.to_string();
     match here.first() {
-        Some(first) => Error::not_found(format!("the manifest of {name} is not here"))
-            .hint(format!("here is {}: add '--platform {first}'", here.join(", "))),
+        Some(first) => Error::not_found(format_args!("the manifest of {name} is not here"))
+            .hint(format_args!("here is {}: add '--platform {first}'", here.join(", "))),
         None => absent(&name),
     }
 }
@@ -165,11 +167,11 @@ fn absent(whose: &str) -> Error {
             "'chroot-distro pull --platform PLATFORM IMAGE' gets one platform more; without '--all-platforms' one is pushed"
         }
     };
-    Error::not_found(format!("the manifest of {whose} is not here")).hint(hint)
+    Error::not_found(format_args!("the manifest of {whose} is not here")).hint(hint)
 }
 
 fn lost(what: &str) -> Error {
-    Error::not_found(format!("the image's {what} is not here, or is damaged"))
+    Error::not_found(format_args!("the image's {what} is not here, or is damaged"))
         .hint("pull, load or build the image again")
 }
 

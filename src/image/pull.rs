@@ -133,7 +133,7 @@ impl Destination for Keeping<'_> {
 /// one platform. What the name led to before stays. The digest that the name has in its registry.
 pub fn pull(pull: &Pull<'_>, to: &Keeping<'_>, workers: usize, report: &dyn Report) -> Result<Digest> {
     let (mut served, manifest) = pull.documents()?;
-    copy_blob(&manifest.config, pull, to, &Silent).attempt(|| "the image config")?;
+    copy_blob(&manifest.config, pull, to, &Silent).attempt("the image config")?;
     let config = ImageConfig::parse(&to.document(&manifest.config)?)?;
     let image = Image::new(pull.reference().to_string(), manifest, config, pull.platform())?;
     copy(&image, pull, to, workers, report)?;
@@ -165,7 +165,7 @@ fn keep_attestations(
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => {
                 report.detail(&format!("attestation {} is left out: {error}", attestation.short()));
             }
-            Err(error) => return Err(error.context(format!("attestation {}", attestation.short()))),
+            Err(error) => return Err(error.context(format_args!("attestation {}", attestation.short()))),
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ impl Push<'_> {
     pub fn run(&self, parts: &Parts, report: &dyn Report) -> Result<Digest> {
         let Some(top) = parts.parts.last() else { return Err(Error::invalid("the image has no manifest")) };
         if let Some(wanted) = self.target.digest.as_ref().filter(|wanted| **wanted != top.document.digest) {
-            return Err(Error::usage(format!(
+            return Err(Error::usage(format_args!(
                 "what is pushed has the digest {}, not {wanted}",
                 top.document.digest
             ))
@@ -44,7 +44,7 @@ impl Push<'_> {
         let (blobs, workers) = (parts.blobs(), self.client.settings().workers);
         at_once(&blobs, workers, &|blob| {
             let task = report.task(blob.short(), Some(blob.size));
-            self.send(&to, blob, &*task).attempt(|| format!("push blob {}", blob.short()))
+            self.send(&to, blob, &*task).attempt(format_args!("push blob {}", blob.short()))
         })?;
         crate::sys::point::reach("push.blobs");
         at_once(&blobs, workers, &|blob| self.assure(&to, blob))?;
@@ -53,7 +53,7 @@ impl Push<'_> {
                 (true, None) => self.target.tag.as_deref(),
                 _ => None,
             };
-            registry::manifest(&to, &part.document, &part.bytes, tag).attempt(|| "push the manifest")?;
+            registry::manifest(&to, &part.document, &part.bytes, tag).attempt("push the manifest")?;
             crate::sys::point::reach("push.manifest");
         }
         Ok(top.document.digest.clone())
@@ -96,9 +96,10 @@ impl Push<'_> {
         }
         match to.has(blob)? {
             None | Some(true) => Ok(()),
-            Some(false) => {
-                Err(Error::network(format!("the registry takes blob {} but does not keep it", blob.short())))
-            }
+            Some(false) => Err(Error::network(format_args!(
+                "the registry takes blob {} but does not keep it",
+                blob.short()
+            ))),
         }
     }
 }

@@ -198,7 +198,7 @@ impl<'a> Pull<'a> {
                 },
             };
         }
-        Err(Error::invalid(format!("the image's indexes are nested more than {DEPTH} deep")))
+        Err(Error::invalid(format_args!("the image's indexes are nested more than {DEPTH} deep")))
     }
 
     fn image_of(&self, cached: &CachedImage) -> Result<Image> {

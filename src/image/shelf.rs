@@ -110,7 +110,7 @@ impl Shelf for Remembered<'_> {
 fn written(store: &Store, bytes: &[u8]) -> Result<File> {
     let mut file = store.temporary()?;
     let write = file.write_all(bytes).and_then(|()| file.seek(SeekFrom::Start(0)));
-    write.attempt(|| "write a document to be sent")?;
+    write.attempt("write a document to be sent")?;
     Ok(file)
 }
 

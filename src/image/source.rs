@@ -47,9 +47,9 @@ impl Source {
         {
             return Source::parse_path(expand(argument, home));
         }
-        let text = argument
-            .to_str()
-            .ok_or_else(|| Error::usage(format!("'{}' is not an image", argument.display())).hint(PATHS))?;
+        let text = argument.to_str().ok_or_else(|| {
+            Error::usage(format_args!("'{}' is not an image", argument.display())).hint(PATHS)
+        })?;
         if let Ok(digest) = Digest::parse(text) {
             return Ok(Source::Kept(digest));
         }
@@ -58,16 +58,17 @@ impl Source {
                 Ok(Source::Url(text.to_owned()))
             }
             Some((scheme @ ("docker" | "oci"), _)) => {
-                Err(Error::usage(format!("'{scheme}://' is not needed"))
-                    .hint(format!("leave out '{scheme}://'")))
+                Err(Error::usage(format_args!("'{scheme}://' is not needed"))
+                    .hint(format_args!("leave out '{scheme}://'")))
             }
             Some((scheme, _)) => {
-                Err(Error::usage(format!("'{scheme}://' is not supported")).hint("use http:// or https://"))
+                Err(Error::usage(format_args!("'{scheme}://' is not supported"))
+                    .hint("use http:// or https://"))
             }
             None => Reference::parse(text).map(Source::Registry).map_err(|error| {
                 let error = error.exits(WRONG_USAGE);
                 if Path::new(text).exists() {
-                    error.hint(format!("for the file write './{text}'"))
+                    error.hint(format_args!("for the file write './{text}'"))
                 } else {
                     error
                 }
@@ -76,14 +77,14 @@ impl Source {
     }
 
     fn parse_path(path: PathBuf) -> Result<Source> {
-        let metadata = path.metadata().attempt(|| format!("open '{}'", path.display()))?;
+        let metadata = path.metadata().attempt(format_args!("open '{}'", path.display()))?;
         if !metadata.is_dir() {
             return Ok(Source::Archive(path));
         }
         if path.join("index.json").is_file() {
             return Ok(Source::Layout(path));
         }
-        Err(Error::invalid(format!("the directory '{}' is not an OCI image layout", path.display()))
+        Err(Error::invalid(format_args!("the directory '{}' is not an OCI image layout", path.display()))
             .hint("a layout has the files 'oci-layout' and 'index.json' and the directory 'blobs'"))
     }
 

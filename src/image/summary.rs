@@ -62,7 +62,7 @@ pub fn inspect(library: &Library, names: &[Named]) -> Result<Value> {
     let top = &named.descriptor;
     let below = Below::of(top, &|descriptor| library.document(descriptor))?;
     let missing = |what: &str| {
-        Error::not_found(format!("the {what} of image {} is missing", top.short()))
+        Error::not_found(format_args!("the {what} of image {} is missing", top.short()))
             .hint("pull or load the image again")
     };
     let found = below.suitable().ok_or_else(|| missing("manifest"))?;

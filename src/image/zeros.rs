@@ -23,7 +23,7 @@ const MAX_RUNS: usize = 65_535;
 /// The contents of a file of `size` bytes without its zeros, if it is huge and nearly all of it are zeros.
 pub(super) fn without_zeros(file: Option<BorrowedFd<'_>>, size: u64) -> Result<Option<Blocks>> {
     let Some(file) = file.filter(|_| size >= LEAST) else { return Ok(None) };
-    let attempt = || "read it";
+    let attempt = "read it";
     let duplicate = || file.try_clone_to_owned().map(File::from).attempt(attempt);
     let runs = runs(FileContent::new(duplicate()?, size))?;
     let data: u64 = runs.iter().map(|(begin, end)| end - begin).sum();
@@ -72,7 +72,7 @@ impl Content for Blocks {
             self.runs.push((next, end));
         }
         self.buffer.resize((next.min(self.size) - begin) as usize, 0);
-        self.file.read_exact_at(&mut self.buffer, begin).attempt(|| "read it")?;
+        self.file.read_exact_at(&mut self.buffer, begin).attempt("read it")?;
         Ok(Some((begin, &self.buffer)))
     }
 

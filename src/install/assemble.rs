@@ -50,13 +50,13 @@ impl Assembly<'_> {
                 layers.get(index).zip(slots.get(index)).filter(|_| !called_off.load(Ordering::Relaxed))
             } {
                 if let Err(error) = self.fetch(layer, slot, follow, &called_off) {
-                    slot.failed(error.context(format!("layer {}", layer.short())));
+                    slot.failed(error.context(format_args!("layer {}", layer.short())));
                 }
             }
         };
         let result = thread::scope(|scope| {
             for _ in 0..self.workers.clamp(1, layers.len().max(1)) {
-                thread::Builder::new().spawn_scoped(scope, work).attempt(|| "start a download thread")?;
+                thread::Builder::new().spawn_scoped(scope, work).attempt("start a download thread")?;
             }
             let result = self.write(staged, &slots);
             called_off.store(result.is_err(), Ordering::Relaxed);
@@ -110,8 +110,8 @@ impl Assembly<'_> {
         let mut target = Recording::new(&mut tree, &mut index);
         let options = layer::Options { whiteouts: true, ..layer::Options::default() };
         for (index, (layer, slot)) in image.manifest.layers.iter().zip(slots).enumerate() {
-            let attempt = || format!("layer {} ({} of {})", layer.short(), index + 1, slots.len());
-            let unfetched = |error| slot.failure().unwrap_or_else(|| Error::io(attempt(), error));
+            let attempt = format_args!("layer {} ({} of {})", layer.short(), index + 1, slots.len());
+            let unfetched = |error| slot.failure().unwrap_or_else(|| Error::io(attempt, error));
             let mut follower = slot.open().map_err(unfetched)?;
             let applied = layer::apply(&mut follower, &mut target, &options);
             // The layer may be unreadable because it was damaged on its way: reading all of it checks its digest.
@@ -122,7 +122,7 @@ impl Assembly<'_> {
             if slot.is_damaged_copy() {
                 self.store.discard_blob(&layer.digest)?;
             }
-            let unread = whole.map_err(|error| Error::io(format!("read {}", attempt()), error));
+            let unread = whole.map_err(|error| Error::io(format_args!("read {}", attempt), error));
             let applied = match (slot.failure(), unread, applied) {
                 (Some(failure), ..) => return Err(failure),
                 (None, Err(error), _) => return Err(error),
@@ -132,9 +132,9 @@ impl Assembly<'_> {
                 Some(expected)
                     if expected.algorithm() == Algorithm::Sha256 && *expected != applied.diff_id =>
                 {
-                    return Err(Error::invalid(format!(
+                    return Err(Error::invalid(format_args!(
                         "{}: its contents are not what the image config says: the diff_id is {} instead of {}",
-                        attempt(),
+                        attempt,
                         applied.diff_id.short(),
                         expected.short()
                     )));

@@ -14,7 +14,7 @@ use crate::store::Store;
 
 /// Opens a local archive; what cannot be read twice (a pipe) is copied first.
 pub fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> Result<File> {
-    let attempt = || format!("read '{}'", path.display());
+    let attempt = format_args!("read '{}'", path.display());
     let file = File::open(path).attempt(attempt)?;
     if file.metadata().attempt(attempt)?.is_file() {
         return Ok(file);
@@ -38,7 +38,7 @@ fn copied(store: &Store, from: impl Read, name: &dyn fmt::Display, report: &dyn 
     let mut from = BufReader::with_capacity(256 << 10, from);
     let mut copy = FileSink { file: store.temporary()?, length: 0 };
     loop {
-        let bytes = from.fill_buf().attempt(|| format!("read {name}"))?;
+        let bytes = from.fill_buf().attempt(format_args!("read {name}"))?;
         let count = bytes.len();
         if count == 0 {
             task.state("done");
@@ -75,7 +75,7 @@ impl Sink for FileSink {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        std::io::Write::write_all(&mut self.file, bytes).attempt(|| "write the archive's copy")?;
+        std::io::Write::write_all(&mut self.file, bytes).attempt("write the archive's copy")?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Sink for FileSink {
     fn restart(&mut self) -> Result<()> {
         std::io::Seek::rewind(&mut self.file)
             .and_then(|()| self.file.set_len(0))
-            .attempt(|| "truncate the archive's copy")?;
+            .attempt("truncate the archive's copy")?;
         self.length = 0;
         Ok(())
     }

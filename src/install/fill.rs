@@ -58,7 +58,7 @@ pub(super) fn fill(
             let _holding = library.hold(report)?;
             let kept = library.images()?.into_iter().find(|image| image.descriptor.digest == *digest);
             let kept =
-                kept.ok_or_else(|| Error::not_found(format!("image {digest} is not here any more")))?;
+                kept.ok_or_else(|| Error::not_found(format_args!("image {digest} is not here any more")))?;
             let image = image::open(&library, &kept, &new.platform)?;
             assemble(store, &Local(&library), image, workers, staged, report).map(Filled::local)
         }

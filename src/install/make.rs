@@ -21,7 +21,7 @@ pub fn install(store: &Store, new: &NewContainer, host: &Host, report: &dyn Repo
         finish(&staged, &mut filled.index, host, report)?;
         staged.commit(filled.provenance.as_ref())
     };
-    make().attempt(|| format!("install '{}'", new.name))
+    make().attempt(format_args!("install '{}'", new.name))
 }
 
 /// Makes the container anew from the image that it was installed from, or leaves it as it is. It is there, and can be
@@ -42,7 +42,7 @@ pub fn reset(
         finish(replacement.staged(), &mut filled.index, host, report)?;
         replacement.commit(filled.provenance.as_ref(), &|old| old.seize("reset"))
     };
-    make().attempt(|| format!("reset '{name}'"))
+    make().attempt(format_args!("reset '{name}'"))
 }
 
 /// Provisions the new tree, warns of what will not work in it, and keeps the index of what it is then: what is written
@@ -51,7 +51,7 @@ fn finish(staged: &Staged, index: &mut Index, host: &Host, report: &dyn Report) 
     let rootfs = staged.rootfs();
     provision(rootfs, host, report)?;
     systemd::warn(rootfs, report);
-    let root = rootfs.dir("").attempt(|| "open the new root")?;
-    index.settle(root, Trust::Metadata, &[]).attempt(|| "index the new container")?;
+    let root = rootfs.dir("").attempt("open the new root")?;
+    index.settle(root, Trust::Metadata, &[]).attempt("index the new container")?;
     staged.put_index(&index.to_bytes())
 }

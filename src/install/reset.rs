@@ -24,7 +24,7 @@ impl Recorded {
     pub(super) fn of(container: &Container) -> Result<Recorded> {
         let provenance = container.provenance()?;
         let Some(provenance) = provenance.filter(|provenance| provenance.image_ref().is_some()) else {
-            return Err(Error::unsupported("it was made from a root filesystem, not from an image").hint(format!(
+            return Err(Error::unsupported("it was made from a root filesystem, not from an image").hint(format_args!(
                 "delete it with 'chroot-distro remove {0}', then install its archive again with '--name {0}'",
                 container.name()
             )));
@@ -69,7 +69,7 @@ impl Recorded {
         }
         let is_here = manifest.layers.iter().all(|layer| store.has_blob(&layer.digest, layer.size));
         if !is_here {
-            return Err(Error::not_found(format!(
+            return Err(Error::not_found(format_args!(
                 "its image '{}' came from an archive or was made here. No image of this name is kept, and not all \
                  its layers are cached any more",
                 self.image_ref

@@ -45,7 +45,7 @@ pub fn apply(layer: impl Read + Send, target: &mut dyn Target, options: &Options
         None => Name::default(),
     };
     let place = &mut Placed { prefix, strip: options.strip };
-    thread_beside(layer, |input| apply_tar(input, target, place, options.whiteouts))
+    thread_beside(Box::new(layer), &mut |input| apply_tar(input, target, place, options.whiteouts))
 }
 
 /// Applies an archive that holds more than a tree: `sort` says which entries belong to it. As [`apply`] otherwise; `.wh.`
@@ -55,7 +55,7 @@ pub fn apply_sorted(
     target: &mut dyn Target,
     sort: &mut dyn Sort,
 ) -> Result<Applied> {
-    thread_beside(archive, |input| apply_tar(input, target, sort, false))
+    thread_beside(Box::new(archive), &mut |input| apply_tar(input, target, sort, false))
 }
 
 /// Says which entries of an archive belong to a tree.
@@ -82,9 +82,10 @@ impl Sort for Placed {
     }
 }
 
+/// Behind a pointer, or the thread would be there once for each kind of source.
 fn thread_beside(
-    layer: impl Read + Send,
-    apply: impl FnOnce(&mut dyn BufRead) -> Result<u64>,
+    layer: Box<dyn Read + Send + '_>,
+    apply: &mut dyn FnMut(&mut dyn BufRead) -> Result<u64>,
 ) -> Result<Applied> {
     thread::scope(|scope| {
         let (producer, mut consumer) = flow();
@@ -100,7 +101,7 @@ fn thread_beside(
 
 /// Applies uncompressed tar; returns how many entries counted. Reads the stream to its end.
 fn apply_tar(
-    input: impl BufRead,
+    input: &mut dyn BufRead,
     target: &mut dyn Target,
     sort: &mut dyn Sort,
     whiteouts: bool,
@@ -116,18 +117,20 @@ fn apply_tar(
         let original = std::mem::replace(&mut entry.name, name);
         if let EntryKind::HardLink(to) = &mut entry.kind {
             *to = sort.place(to).ok_or_else(|| {
-                Error::invalid(format!("entry '{original}': is a hard link to '{to}', which is not unpacked"))
+                Error::invalid(format_args!(
+                    "entry '{original}': is a hard link to '{to}', which is not unpacked"
+                ))
             })?;
         }
         applied += 1;
         crate::sys::point::reach("layer.entry");
         if entry.name.is_root() && entry.kind != EntryKind::Directory {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "entry '{original}' stands for the root, but is no directory"
             )));
         }
         let meaning = if whiteouts { meaning(&entry.name) } else { Ok(Meaning::Ordinary) };
-        match meaning.attempt(|| format!("entry '{original}'"))? {
+        match meaning.attempt(format_args!("entry '{original}'"))? {
             Meaning::Ordinary => target.put(&entry, &mut reader.content())?,
             Meaning::Whiteout(name) => target.hide(&name)?,
             Meaning::Opaque(directory) => target.hide_children(&directory)?,

@@ -39,7 +39,7 @@ pub fn changes(
     for change in &list {
         match sender.change(change) {
             Err(error) if error.kind() == Kind::NotFound => {}
-            sent => sent.attempt(|| format!("'/{}'", OsStr::from_bytes(&change.path).display()))?,
+            sent => sent.attempt(format_args!("'/{}'", OsStr::from_bytes(&change.path).display()))?,
         }
     }
     Ok(sender.sent)
@@ -147,22 +147,21 @@ impl Sender<'_> {
     /// Sends what stands at `name` now.
     fn put(&mut self, name: &Name) -> Result<()> {
         let Some((parent, leaf)) = name.split() else {
-            let root = self.root.dir("").attempt(|| "open the root")?;
+            let root = self.root.dir("").attempt("open the root")?;
             return self.directory(name, &root);
         };
         let leaf = OsStr::from_bytes(leaf);
         if self.here.as_ref().is_none_or(|(path, _)| path != parent) {
-            let dir =
-                self.root.dir_at_any_depth(OsStr::from_bytes(parent)).attempt(|| "open its directory")?;
+            let dir = self.root.dir_at_any_depth(OsStr::from_bytes(parent)).attempt("open its directory")?;
             self.here = Some((parent.to_vec(), dir));
         }
         let Some((_, dir)) = &self.here else { return Ok(()) };
-        let metadata = dir.metadata(leaf).attempt(|| "look at it")?;
+        let metadata = dir.metadata(leaf).attempt("look at it")?;
         if metadata.file_type == FileType::Directory {
-            let opened = dir.dir(leaf).attempt(|| "open it")?;
+            let opened = dir.dir(leaf).attempt("open it")?;
             return self.directory(name, &opened);
         }
-        let found = Found::look(dir, leaf, &metadata).attempt(|| "read it")?;
+        let found = Found::look(dir, leaf, &metadata).attempt("read it")?;
         let mut found = found.ok_or_else(|| Error::not_found("it is gone again"))?;
         let entry = entry(name, &found.metadata, found.kind, found.xattrs);
         match &mut found.content {
@@ -172,8 +171,8 @@ impl Sender<'_> {
     }
 
     fn directory(&mut self, name: &Name, opened: &Dir) -> Result<()> {
-        let metadata: Metadata = rustix::fs::fstat(opened).attempt(|| "look at it")?.into();
-        let xattrs = opened.own_xattrs().attempt(|| "read its extended attributes")?;
+        let metadata: Metadata = rustix::fs::fstat(opened).attempt("look at it")?.into();
+        let xattrs = opened.own_xattrs().attempt("read its extended attributes")?;
         self.above = name.as_bytes().to_vec();
         self.target.put(&entry(name, &metadata, EntryKind::Directory, xattrs), &mut NoContent)
     }

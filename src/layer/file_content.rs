@@ -55,12 +55,12 @@ impl FileContent {
         }
         match seek(&self.file, SeekFrom::Data(self.position)) {
             Ok(data) if data < self.size => {
-                let hole = seek(&self.file, SeekFrom::Hole(data)).attempt(|| "find its holes")?;
+                let hole = seek(&self.file, SeekFrom::Hole(data)).attempt("find its holes")?;
                 (self.position, self.run_end) = (data, hole.min(self.size));
                 Ok(true)
             }
             Ok(_) | Err(Errno::NXIO) => {
-                let length = self.file.metadata().attempt(|| "stat it")?.len();
+                let length = self.file.metadata().attempt("stat it")?.len();
                 if length < self.size { Err(self.shorter(length)) } else { Ok(false) }
             }
             Err(error) => Err(Error::io("find its holes", error.into())),
@@ -88,7 +88,7 @@ impl FileContent {
     }
 
     fn shorter(&self, length: u64) -> Error {
-        Error::invalid(format!("became shorter while it was read: {length} of {} bytes", self.size))
+        Error::invalid(format_args!("became shorter while it was read: {length} of {} bytes", self.size))
     }
 
     fn read(&mut self) -> Result<usize> {
@@ -100,7 +100,7 @@ impl FileContent {
             match self.file.read_at(&mut self.buffer[..wanted], self.position) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) => return Err(self.shorter(self.position)),
-                count => return count.attempt(|| "read it"),
+                count => return count.attempt("read it"),
             }
         }
     }

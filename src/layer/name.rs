@@ -24,7 +24,7 @@ pub struct Name(Vec<u8>);
 impl Name {
     /// Checks and normalizes a name as it stands in an archive. The error names it.
     pub fn parse(raw: &[u8]) -> Result<Name> {
-        let refuse = |why: &str| Err(Error::invalid(format!("the name '{}' {why}", Escaped(raw))));
+        let refuse = |why: &str| Err(Error::invalid(format_args!("the name '{}' {why}", Escaped(raw))));
         if raw.len() > MAX_LENGTH {
             return refuse("is too long");
         }

@@ -46,7 +46,7 @@ impl Records {
             let (key, value, rest) = record(body).ok_or_else(|| Error::invalid("malformed PAX header"))?;
             body = rest;
             self.set(key, value).ok_or_else(|| {
-                Error::invalid(format!(
+                Error::invalid(format_args!(
                     "PAX header has a bad value for '{}'",
                     Escaped(&key[..key.len().min(64)])
                 ))

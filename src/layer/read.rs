@@ -138,7 +138,7 @@ impl<R: BufRead> Reader<R> {
             return self
                 .entry(header, std::mem::take(extensions), name, is_directory)
                 .map(Some)
-                .attempt(|| format!("entry '{}'", Escaped(&raw_name)));
+                .attempt(format_args!("entry '{}'", Escaped(&raw_name)));
         }
         let text = self.extension(field(&header.as_old().size, "size")?)?;
         match kind {
@@ -160,7 +160,7 @@ impl<R: BufRead> Reader<R> {
     /// Reads the body of an extended header.
     fn extension(&mut self, size: u64) -> Result<Vec<u8>> {
         if size > EXTENSION_LIMIT {
-            return Err(Error::invalid(format!("the archive has an extended header of {size} bytes")));
+            return Err(Error::invalid(format_args!("the archive has an extended header of {size} bytes")));
         }
         self.body = Body::new(size);
         let mut text = Vec::new();
@@ -198,7 +198,7 @@ impl<R: BufRead> Reader<R> {
             b'5' | b'D' => EntryKind::Directory,
             b'6' => EntryKind::Fifo,
             other => {
-                return Err(Error::unsupported(format!("has the unknown type '{}'", Escaped(&[other]))));
+                return Err(Error::unsupported(format_args!("has the unknown type '{}'", Escaped(&[other]))));
             }
         };
         let mut entry = Entry {
@@ -271,13 +271,13 @@ impl Extensions {
 
 fn field<T: TryFrom<i64>>(bytes: &[u8], what: &str) -> Result<T> {
     let value = header::number(bytes).and_then(|value| T::try_from(value).ok());
-    value.ok_or_else(|| Error::invalid(format!("malformed {what} in a header")))
+    value.ok_or_else(|| Error::invalid(format_args!("malformed {what} in a header")))
 }
 
 /// The highest number means "leave it" to chown(2), so it cannot be an owner.
 fn id(record: Option<u32>, bytes: &[u8], what: &str) -> Result<u32> {
     match record.map_or_else(|| field(bytes, what), Ok)? {
-        u32::MAX => Err(Error::invalid(format!("has an impossible {what}"))),
+        u32::MAX => Err(Error::invalid(format_args!("has an impossible {what}"))),
         id => Ok(id),
     }
 }

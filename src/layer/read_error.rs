@@ -11,7 +11,7 @@ pub(super) fn read_error(error: io::Error) -> Error {
         _ if error.raw_os_error().is_some() => Error::io("read the archive", error),
         _ => match error.downcast::<Error>() {
             Ok(ours) => ours,
-            Err(error) => Error::invalid(format!("the archive is damaged: {error}")),
+            Err(error) => Error::invalid(format_args!("the archive is damaged: {error}")),
         },
     }
 }

@@ -44,8 +44,8 @@ pub fn send(
     each: &mut dyn FnMut(&Metadata),
 ) -> Result<Sent> {
     let prefix = Name::parse(prefix.as_ref().as_bytes())?;
-    let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
-    let xattrs = root.own_xattrs().attempt(|| "read the extended attributes of the root")?;
+    let metadata: Metadata = rustix::fs::fstat(&root).attempt("stat the root")?.into();
+    let xattrs = root.own_xattrs().attempt("read the extended attributes of the root")?;
     target.put(&entry(prefix.clone(), &metadata, EntryKind::Directory, xattrs), &mut NoContent)?;
     let mut sender = Sender::new(target, prefix, each);
     walk::below(root, order, &mut sender)?;
@@ -65,7 +65,7 @@ pub fn send_one(
     if metadata.file_type == FileType::Socket {
         return Err(Error::unsupported("a tar archive cannot hold a socket"));
     }
-    let found = Found::look(dir, leaf, metadata).attempt(|| "read it")?;
+    let found = Found::look(dir, leaf, metadata).attempt("read it")?;
     let found = found.ok_or_else(|| Error::not_found("it is gone, or it became a directory"))?;
     let mut each = |_: &Metadata| ();
     let mut sender = Sender::new(target, Name::default(), &mut each);
@@ -136,7 +136,7 @@ impl<'a> Sender<'a> {
                 }
                 Waiting::Batch => match self.ahead.next(all) {
                     Some(batch) => batch.hand(&mut |path, found| match found
-                        .attempt(|| format!("read '{}'", path.display()))?
+                        .attempt(format_args!("read '{}'", path.display()))?
                     {
                         Some(found) => self.file(path, found),
                         None => Ok(()),
@@ -188,7 +188,7 @@ impl Visit for Sender<'_> {
             (Next::Over, Vec::new())
         } else {
             let xattrs = opened.own_xattrs();
-            (Next::Into, xattrs.attempt(|| format!("read the extended attributes of '{name}'"))?)
+            (Next::Into, xattrs.attempt(format_args!("read the extended attributes of '{name}'"))?)
         };
         let entry = entry(name, at.metadata, EntryKind::Directory, xattrs);
         self.end_names();
@@ -208,7 +208,7 @@ impl Visit for Sender<'_> {
             self.sent.mounted.push(at.path());
             return Ok(());
         }
-        if self.ahead.add(at).attempt(|| "duplicate a descriptor")? {
+        if self.ahead.add(at).attempt("duplicate a descriptor")? {
             self.waiting.push_back(Waiting::Batch);
             self.catch_up(false)?;
         }
@@ -219,7 +219,7 @@ impl Visit for Sender<'_> {
         if doing.is_of_what_is_gone(&error) {
             return Ok(());
         }
-        Err(Error::io(format!("{} '{}'", doing.verb(), self.name(path)?), error))
+        Err(Error::io(format_args!("{} '{}'", doing.verb(), self.name(path)?), error))
     }
 }
 

@@ -21,7 +21,7 @@ pub fn read(response: &mut Response, target: &str, limit: u64) -> Result<Vec<u8>
         .map_err(|error| Failure::passing(http::reading(target, error)))?;
     if bytes.len() as u64 > limit {
         let shown = super::url::shown(target);
-        return Err(Failure::fatal(Error::invalid(format!("'{shown}' is larger than {limit} bytes"))));
+        return Err(Failure::fatal(Error::invalid(format_args!("'{shown}' is larger than {limit} bytes"))));
     }
     Ok(bytes)
 }

@@ -126,14 +126,14 @@ impl Download<'_> {
                 if start != offset {
                     self.sink.restart()?;
                     let error =
-                        Error::network(format!("'{shown}' answered with another range than asked for"));
+                        Error::network(format_args!("'{shown}' answered with another range than asked for"));
                     return Err(Failure::passing(error));
                 }
                 total.or(length.map(|length| offset + length))
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.sink.restart()?;
-                return Err(Failure::passing(Error::network(format!("'{shown}' cannot be resumed"))));
+                return Err(Failure::passing(Error::network(format_args!("'{shown}' cannot be resumed"))));
             }
             _ => {
                 if offset > 0 {
@@ -190,7 +190,7 @@ impl Download<'_> {
             }
         }
         match self.size {
-            Some(size) if self.sink.len() < size => Err(Failure::passing(Error::network(format!(
+            Some(size) if self.sink.len() < size => Err(Failure::passing(Error::network(format_args!(
                 "'{shown}' ended at byte {} of {size}",
                 self.sink.len()
             )))),
@@ -200,7 +200,7 @@ impl Download<'_> {
 }
 
 fn wrong_size(shown: &str, found: &str, size: u64) -> Error {
-    Error::new(Kind::Invalid, format!("'{shown}' has {found} bytes where {size} were announced"))
+    Error::new(Kind::Invalid, format_args!("'{shown}' has {found} bytes where {size} were announced"))
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {

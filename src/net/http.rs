@@ -116,7 +116,7 @@ impl Http {
             {
                 return Err(Failure::fatal(Error::new(
                     Kind::Denied,
-                    format!(
+                    format_args!(
                         "'{}' redirects from https to plain http, which is refused",
                         url::shown(&request.url)
                     ),
@@ -128,7 +128,7 @@ impl Http {
             request.url = next;
         }
         let shown = url::shown(&request.url);
-        Err(Failure::fatal(Error::network(format!("'{shown}': more than {REDIRECTS_MAX} redirects"))))
+        Err(Failure::fatal(Error::network(format_args!("'{shown}': more than {REDIRECTS_MAX} redirects"))))
     }
 
     /// Whether the user allows plain http and unchecked certificates.
@@ -179,8 +179,9 @@ impl Http {
             }
         }
         let shown = || url::shown(&request.url);
-        let unusable = |_| Error::invalid(format!("'{}' is not a usable URL", shown()));
-        let unread = |error| Failure::fatal(Error::io(format!("read what is sent to '{}'", shown()), error));
+        let unusable = |_| Error::invalid(format_args!("'{}' is not a usable URL", shown()));
+        let unread =
+            |error| Failure::fatal(Error::io(format_args!("read what is sent to '{}'", shown()), error));
         let sent = if request.only_reads() {
             self.run(builder.body(()).map_err(unusable)?, proxy, wait)
         } else {
@@ -250,26 +251,26 @@ fn failure(target: &str, way: &str, error: ureq::Error) -> Failure {
     };
     match error {
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Failure {
-            error: Error::network(format!("cannot connect to {way}: no answer in time")).hint(hint),
+            error: Error::network(format_args!("cannot connect to {way}: no answer in time")).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::Timeout(ureq::Timeout::RecvResponse) => {
             Failure::passing(Error::network(format!("{way} did not answer in time")).hint(hint))
         }
         ureq::Error::ConnectionFailed => Failure {
-            error: Error::network(format!("cannot connect to {way}")).hint(hint),
+            error: Error::network(format_args!("cannot connect to {way}")).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::Io(error) if is_unreachable(&error) => Failure {
-            error: Error::network(format!("cannot connect to {way}: {}", reason(&error))).hint(hint),
+            error: Error::network(format_args!("cannot connect to {way}: {}", reason(&error))).hint(hint),
             retry: Retry::IfReached,
         },
         ureq::Error::ConnectProxyFailed(why) => Failure {
-            error: Error::network(format!("cannot connect to {way}: {why}")).hint(hint),
+            error: Error::network(format_args!("cannot connect to {way}: {why}")).hint(hint),
             retry: Retry::IfReached,
         },
         error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl) => {
-            Failure::fatal(Error::invalid(format!("'{}': {error}", url::shown(target))))
+            Failure::fatal(Error::invalid(format_args!("'{}': {error}", url::shown(target))))
         }
         error => Failure::passing(reading(target, error.into_io())),
     }
@@ -282,7 +283,7 @@ pub fn reading(target: &str, error: io::Error) -> Error {
         io::ErrorKind::UnexpectedEof => "the connection was closed early".to_owned(),
         _ => reason(&error),
     };
-    Error::network(format!("reading '{}' failed: {why}", url::shown(target)))
+    Error::network(format_args!("reading '{}' failed: {why}", url::shown(target)))
 }
 
 fn is_unreachable(error: &io::Error) -> bool {

@@ -82,7 +82,7 @@ fn parse(url: &str) -> Result<Proxy> {
         _ => "",
     };
     Proxy::new(&format!("{scheme}://{rest}")).map_err(|_| {
-        Error::invalid(format!("the proxy of the environment, '{}', is not usable", shown(url)))
+        Error::invalid(format_args!("the proxy of the environment, '{}', is not usable", shown(url)))
             .hint("set https_proxy (http_proxy, all_proxy) like http://host:port or socks5://host:port, or unset it")
     })
 }

@@ -133,7 +133,7 @@ impl Asker<'_> {
                 return Ok(addresses);
             }
         }
-        Err(Error::network(format!("cannot find the host '{name}': DNS does not know it"))
+        Err(Error::network(format_args!("cannot find the host '{name}': DNS does not know it"))
             .hint("check the name, and that the network works"))
     }
 
@@ -144,7 +144,7 @@ impl Asker<'_> {
                 Err(alias) => name = alias,
             }
         }
-        Err(Error::network(format!("'{name}': more than {ALIASES_MAX} aliases")))
+        Err(Error::network(format_args!("'{name}': more than {ALIASES_MAX} aliases")))
     }
 
     /// Each server in turn, `attempts` rounds, until one answers; the inner error is an alias to follow.
@@ -170,7 +170,7 @@ impl Asker<'_> {
                 }
             }
         }
-        Err(Error::network(format!("cannot find the host '{name}': no network, or no DNS ({why})"))
+        Err(Error::network(format_args!("cannot find the host '{name}': no network, or no DNS ({why})"))
             .hint(hint))
     }
 

@@ -19,7 +19,7 @@ pub struct WebOrigin {
 impl WebOrigin {
     /// Reads an absolute http or https URL.
     pub fn of(url: &str) -> Result<WebOrigin> {
-        let bad = |why: &str| Error::invalid(format!("'{}' is not a usable URL: {why}", shown(url)));
+        let bad = |why: &str| Error::invalid(format_args!("'{}' is not a usable URL: {why}", shown(url)));
         let uri: Uri = url.parse().map_err(|_| bad("it cannot be parsed"))?;
         let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
         let default_port = match &*scheme {
@@ -79,8 +79,9 @@ pub fn join(base: &str, location: &str) -> Result<String> {
     {
         return Ok(location.to_owned());
     }
-    let (scheme, rest) =
-        base.split_once("://").ok_or_else(|| Error::invalid(format!("'{}' is not a URL", shown(base))))?;
+    let (scheme, rest) = base
+        .split_once("://")
+        .ok_or_else(|| Error::invalid(format_args!("'{}' is not a URL", shown(base))))?;
     if let Some(network_path) = location.strip_prefix("//") {
         return Ok(format!("{scheme}://{network_path}"));
     }

@@ -40,7 +40,7 @@ impl ImageManifest {
             .or_else(|| types().find_map(|layer| begins(&LAYERS, layer)))
             .or_else(|| (config == EMPTY).then_some("an artifact of another program"));
         match what {
-            Some(what) => Err(Error::unsupported(format!("it is {what}, not a container image"))),
+            Some(what) => Err(Error::unsupported(format_args!("it is {what}, not a container image"))),
             None => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ impl ImageConfig {
         match serde_json::from_slice(bytes) {
             Ok(json @ Value::Object(_)) => Ok(ImageConfig { json }),
             Ok(_) => Err(Error::invalid("the image config is not a JSON object")),
-            Err(error) => Err(Error::invalid(format!("the image config is not JSON: {error}"))),
+            Err(error) => Err(Error::invalid(format_args!("the image config is not JSON: {error}"))),
         }
     }
 
@@ -71,7 +71,7 @@ impl ImageConfig {
             Value::Null => Ok(None),
             Value::String(text) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             Value::Number(number) if number.is_u64() => Ok(Some(number.to_string())),
-            odd => Err(Error::invalid(format!("the image's User is {odd}, which names nobody"))
+            odd => Err(Error::invalid(format_args!("the image's User is {odd}, which names nobody"))
                 .hint("name a user yourself: --user NAME")),
         }
     }

@@ -41,15 +41,15 @@ impl Descriptor {
         let size = match &json["size"] {
             Value::Null => return Err(Error::invalid("it has no size")),
             size => size.as_u64().filter(|size| *size <= SIZE_MAX).ok_or_else(|| {
-                Error::invalid(format!("its size {size} is not a possible number of bytes"))
+                Error::invalid(format_args!("its size {size} is not a possible number of bytes"))
             })?,
         };
         let data = match text("data") {
             None => None,
             Some(encoded) => {
-                let data = BASE64
-                    .decode(encoded)
-                    .map_err(|error| Error::invalid(format!("its inline data is not base64: {error}")))?;
+                let data = BASE64.decode(encoded).map_err(|error| {
+                    Error::invalid(format_args!("its inline data is not base64: {error}"))
+                })?;
                 if data.len() as u64 != size || Digest::with(digest.algorithm(), &data) != digest {
                     return Err(Error::invalid("its inline data does not match its digest and size"));
                 }

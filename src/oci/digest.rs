@@ -44,15 +44,17 @@ impl Digest {
     /// Parses `algorithm:hex`.
     pub fn parse(text: &str) -> Result<Digest> {
         let Some((name, hex)) = text.split_once(':') else {
-            return Err(Error::invalid(format!("'{text}' is not a digest: it has no 'algorithm:' in front")));
+            return Err(Error::invalid(format_args!(
+                "'{text}' is not a digest: it has no 'algorithm:' in front"
+            )));
         };
         let Some(algorithm) = [Algorithm::Sha256, Algorithm::Sha512].into_iter().find(|a| a.name() == name)
         else {
-            return Err(Error::unsupported(format!("digest algorithm '{name}' is unknown"))
+            return Err(Error::unsupported(format_args!("digest algorithm '{name}' is unknown"))
                 .hint("sha256 and sha512 are supported"));
         };
         if hex.len() != algorithm.hex_len() || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "'{hex}' is not a {name}: that is {} lower-case hex digits",
                 algorithm.hex_len()
             )));

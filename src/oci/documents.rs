@@ -29,7 +29,7 @@ impl Document {
     /// Parses raw bytes; `content_type` is believed only where the document names none. Schema 1 is refused.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Document> {
         let json: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Error::invalid(format!("the manifest is not JSON: {error}")))?;
+            .map_err(|error| Error::invalid(format_args!("the manifest is not JSON: {error}")))?;
         if !json.is_object() {
             return Err(Error::invalid("the manifest is not a JSON object"));
         }
@@ -49,7 +49,7 @@ impl Document {
             }
             (false, false) => {
                 let what = if kind.is_empty() { "of no known type" } else { kind };
-                Err(Error::invalid(format!("the manifest is not that of an image ({what})")))
+                Err(Error::invalid(format_args!("the manifest is not that of an image ({what})")))
             }
         }
     }
@@ -77,7 +77,7 @@ impl ImageManifest {
         let mut sizes = HashMap::from([(&config.digest, config.size)]);
         for layer in &layers {
             if *sizes.entry(&layer.digest).or_insert(layer.size) != layer.size {
-                return Err(Error::invalid(format!("the manifest gives {} two sizes", layer.short())));
+                return Err(Error::invalid(format_args!("the manifest gives {} two sizes", layer.short())));
             }
         }
         Ok(ImageManifest { json, config, layers })
@@ -104,7 +104,7 @@ fn read_index(json: &Value) -> Result<Document> {
 fn descriptors(list: &Value) -> Result<&[Value]> {
     let list = list.as_array().map_or(&[][..], Vec::as_slice);
     if list.len() > DESCRIPTORS_MAX {
-        return Err(Error::invalid(format!(
+        return Err(Error::invalid(format_args!(
             "the manifest lists {} descriptors, more than {DESCRIPTORS_MAX}",
             list.len()
         )));

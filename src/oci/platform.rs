@@ -93,8 +93,8 @@ impl Platform {
         let lower = text.trim().to_ascii_lowercase();
         let unknown = || {
             let names = Arch::ALL.map(|arch| arch.to_string()).join(", ");
-            Error::unsupported(format!("architecture '{text}' is not supported"))
-                .hint(format!("use {names}, or a platform such as linux/arm64"))
+            Error::unsupported(format_args!("architecture '{text}' is not supported"))
+                .hint(format_args!("use {names}, or a platform such as linux/arm64"))
         };
         let words: Vec<&str> = lower.strip_prefix("linux/").unwrap_or(&lower).split('/').collect();
         let (word, variant) = match words[..] {
@@ -167,7 +167,7 @@ impl Platform {
                 .collect();
             names.dedup();
             let has = if names.is_empty() { "nothing to run".into() } else { names.join(", ") };
-            let error = Error::unsupported(format!("the image is not made for {self}: it has {has}"));
+            let error = Error::unsupported(format_args!("the image is not made for {self}: it has {has}"));
             let is_ours = |entry: &IndexEntry| matches!(entry.platform, Offered::Runs(_));
             error.hint(match entries.iter().any(is_ours) {
                 true => "choose one of these with --architecture, or another tag",

@@ -41,7 +41,7 @@ impl Provenance {
         match serde_json::from_slice(text) {
             Ok(json @ Value::Object(_)) => Ok(Provenance { json }),
             Ok(_) => Err(Error::invalid("it is not a JSON object")),
-            Err(error) => Err(Error::invalid(format!("it is not JSON: {error}"))),
+            Err(error) => Err(Error::invalid(format_args!("it is not JSON: {error}"))),
         }
     }
 
@@ -70,7 +70,7 @@ impl Provenance {
     /// The platform to ask a registry for: the `arch`, with the variant that the image has. A recorded word that names
     /// none is an error of kind `Unsupported`.
     pub fn platform(&self) -> Result<Platform> {
-        let asked = self.arch().map(Platform::parse).transpose().attempt(|| "read its 'manifest.json'")?;
+        let asked = self.arch().map(Platform::parse).transpose().attempt("read its 'manifest.json'")?;
         Ok(match (asked, self.config().platform()) {
             (Some(asked), Offered::Runs(has)) if has.arch == asked.arch && asked.variant.is_none() => has,
             (Some(asked), _) => asked,

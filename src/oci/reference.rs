@@ -32,7 +32,7 @@ impl Reference {
     /// Parses and normalizes; the first component is a registry when it has a `.` or `:` or is `localhost`.
     pub fn parse(text: &str) -> Result<Reference> {
         Reference::parse_parts(text).map_err(|reason| {
-            Error::invalid(format!("'{text}' is not an image reference: {reason}"))
+            Error::invalid(format_args!("'{text}' is not an image reference: {reason}"))
                 .hint("write it like ubuntu:24.04, user/image:tag, ghcr.io/user/image or name@sha256:...")
         })
     }

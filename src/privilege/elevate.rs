@@ -80,9 +80,9 @@ pub fn elevate(
         let Ok(mut child) = command.spawn() else { continue };
         // They are for the elevated process, which is in our process group; we only report how it ended.
         for signal in [Signal::INT, Signal::QUIT] {
-            on_signal(signal, Disposition::Ignore).attempt(|| "ignore interrupts")?;
+            on_signal(signal, Disposition::Ignore).attempt("ignore interrupts")?;
         }
-        let status = child.wait().attempt(|| format!("wait for '{}'", tool.name()))?;
+        let status = child.wait().attempt(format_args!("wait for '{}'", tool.name()))?;
         if handover.was_taken() || status.success() {
             return Ok(exit_code(status));
         }
@@ -112,7 +112,7 @@ pub fn arguments() -> Vec<OsString> {
     arguments
 }
 
-fn denied(message: impl Into<String>) -> Error {
+fn denied(message: impl std::fmt::Display) -> Error {
     Error::new(Kind::Denied, message)
 }
 

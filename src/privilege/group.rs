@@ -27,7 +27,7 @@ pub fn user(host: &Host, name_or_uid: &str) -> Result<String> {
     });
     match named.as_deref().and_then(|line| line.split(':').next()).filter(|name| !name.is_empty()) {
         Some(name) => Ok(name.to_owned()),
-        None => Err(Error::not_found(format!("this machine has no user '{name_or_uid}'"))),
+        None => Err(Error::not_found(format_args!("this machine has no user '{name_or_uid}'"))),
     }
 }
 
@@ -77,7 +77,7 @@ fn run(host: &Host, tool: &str, arguments: &[&str]) {
 fn edit(host: &Host, user: Option<&str>) -> Result<()> {
     let _lock = lock(host)?;
     let path = host.file("/etc/group");
-    let attempt = || format!("read '{}'", path.display());
+    let attempt = format_args!("read '{}'", path.display());
     let text = fs::read_to_string(&path).attempt(attempt)?;
     let mode = fs::metadata(&path).attempt(attempt)?.permissions().mode() & 0o777;
     let Some(edited) = edited(&text, user) else {
@@ -89,7 +89,7 @@ fn edit(host: &Host, user: Option<&str>) -> Result<()> {
 /// As lckpwdf(3) takes it: whoever changes the accounts does.
 fn lock(host: &Host) -> Result<File> {
     let path = host.file("/etc/.pwd.lock");
-    let attempt = || format!("lock '{}'", path.display());
+    let attempt = format_args!("lock '{}'", path.display());
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).attempt(attempt)?;
     for _ in 0..150 {
         if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {

@@ -44,7 +44,7 @@ impl Handover {
             .attempt(|| "hide the pipe from other processes")?;
         let will = will(host, names);
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
-        let (pipe, end) = pipe_with(flags).attempt(|| "make a pipe")?;
+        let (pipe, end) = pipe_with(flags).attempt("make a pipe")?;
         // The kernel keeps 64 KiB of it; nobody reads yet.
         match write(&end, &will) {
             Ok(written) if written == will.len() => Ok(Handover { pipe }),
@@ -111,8 +111,8 @@ pub fn take(ticket: &str) -> Result<Vec<(OsString, OsString)>> {
     let (pid, fd) = ticket
         .split_once(':')
         .and_then(|(pid, fd)| Some((pid.parse::<u32>().ok()?, fd.parse::<u32>().ok()?)))
-        .ok_or_else(|| Error::usage(format!("'{ticket}' is not PID:FD")))?;
-    let what = || "take over the caller's environment";
+        .ok_or_else(|| Error::usage(format_args!("'{ticket}' is not PID:FD")))?;
+    let what = "take over the caller's environment";
     let mut will = Vec::new();
     File::open(format!("/proc/{pid}/fd/{fd}"))
         .and_then(|mut pipe| pipe.read_to_end(&mut will))

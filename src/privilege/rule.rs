@@ -38,14 +38,14 @@ pub fn withdraw(host: &Host) -> Result<bool> {
     let mut found = false;
     let rule = host.file(SUDOERS_DIR).join(GROUP);
     if fs::read_to_string(&rule).is_ok_and(|text| text.contains(MARK)) {
-        fs::remove_file(&rule).attempt(|| format!("remove '{}'", rule.display()))?;
+        fs::remove_file(&rule).attempt(format_args!("remove '{}'", rule.display()))?;
         found = true;
     }
     let conf = host.file(DOAS_CONF);
     if let Some(text) = read(&conf)?.filter(|text| text.contains(MARK)) {
         let left = without_ours(&text);
         match left.is_empty() {
-            true => fs::remove_file(&conf).attempt(|| format!("remove '{}'", conf.display()))?,
+            true => fs::remove_file(&conf).attempt(format_args!("remove '{}'", conf.display()))?,
             false => replace(&conf, left.as_bytes(), mode(&conf), File::sync_all)?,
         }
         found = true;
@@ -61,8 +61,8 @@ fn sudo(host: &Host, program: &Path) -> Result<()> {
         })
     });
     if !included {
-        return Err(Error::unsupported(format!("'{SUDOERS}' does not include '{SUDOERS_DIR}'"))
-            .hint(format!("add this line to it with visudo: @includedir {SUDOERS_DIR}")));
+        return Err(Error::unsupported(format_args!("'{SUDOERS}' does not include '{SUDOERS_DIR}'"))
+            .hint(format_args!("add this line to it with visudo: @includedir {SUDOERS_DIR}")));
     }
     let Some(visudo) = find(host, "visudo") else {
         return Err(Error::unsupported("visudo is not here to check the rule, so none is made"));
@@ -92,15 +92,15 @@ fn put(path: &Path, text: &str, mode: u32, mut check: Command) -> Result<()> {
     let unchecked = beside(path);
     replace(&unchecked, text.as_bytes(), mode, File::sync_all)?;
     let checker = check.get_program().to_owned();
-    let attempt = || format!("check the rule with '{}'", checker.display());
+    let attempt = format_args!("check the rule with '{}'", checker.display());
     let put = check.arg(&unchecked).stdin(Stdio::null()).output().attempt(attempt).and_then(|output| {
         if output.status.success() {
-            return fs::rename(&unchecked, path).attempt(|| format!("write '{}'", path.display()));
+            return fs::rename(&unchecked, path).attempt(format_args!("write '{}'", path.display()));
         }
         let said = [output.stderr, output.stdout].concat();
         Err(Error::new(
             Kind::Invalid,
-            format!("the rule was refused: {}", String::from_utf8_lossy(&said).trim()),
+            format_args!("the rule was refused: {}", String::from_utf8_lossy(&said).trim()),
         ))
     });
     if put.is_err() {
@@ -112,7 +112,7 @@ fn put(path: &Path, text: &str, mode: u32, mut check: Command) -> Result<()> {
 fn read(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        read => read.map(Some).attempt(|| format!("read '{}'", path.display())),
+        read => read.map(Some).attempt(format_args!("read '{}'", path.display())),
     }
 }
 

@@ -104,10 +104,10 @@ pub fn remove(host: &Host, registry: &str) -> Result<Vec<PathBuf>> {
     if !changed.is_empty() {
         return Ok(changed);
     }
-    let error = Error::not_found(format!("there is no login for '{registry}'"));
+    let error = Error::not_found(format_args!("there is no login for '{registry}'"));
     let docker = docker(host);
     Err(match read(host, &docker).is_ok_and(|json| key_of(&json, registry).is_some()) {
-        true => error.hint(format!("'{}' has one: 'docker logout' takes it away", docker.display())),
+        true => error.hint(format_args!("'{}' has one: 'docker logout' takes it away", docker.display())),
         false => error.hint("'chroot-distro auth list' shows those that there are"),
     })
 }
@@ -136,7 +136,7 @@ fn key_of(json: &Value, registry: &str) -> Option<String> {
 
 /// The file; none is an empty one.
 fn read(host: &Host, path: &Path) -> Result<Value> {
-    let attempt = || format!("read '{}'", path.display());
+    let attempt = format_args!("read '{}'", path.display());
     let bytes = match fs::read(host.file(path)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(json!({})),
         bytes => bytes.attempt(attempt)?,
@@ -146,7 +146,7 @@ fn read(host: &Host, path: &Path) -> Result<Value> {
     }
     // serde_json's own message could quote the file.
     let json: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::invalid(format!("it is not JSON (line {})", error.line())))
+        .map_err(|error| Error::invalid(format_args!("it is not JSON (line {})", error.line())))
         .attempt(attempt)?;
     let is_map = |value: &Value| value.is_object();
     if !is_map(&json) || json.get("auths").is_some_and(|auths| !is_map(auths)) {
@@ -169,7 +169,7 @@ fn change(host: &Host, path: &Path, change: &mut dyn FnMut(&mut Value) -> Result
     let path = path.canonicalize().unwrap_or(path);
     let parent = path.parent().unwrap_or(Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
-    made.attempt(|| format!("make the directory '{}'", parent.display()))?;
+    made.attempt(format_args!("make the directory '{}'", parent.display()))?;
     let text = format!("{json:#}\n");
     replace(&path, text.as_bytes(), 0o600, File::sync_all).map(|()| true)
 }

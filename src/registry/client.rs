@@ -156,7 +156,7 @@ impl<'a> Client<'a> {
     }
 
     fn foreign(&self, blob: &Descriptor, download: &mut Download, task: &dyn Task) -> Result<()> {
-        let mut last = Error::not_found(format!("{} has no usable address", blob.short()));
+        let mut last = Error::not_found(format_args!("{} has no usable address", blob.short()));
         for url in &blob.urls {
             match self.url(url, download, task) {
                 Ok(()) => return Ok(()),
@@ -343,9 +343,9 @@ fn url_status(response: Response, url: &str) -> Failure {
     let error = format!("the server answers {status}");
     match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => Failure::fatal(Error::not_found(error)),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Failure::fatal(Error::new(Kind::Denied, error).hint(format!("is '{}' public?", url::shown(url))))
-        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::fatal(
+            Error::new(Kind::Denied, error).hint(format_args!("is '{}' public?", url::shown(url))),
+        ),
         status if is_passing(status) => Failure {
             retry: Retry::After(retry_after(response.headers(), std::time::SystemTime::now())),
             error: Error::network(error),

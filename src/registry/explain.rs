@@ -54,14 +54,14 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failur
         }
         status if retry::is_passing(status) => passing(endpoint, status, after, &said),
         status => {
-            Failure::fatal(Error::network(format!("'{endpoint}' answers {status} for the {what}{said}")))
+            Failure::fatal(Error::network(format_args!("'{endpoint}' answers {status} for the {what}{said}")))
         }
     }
 }
 
 fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
     match what {
-        What::Image(reference) => Error::not_found(format!("no such image: {reference}{said}")).hint(
+        What::Image(reference) => Error::not_found(format_args!("no such image: {reference}{said}")).hint(
             match reference.tag.as_deref() {
                 Some("latest") => {
                     "check the image's name; without a tag, 'latest' is asked for, which not every image has"
@@ -71,15 +71,16 @@ fn absent(endpoint: &Endpoint, what: What<'_>, said: &str) -> Error {
         ),
         // The manifest names it, so only whoever keeps the registry can help.
         What::Blob(_) => {
-            Error::not_found(format!("the registry '{endpoint}' has lost this part of the image{said}"))
+            Error::not_found(format_args!("the registry '{endpoint}' has lost this part of the image{said}"))
                 .hint("try another tag; or ask the publisher to push the image again")
         }
-        What::Tags(at) => Error::not_found(format!("'{endpoint}' has no image '{}'{said}", at.repository))
-            .hint("check the name"),
-        What::Deletion(at) => {
-            Error::not_found(format!("'{endpoint}' has no '{at}'{said}")).hint("check the name and the tag")
+        What::Tags(at) => {
+            Error::not_found(format_args!("'{endpoint}' has no image '{}'{said}", at.repository))
+                .hint("check the name")
         }
-        What::Push(_) => Error::not_found(format!("'{endpoint}' knows nothing of the {what}{said}"))
+        What::Deletion(at) => Error::not_found(format_args!("'{endpoint}' has no '{at}'{said}"))
+            .hint("check the name and the tag"),
+        What::Push(_) => Error::not_found(format_args!("'{endpoint}' knows nothing of the {what}{said}"))
             .hint("check the destination; some registries want the repository to be made first"),
     }
 }
@@ -92,18 +93,18 @@ fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &
     };
     match refused {
         Some(source) => {
-            Error::new(Kind::Denied, format!("'{endpoint}' refuses the credentials from {source}{said}"))
-                .hint(format!("check user and password in {source}, and that they may {may}; CD_DOCKER_AUTH=user:password goes before files"))
+            Error::new(Kind::Denied, format_args!("'{endpoint}' refuses the credentials from {source}{said}"))
+                .hint(format_args!("check user and password in {source}, and that they may {may}; CD_DOCKER_AUTH=user:password goes before files"))
         }
         None if matches!(what, What::Push(_) | What::Deletion(_)) => {
-            Error::new(Kind::Denied, format!("'{endpoint}' refuses the {what}{said}"))
-                .hint(format!("log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password"))
+            Error::new(Kind::Denied, format_args!("'{endpoint}' refuses the {what}{said}"))
+                .hint(format_args!("log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password"))
         }
         None => Error::new(
             Kind::Denied,
-            format!("the {what} does not exist on '{endpoint}', or it is private{said}"),
+            format_args!("the {what} does not exist on '{endpoint}', or it is private{said}"),
         )
-        .hint(format!("check the name; for a private image log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password")),
+        .hint(format_args!("check the name; for a private image log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password")),
     }
 }
 
@@ -114,11 +115,12 @@ fn passing(
     said: &str,
 ) -> Failure {
     if status != StatusCode::TOO_MANY_REQUESTS {
-        let error = Error::network(format!("'{endpoint}' answers {status}{said}")).hint("try again later");
+        let error =
+            Error::network(format_args!("'{endpoint}' answers {status}{said}")).hint("try again later");
         return Failure { error, retry: Retry::After(after) };
     }
     let wait = after.map_or(String::new(), |after| format!("; it asks to wait {} s", after.as_secs()));
-    let error = Error::network(format!("'{endpoint}' limits the rate of requests{wait}{said}"))
+    let error = Error::network(format_args!("'{endpoint}' limits the rate of requests{wait}{said}"))
         .hint("log in (CD_DOCKER_AUTH=user:password) for a higher limit, name a mirror in CD_REGISTRY_MIRRORS, or wait");
     match after {
         Some(after) if after > WAIT_MAX => Failure::fatal(error),

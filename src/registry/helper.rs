@@ -13,7 +13,7 @@ use crate::error::{Attempt, Error, Result};
 /// report as a warning: the config file was perhaps copied from another machine.
 pub fn get(name: &str, server: &str) -> Result<Option<Secret>> {
     if name.contains('/') {
-        return Err(Error::invalid(format!("credential helper '{name}' is not a plain name")));
+        return Err(Error::invalid(format_args!("credential helper '{name}' is not a plain name")));
     }
     let program = format!("docker-credential-{name}");
     let spawned = Command::new(&program)
@@ -24,15 +24,15 @@ pub fn get(name: &str, server: &str) -> Result<Option<Secret>> {
         .spawn();
     let mut child = match spawned {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::not_found(format!("credential helper '{program}' is not installed")));
+            return Err(Error::not_found(format_args!("credential helper '{program}' is not installed")));
         }
-        spawned => spawned.attempt(|| format!("run '{program}'"))?,
+        spawned => spawned.attempt(format_args!("run '{program}'"))?,
     };
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read its input says so by its exit status.
         let _ = writeln!(stdin, "{server}");
     }
-    let output = child.wait_with_output().attempt(|| format!("run '{program}'"))?;
+    let output = child.wait_with_output().attempt(format_args!("run '{program}'"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         if said.contains("credentials not found") {
@@ -43,8 +43,9 @@ pub fn get(name: &str, server: &str) -> Result<Option<Secret>> {
             format!("credential helper '{program}' failed ({})", output.status),
         ));
     }
-    let json: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| Error::invalid(format!("credential helper '{program}' did not answer with JSON")))?;
+    let json: Value = serde_json::from_slice(&output.stdout).map_err(|_| {
+        Error::invalid(format_args!("credential helper '{program}' did not answer with JSON"))
+    })?;
     match (json["Username"].as_str(), json["Secret"].as_str()) {
         (Some(user), Some(secret)) if !secret.is_empty() => Ok(Some(Secret::new(user, secret))),
         _ => Ok(None),

@@ -40,7 +40,7 @@ impl<'a> Keychain<'a> {
     pub fn of_registry(&self, registry: &str) -> Result<Option<Credential>> {
         const KEY: &str = "CD_REGISTRY_AUTH";
         let Some(value) = self.host.var(KEY) else { return Ok(None) };
-        let text = value.to_str().ok_or_else(|| Error::invalid(format!("{KEY} is not UTF-8")))?;
+        let text = value.to_str().ok_or_else(|| Error::invalid(format_args!("{KEY} is not UTF-8")))?;
         let mut found = None;
         for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let parts =
@@ -56,9 +56,8 @@ impl<'a> Keychain<'a> {
                 _ => {
                     let error =
                         format!("line {} of {KEY} is not of the form 'registry=user:password'", n + 1);
-                    return Err(
-                        Error::invalid(error).hint(format!("set it like {KEY}=ghcr.io=me:token, one a line"))
-                    );
+                    return Err(Error::invalid(error)
+                        .hint(format_args!("set it like {KEY}=ghcr.io=me:token, one a line")));
                 }
             }
         }
@@ -73,8 +72,8 @@ impl<'a> Keychain<'a> {
                 Some((user, password)) if !user.is_empty() => {
                     Ok(Some(Credential { secret: Secret::new(user, password), source: key.to_owned() }))
                 }
-                _ => Err(Error::invalid(format!("{key} is not of the form 'user:password'"))
-                    .hint(format!("set it like {key}=myuser:mypassword, or unset it"))),
+                _ => Err(Error::invalid(format_args!("{key} is not of the form 'user:password'"))
+                    .hint(format_args!("set it like {key}=myuser:mypassword, or unset it"))),
             };
         }
         Ok(None)
@@ -144,7 +143,7 @@ impl<'a> Keychain<'a> {
                 )),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => self.report.warn(&Error::io(format!("read '{shown}'"), error).to_string()),
+            Err(error) => self.report.warn(&Error::io(format_args!("read '{shown}'"), error).to_string()),
         }
         None
     }

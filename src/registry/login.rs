@@ -29,7 +29,7 @@ impl Client<'_> {
         let credential = Credential { secret, source: "you".to_owned() };
         let refused = |said: &str| {
             let error =
-                Error::new(Kind::Denied, format!("'{endpoint}' refuses this user and password{said}"));
+                Error::new(Kind::Denied, format_args!("'{endpoint}' refuses this user and password{said}"));
             let error = error.hint("some registries want a token in place of the password");
             Failure::fatal(error)
         };
@@ -51,8 +51,9 @@ impl Client<'_> {
                 let authorization = match granted {
                     Ok(Some(authorization)) => authorization,
                     Ok(None) => {
-                        let error =
-                            Error::unsupported(format!("'{endpoint}' asks for a login of no known kind"));
+                        let error = Error::unsupported(format_args!(
+                            "'{endpoint}' asks for a login of no known kind"
+                        ));
                         return Err(Failure::fatal(error));
                     }
                     Err(Refusal::Denied(said)) => return Err(refused(&said)),
@@ -76,7 +77,7 @@ fn answered(
     if status.is_success() {
         return Ok(answer);
     }
-    let error = Error::network(format!("'{endpoint}' answers {status}: is it a registry?"));
+    let error = Error::network(format_args!("'{endpoint}' answers {status}: is it a registry?"));
     Err(match crate::net::retry::is_passing(status) {
         true => Failure::passing(error),
         false => Failure::fatal(error),

@@ -65,7 +65,7 @@ fn page(at: &Repository<'_, '_>, url: String) -> Result<Page, Failure> {
     };
     let bytes = body::read(&mut answer.response, &url, PAGE_MAX)?;
     let json: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::network(format!("the list of tags is not JSON: {error}")))?;
+        .map_err(|error| Error::network(format_args!("the list of tags is not JSON: {error}")))?;
     let list = json["tags"].as_array().map_or(&[][..], Vec::as_slice);
     Ok(Page { tags: list.iter().filter_map(Value::as_str).map(str::to_owned).collect(), next })
 }
@@ -105,14 +105,14 @@ pub fn delete(client: &Client<'_>, reference: &Reference) -> Result<()> {
 /// Many registries delete by digest alone; some not at all.
 fn undeletable(client: &Client<'_>, reference: &Reference) -> Error {
     let error = |what: &str| {
-        Error::new(Kind::Unsupported, format!("'{}' does not delete {what}", reference.registry))
+        Error::new(Kind::Unsupported, format_args!("'{}' does not delete {what}", reference.registry))
     };
     let digest = match &reference.digest {
         None => client.manifest(reference, None),
         Some(_) => return error("images by this interface").hint("its own pages or program may do it"),
     };
     match digest {
-        Ok(Fetched::Document { digest, .. }) => error("single tags").hint(format!(
+        Ok(Fetched::Document { digest, .. }) => error("single tags").hint(format_args!(
             "delete the image with all its tags: chroot-distro rmi --remote {}",
             Reference { tag: None, ..reference.at(&digest) }
         )),

@@ -24,7 +24,7 @@ pub fn manifest(
     let is_listed = to.manifest(document, bytes, tag)?;
     match subject(bytes).filter(|_| !is_listed) {
         Some(subject) => list(to, document, bytes, &subject)
-            .attempt(|| format!("list the manifest with what belongs to {}", subject.short())),
+            .attempt(format_args!("list the manifest with what belongs to {}", subject.short())),
         None => Ok(()),
     }
 }
@@ -83,7 +83,7 @@ fn there(to: &Repository<'_, '_>, tag: &str) -> Result<Value> {
         && json["mediaType"].as_str().is_none_or(|kind| kind == media_type::OCI_INDEX)
     {
         true => Ok(json),
-        false => Err(Error::invalid(format!(
+        false => Err(Error::invalid(format_args!(
             "the tag '{tag}' has something else than the list of what belongs to an image"
         ))),
     }

@@ -52,12 +52,16 @@ pub fn fetch(
     credential: Option<&Credential>,
 ) -> Result<Grant, Refusal> {
     let realm = challenge.param("realm").unwrap_or_default();
-    let realm_origin = WebOrigin::of(realm)
-        .map_err(|error| Failure::fatal(error.context(format!("the token server of '{}'", registry.host))))?;
+    let realm_origin = WebOrigin::of(realm).map_err(|error| {
+        Failure::fatal(error.context(format_args!("the token server of '{}'", registry.host)))
+    })?;
     if registry.scheme == "https" && realm_origin.scheme == "http" && !realm_origin.is_loopback() {
         return Err(Refusal::Failed(Failure::fatal(Error::new(
             Kind::Denied,
-            format!("'{}' wants tokens fetched over plain http from '{}'", registry.host, realm_origin.host),
+            format_args!(
+                "'{}' wants tokens fetched over plain http from '{}'",
+                registry.host, realm_origin.host
+            ),
         ))));
     }
     let service = challenge.param("service").unwrap_or_default();
@@ -95,14 +99,15 @@ pub fn fetch(
             return Err(Refusal::Denied(said));
         }
         let error =
-            Error::network(format!("the token server '{}' answers {status}{said}", realm_origin.host));
+            Error::network(format_args!("the token server '{}' answers {status}{said}", realm_origin.host));
         let after = retry::retry_after(response.headers(), std::time::SystemTime::now());
         let retry = if retry::is_passing(status) { Retry::After(after) } else { Retry::Never };
         return Err(Refusal::Failed(Failure { error, retry }));
     }
     let bytes = body::read(&mut response, realm, BODY_MAX)?;
     let unusable = || {
-        let error = Error::invalid(format!("the token server '{}' sent no usable token", realm_origin.host));
+        let error =
+            Error::invalid(format_args!("the token server '{}' sent no usable token", realm_origin.host));
         Refusal::Failed(Failure::fatal(error))
     };
     let json: Value = serde_json::from_slice(&bytes).map_err(|_| unusable())?;

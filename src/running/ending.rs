@@ -90,7 +90,7 @@ impl Doomed {
         pids.sort_unstable();
         pids.dedup();
         let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        Error::new(Kind::Busy, format!("processes do not end: {}", pids.join(", ")))
+        Error::new(Kind::Busy, format_args!("processes do not end: {}", pids.join(", ")))
             .hint("they wait for the kernel, perhaps for a disk or a network filesystem")
     }
 

@@ -30,7 +30,7 @@ pub(super) fn undo(directory: &Path) -> Result<()> {
             match mount_change(&mount.point, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC) {
                 Err(Errno::INVAL | Errno::NOENT) => {}
                 changed => {
-                    changed.attempt(|| format!("make the mount '{}' private", mount.point.display()))?
+                    changed.attempt(format_args!("make the mount '{}' private", mount.point.display()))?
                 }
             }
         }
@@ -47,7 +47,7 @@ pub(super) fn undo(directory: &Path) -> Result<()> {
                 // What is on a covered one is for the next round.
                 Err(Errno::BUSY) if has_covered(&ours) => {}
                 unmounted => unmounted
-                    .attempt(|| format!("unmount '{}'", mount.point.display()))
+                    .attempt(format_args!("unmount '{}'", mount.point.display()))
                     .map_err(|error| error.hint("a process on the host may use it: see 'fuser -m'"))?,
             }
         }
@@ -72,12 +72,12 @@ pub(super) fn refuse(directory: &Path) -> Result<()> {
         0 => String::new(),
         pid => format!(" for process {pid}"),
     };
-    Err(Error::new(Kind::Busy, format!("something is still mounted on '{}'{whose}", point.display()))
+    Err(Error::new(Kind::Busy, format_args!("something is still mounted on '{}'{whose}", point.display()))
         .hint("unmount it there, or end that process, then try again"))
 }
 
 fn below(directory: &Path) -> Result<Vec<Mount>> {
     File::open(directory)
         .and_then(|file| Rootfs::new(file.into()).mounts_below())
-        .attempt(|| format!("find what is mounted below '{}'", directory.display()))
+        .attempt(format_args!("find what is mounted below '{}'", directory.display()))
 }

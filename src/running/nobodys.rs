@@ -17,7 +17,7 @@ use crate::rootfs::Rootfs;
 
 /// Ends every process in `root` at once. `Busy` names who survived.
 pub fn end_in(root: &Rootfs) -> Result<()> {
-    let attempt = || "end what the step started";
+    let attempt = "end what the step started";
     let file = root.as_fd().try_clone_to_owned().map(File::from);
     let found = file.and_then(|file| file.metadata()).attempt(attempt)?;
     let mark = Mark::of(root).attempt(attempt)?;

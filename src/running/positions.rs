@@ -56,7 +56,7 @@ fn each(rounds: usize, look: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
 }
 
 fn all() -> Result<Vec<u32>> {
-    let entries = fs::read_dir("/proc").attempt(|| "list '/proc'")?;
+    let entries = fs::read_dir("/proc").attempt("list '/proc'")?;
     let mut all: Vec<u32> =
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     // The last field is the number that was given last (proc_loadavg(5)); those above it are older: numbers begin anew.

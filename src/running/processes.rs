@@ -111,7 +111,7 @@ pub(super) fn signal_if(pid: u32, is_it: &dyn Fn() -> bool, signal: Signal) -> R
     };
     match sent {
         Err(Errno::SRCH) => Ok(()),
-        sent => sent.attempt(|| format!("signal process {pid}")),
+        sent => sent.attempt(format_args!("signal process {pid}")),
     }
 }
 

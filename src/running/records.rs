@@ -116,7 +116,7 @@ pub(super) fn register(
     lasting: Option<Lasting>,
 ) -> Result<Registration> {
     let process = Process::of(session.pid)
-        .ok_or_else(|| Error::not_found(format!("no process {} to record", session.pid)))?;
+        .ok_or_else(|| Error::not_found(format_args!("no process {} to record", session.pid)))?;
     let name = format!("{}.{}.{}{OURS}", session.container, session.pid, process.started);
     let record = json!({
         "pid": session.pid,

@@ -46,7 +46,7 @@ impl Container {
             let lock = self.seize("remove")?;
             self.delete(&lock, each)
         };
-        remove().attempt(|| format!("remove '{name}'"))
+        remove().attempt(format_args!("remove '{name}'"))
     }
 
     /// Gives it another name. `Busy` while anything runs inside, `Exists` when the name is taken.
@@ -62,7 +62,7 @@ impl Container {
             self.clear_of_mounts()?;
             self.move_to(new, &locks)
         };
-        rename().attempt(|| format!("rename '{}'", self.name()))
+        rename().attempt(format_args!("rename '{}'", self.name()))
     }
 
     fn refuse_running(&self) -> Result<()> {
@@ -70,6 +70,6 @@ impl Container {
             return Ok(());
         }
         Err(Error::new(Kind::Busy, "it is running")
-            .hint(format!("end what runs inside first: chroot-distro kill {}", self.name())))
+            .hint(format_args!("end what runs inside first: chroot-distro kill {}", self.name())))
     }
 }

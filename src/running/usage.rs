@@ -112,13 +112,13 @@ impl Container {
     }
 
     fn mark(&self) -> Result<Mark> {
-        Mark::of(&self.rootfs()?).attempt(|| "look at its root")
+        Mark::of(&self.rootfs()?).attempt("look at its root")
     }
 
     /// Device and inode of its root.
     fn root_id(&self) -> Result<(u64, u64)> {
         let root = self.rootfs()?.as_fd().try_clone_to_owned().map(File::from);
-        let root = root.and_then(|root| root.metadata()).attempt(|| "look at its root")?;
+        let root = root.and_then(|root| root.metadata()).attempt("look at its root")?;
         Ok((root.dev(), root.ino()))
     }
 
@@ -177,7 +177,7 @@ impl Container {
     /// Ends every process inside: asks, waits for `grace`, kills. `Busy` names who survived.
     pub fn end(&self, grace: Duration) -> Result<()> {
         ending::end(&All(self), self.stop_signal(), grace)
-            .attempt(|| format!("end what runs in '{}'", self.name()))?;
+            .attempt(format_args!("end what runs in '{}'", self.name()))?;
         cgroup::sweep();
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Container {
     pub fn end_one(&self, pid: u32, grace: Duration) -> Result<()> {
         let family = Family { container: self, pid, pids: RefCell::new(vec![pid]) };
         ending::end(&family, self.stop_signal(), grace)
-            .attempt(|| format!("end process {pid} in '{}'", self.name()))
+            .attempt(format_args!("end process {pid} in '{}'", self.name()))
     }
 
     /// What the image wants its program to be asked with.

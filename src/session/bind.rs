@@ -37,7 +37,7 @@ impl Bind {
     /// Reads the option's value. Errors are of kind `Usage`.
     pub fn parse(text: &OsStr) -> Result<Bind> {
         let wrong = |why: &str| {
-            Error::usage(format!("--bind '{}': {why}", text.display()))
+            Error::usage(format_args!("--bind '{}': {why}", text.display()))
                 .hint("write SRC[:DST[:OPTIONS]], for example --bind /srv/data:/data:ro,nosuid")
         };
         let mut fields = text.as_bytes().splitn(3, |&byte| byte == b':').map(OsStr::from_bytes);

@@ -73,7 +73,7 @@ pub fn machine(
 /// The host's registration would do, but for what root inside can do to its file.
 fn refusal(arch: Arch, interpreter: &Path) -> Error {
     let path = interpreter.display();
-    Error::unsupported(format!(
+    Error::unsupported(format_args!(
         "this machine runs {arch} programs by '{path}', a file that root in the container could change"
     ))
     .hint("install QEMU's static user-mode emulator, which is used read-only, or leave out '--isolated'")

@@ -23,7 +23,7 @@ const LIMIT: u64 = 1 << 20;
 /// Termux's programs; `None` when the session shares nothing with Termux. A guest without the directory is left alone,
 /// and so is a file that somebody else has put there.
 pub fn refresh(rootfs: &Rootfs, shared: Option<(&Environment, &OsStr)>) -> Result<()> {
-    let attempt = || format!("write the container's '{PATH}'");
+    let attempt = format_args!("write the container's '{PATH}'");
     if !rootfs
         .metadata("/etc/profile.d", Follow::Yes)
         .is_ok_and(|found| found.file_type == FileType::Directory)
@@ -43,7 +43,7 @@ pub fn refresh(rootfs: &Rootfs, shared: Option<(&Environment, &OsStr)>) -> Resul
             rootfs.write(PATH, &wanted, 0o644).attempt(attempt)
         }
         None if found.is_some() => {
-            rootfs.remove_file(PATH).attempt(|| format!("remove the container's '{PATH}'"))
+            rootfs.remove_file(PATH).attempt(format_args!("remove the container's '{PATH}'"))
         }
         _ => Ok(()),
     }

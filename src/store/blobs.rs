@@ -60,7 +60,7 @@ pub(super) fn fetch(
             .create(true)
             .mode(0o600)
             .open(&path)
-            .attempt(|| format!("open '{}'", path.display()))?;
+            .attempt(format_args!("open '{}'", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) if lock::names(&path, &file) => {
                 let hasher = Hasher::new(digest.algorithm());
@@ -80,7 +80,7 @@ pub(super) fn fetch(
             }
             Err(error) => Err(error),
         }
-        .attempt(|| format!("lock '{}'", path.display()))?;
+        .attempt(format_args!("lock '{}'", path.display()))?;
     }
 }
 
@@ -91,7 +91,7 @@ fn open(path: &Path, size: u64) -> Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened
             .and_then(|file| Ok((file.metadata()?.len() == size).then_some(file)))
-            .attempt(|| format!("open '{}'", path.display())),
+            .attempt(format_args!("open '{}'", path.display())),
     }
 }
 
@@ -128,7 +128,7 @@ impl Partial {
     /// Hashes what an earlier run left.
     fn resume(&mut self) -> Result<()> {
         let mut buffer = vec![0; 128 << 10];
-        let attempt = || format!("read '{}'", self.path.display());
+        let attempt = format_args!("read '{}'", self.path.display());
         loop {
             let count = self.file.read(&mut buffer).attempt(attempt)?;
             if count == 0 {
@@ -144,12 +144,12 @@ impl Partial {
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         if self.len.saturating_add(bytes.len() as u64) > self.size {
             self.discard();
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "blob {} is longer than the {} bytes that its manifest states",
                 self.digest, self.size
             )));
         }
-        self.file.write_all(bytes).attempt(|| format!("write '{}'", self.path.display()))?;
+        self.file.write_all(bytes).attempt(format_args!("write '{}'", self.path.display()))?;
         self.hasher.update(bytes);
         self.len += bytes.len() as u64;
         Ok(())
@@ -157,7 +157,7 @@ impl Partial {
 
     /// Starts over (a server without Range, or a digest mismatch).
     pub fn restart(&mut self) -> Result<()> {
-        self.file.set_len(0).attempt(|| format!("truncate '{}'", self.path.display()))?;
+        self.file.set_len(0).attempt(format_args!("truncate '{}'", self.path.display()))?;
         self.hasher = Hasher::new(self.digest.algorithm());
         self.len = 0;
         Ok(())
@@ -165,7 +165,7 @@ impl Partial {
 
     /// A second descriptor, for a reader that follows the writer.
     pub fn reader(&self) -> Result<File> {
-        File::open(&self.path).attempt(|| format!("open '{}'", self.path.display()))
+        File::open(&self.path).attempt(format_args!("open '{}'", self.path.display()))
     }
 
     /// Checks size and digest, then renames it into place. A mismatch is `Invalid` and deletes the file.
@@ -173,7 +173,7 @@ impl Partial {
         if self.len != self.size {
             let (len, size) = (self.len, self.size);
             self.discard();
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "blob {} has {len} bytes instead of {size}",
                 self.digest.short()
             )));
@@ -182,14 +182,14 @@ impl Partial {
         let found = hasher.finish();
         if found != self.digest {
             self.discard();
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "blob {} arrived damaged: its digest is {found}",
                 self.digest
             ))
             .hint("try again; if it happens again, the registry or a proxy alters it"));
         }
-        fs::rename(&self.path, &self.target).attempt(|| format!("rename '{}'", self.path.display()))?;
-        File::open(&self.target).attempt(|| format!("open '{}'", self.target.display()))
+        fs::rename(&self.path, &self.target).attempt(format_args!("rename '{}'", self.path.display()))?;
+        File::open(&self.target).attempt(format_args!("open '{}'", self.target.display()))
     }
 
     /// These bytes are known to be wrong.

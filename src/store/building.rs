@@ -146,8 +146,8 @@ fn size(path: &Path) -> u64 {
 
 fn disk_usage(path: &Path) -> Result<u64> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = open(path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
-    Rootfs::new(opened).disk_usage().attempt(|| format!("measure '{}'", path.display()))
+    let opened = open(path, flags, Mode::empty()).attempt(format_args!("open '{}'", path.display()))?;
+    Rootfs::new(opened).disk_usage().attempt(format_args!("measure '{}'", path.display()))
 }
 
 /// An installation may be about to need blobs that nothing leads to yet.
@@ -157,7 +157,7 @@ fn refuse_busy(layout: &Layout) -> Result<()> {
             let container = name.trim_end_matches(".lock");
             return Err(Error::new(
                 Kind::Busy,
-                format!("another chroot-distro is working on '{container}' ({holder})"),
+                format_args!("another chroot-distro is working on '{container}' ({holder})"),
             )
             .hint("wait until it has finished, then try again"));
         }

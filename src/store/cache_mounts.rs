@@ -41,7 +41,7 @@ pub(super) fn get(
         let name = Digest::of(format!("{id}\0{number}").as_bytes());
         let place = layout.build_mounts().join(&name.hex()[..32]);
         let path = place.join("files");
-        let attempt = || format!("make '{}'", path.display());
+        let attempt = format_args!("make '{}'", path.display());
         files::make_dir(&place)?;
         let lock = File::create(place.join("lock")).attempt(attempt)?;
         let shared = alone.is_none();
@@ -57,7 +57,7 @@ pub(super) fn get(
             }
             report.info(&format!("Waiting for another build that uses the cache '{id}'"));
             let wait = if shared { FlockOperation::LockShared } else { FlockOperation::LockExclusive };
-            flock(&lock, wait).attempt(|| format!("wait for the cache '{id}'"))?;
+            flock(&lock, wait).attempt(format_args!("wait for the cache '{id}'"))?;
         }
         if !path.is_dir() {
             fs::create_dir(&path).attempt(attempt)?;

@@ -54,7 +54,7 @@ impl Container {
     /// Its root.
     pub fn rootfs(&self) -> Result<Rootfs> {
         let path = self.path.join("rootfs");
-        let root = File::open(&path).attempt(|| format!("open '{}'", path.display()))?;
+        let root = File::open(&path).attempt(format_args!("open '{}'", path.display()))?;
         Ok(Rootfs::new(root.into()))
     }
 
@@ -104,7 +104,7 @@ impl Container {
         let path = self.path.join(INDEX);
         match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).attempt(|| format!("open '{}'", path.display())),
+            opened => opened.map(Some).attempt(format_args!("open '{}'", path.display())),
         }
     }
 
@@ -119,7 +119,7 @@ impl Container {
     pub fn lock_setup(&self, command: &str, report: &dyn Report) -> Result<Lock> {
         let long = || report.info(&format!("Waiting for another session of '{}' to be set up", self.name));
         Lock::wait_signed(&self.layout.setup_lock(&self.name), command, SET_UP, &long)
-            .attempt(|| format!("container '{}'", self.name))
+            .attempt(format_args!("container '{}'", self.name))
     }
 
     /// Held by `command` to change, move or delete it as a whole; waits as long as `patience` says. `Busy` names who
@@ -130,10 +130,10 @@ impl Container {
 
     fn lock(&self, mode: LockMode, command: &str, patience: Duration) -> Result<Lock> {
         let lock = Lock::take(&self.layout.lock(&self.name), mode, command, patience)
-            .attempt(|| format!("container '{}'", self.name))?;
+            .attempt(format_args!("container '{}'", self.name))?;
         match Container::find(&self.layout, &self.name) {
             Some(_) => Ok(lock),
-            None => Err(Error::not_found(format!("container '{}' has just been removed", self.name))),
+            None => Err(Error::not_found(format_args!("container '{}' has just been removed", self.name))),
         }
     }
 
@@ -208,7 +208,7 @@ impl Container {
         crate::sys::point::reach("remove.seized");
         let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
-            .attempt(|| format!("rename '{}'", self.path.display()))?;
+            .attempt(format_args!("rename '{}'", self.path.display()))?;
         crate::sys::point::reach("remove.renamed");
         scratch::delete(&self.layout.session_state(&self.name), &mut |_| ())?;
         logs::remove(&self.layout.logs(), &self.name)?;
@@ -224,7 +224,7 @@ impl Container {
     /// `Exists` when there is a container of the name `new`.
     pub fn refuse_taken(&self, new: &Name) -> Result<()> {
         match Container::find(&self.layout, new) {
-            Some(_) => Err(Error::new(Kind::Exists, format!("container '{new}' already exists"))
+            Some(_) => Err(Error::new(Kind::Exists, format_args!("container '{new}' already exists"))
                 .hint("choose another name: 'chroot-distro list' shows those in use")),
             None => Ok(()),
         }
@@ -236,7 +236,7 @@ impl Container {
         let old_lock = || self.lock_exclusive(command, Duration::ZERO);
         let new_lock = || {
             Lock::take(&self.layout.lock(new), LockMode::Exclusive, command, Duration::ZERO)
-                .attempt(|| format!("container '{new}'"))
+                .attempt(format_args!("container '{new}'"))
         };
         if self.name < *new {
             return Ok((old_lock()?, new_lock()?));
@@ -254,7 +254,7 @@ impl Container {
 
     /// Its directory, free of links: for mount(2), which knows no descriptors of old.
     pub fn real_path(&self) -> Result<PathBuf> {
-        self.path.canonicalize().attempt(|| format!("resolve '{}'", self.path.display()))
+        self.path.canonicalize().attempt(format_args!("resolve '{}'", self.path.display()))
     }
 }
 
@@ -271,14 +271,15 @@ pub(super) fn settle(layout: &Layout, name: &Name, directory: &Path, scratch: &S
     if target.symlink_metadata().is_ok() {
         // Without a root, what an interrupted Python tool left: no container. It goes with the scratch.
         fs::rename(&target, scratch.path().join("debris"))
-            .attempt(|| format!("move '{}' away", target.display()))?;
+            .attempt(format_args!("move '{}' away", target.display()))?;
     }
-    fs::rename(directory, &target).attempt(|| format!("rename the container to '{}'", target.display()))?;
-    Container::find(layout, name).ok_or_else(|| Error::not_found(format!("container '{name}' vanished")))
+    fs::rename(directory, &target).attempt(format_args!("rename the container to '{}'", target.display()))?;
+    Container::find(layout, name).ok_or_else(|| Error::not_found(format_args!("container '{name}' vanished")))
 }
 
 /// Refuses to start something that exists.
 pub(super) fn exists(name: &Name) -> Error {
-    Error::new(Kind::Exists, format!("container '{name}' already exists"))
-        .hint(format!("choose another name with '--name', or delete it with 'chroot-distro remove {name}'"))
+    Error::new(Kind::Exists, format_args!("container '{name}' already exists")).hint(format_args!(
+        "choose another name with '--name', or delete it with 'chroot-distro remove {name}'"
+    ))
 }

@@ -24,7 +24,7 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
         Err(_) if path.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
-    .attempt(|| format!("make the directory '{}'", path.display()))
+    .attempt(format_args!("make the directory '{}'", path.display()))
 }
 
 /// Writes a file beside `path` and renames it there. Readers see the old contents or the new, also after a
@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     };
     match File::open(path).and_then(read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        result => result.attempt(|| format!("read '{}'", path.display())),
+        result => result.attempt(format_args!("read '{}'", path.display())),
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn temporary(directory: &Path) -> Result<File> {
     let path = beside(&directory.join("temporary"));
     let made = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
     made.and_then(|file| fs::remove_file(&path).map(|()| file))
-        .attempt(|| format!("make a temporary file in '{}'", directory.display()))
+        .attempt(format_args!("make a temporary file in '{}'", directory.display()))
 }
 
 /// The names in a directory that are UTF-8 (all of ours are), sorted; none when it is missing.
@@ -72,7 +72,7 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = match list() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         names => names
-            .attempt(|| format!("list '{}'", directory.display()))?
+            .attempt(format_args!("list '{}'", directory.display()))?
             .into_iter()
             .filter_map(|name| name.into_string().ok())
             .collect(),
@@ -85,7 +85,7 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
 pub(super) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.attempt(|| format!("remove '{}'", path.display())),
+        removed => removed.attempt(format_args!("remove '{}'", path.display())),
     }
 }
 

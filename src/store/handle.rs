@@ -65,12 +65,12 @@ impl Store {
         if let Some(container) = there.iter().find(|container| container.name() == name) {
             return Ok(container.clone());
         }
-        let error = Error::not_found(format!("there is no container '{name}'"));
+        let error = Error::not_found(format_args!("there is no container '{name}'"));
         Err(match nearest(name.as_str(), there.iter().map(|container| container.name().as_str())) {
-            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            Some(near) => error.hint(format_args!("did you mean '{near}'?")),
             None if there.is_empty() => {
                 let image = Reference::parse(name.as_str()).map_or("alpine", |_| name.as_str());
-                error.hint(format!(
+                error.hint(format_args!(
                     "no container is installed yet; to install one: chroot-distro install {image}"
                 ))
             }

@@ -38,7 +38,7 @@ pub(super) fn put(layout: &Layout, reference: &Reference, arch: Arch, image: &Ca
     let raw = std::str::from_utf8(&image.manifest_raw)
         .map_err(|_| Error::invalid("the manifest is not UTF-8, so it is not JSON"))?;
     let manifest: Value = serde_json::from_str(raw)
-        .map_err(|error| Error::invalid(format!("the manifest is not JSON: {error}")))?;
+        .map_err(|error| Error::invalid(format_args!("the manifest is not JSON: {error}")))?;
     let document = json!({
         "reference": reference.to_string(),
         "manifest": manifest,

@@ -61,7 +61,7 @@ impl Lock {
                 Ok(()) | Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(LONG_PAUSE),
                 Err(Errno::AGAIN) => return Err(busy(holder(&mut file))),
-                Err(error) => return Err(error).attempt(|| format!("lock '{}'", path.display())),
+                Err(error) => return Err(error).attempt(format_args!("lock '{}'", path.display())),
             }
         }
     }
@@ -98,7 +98,7 @@ impl Lock {
                     }
                     thread::sleep(if told { LONG_PAUSE } else { PAUSE });
                 }
-                Err(error) => return Err(error).attempt(|| format!("lock '{}'", path.display())),
+                Err(error) => return Err(error).attempt(format_args!("lock '{}'", path.display())),
             }
         }
     }
@@ -110,7 +110,7 @@ impl Lock {
 
     /// The lock at `path`, exclusively, if nobody has it.
     pub(super) fn alone_now(path: &Path) -> Result<Option<Lock>> {
-        let attempt = || format!("lock '{}'", path.display());
+        let attempt = format_args!("lock '{}'", path.display());
         let file = open_private(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN) => Ok(None),
@@ -119,7 +119,7 @@ impl Lock {
     }
 
     fn wait_for(path: &Path, [now, later]: [FlockOperation; 2], long: &dyn Fn()) -> Result<Lock> {
-        let attempt = || format!("lock '{}'", path.display());
+        let attempt = format_args!("lock '{}'", path.display());
         let file = open_private(path)?;
         let mut operation = now;
         let deadline = Instant::now() + LONG;
@@ -161,7 +161,7 @@ fn open_private(path: &Path) -> Result<File> {
 
 /// Whoever may open it, for reading too, could hold it for ever: so nobody else may, also where the Python tool made it.
 fn open(path: &Path) -> Result<File> {
-    let attempt = || format!("open the lock '{}'", path.display());
+    let attempt = format_args!("open the lock '{}'", path.display());
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(OWN).custom_flags(libc::O_NOFOLLOW);
     let file = options.open(path).attempt(attempt)?;

@@ -44,7 +44,7 @@ impl Log {
 
     /// Goes on with what has taken its place.
     pub fn go_on(&mut self) -> Result<()> {
-        let attempt = || format!("read '{}'", self.path.display());
+        let attempt = format_args!("read '{}'", self.path.display());
         // In this order: what becomes the first part meanwhile is there twice, not missing.
         let now = open(&self.path).attempt(attempt)?;
         let before = open(&self.previous).attempt(attempt)?.filter(logs::is_first_part);
@@ -76,7 +76,7 @@ impl Log {
     /// Passes on what has come, in whole lines; false when `sink` takes no more. One that was cut short is read from its
     /// start.
     pub fn read(&mut self, sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
-        self.pass_on(sink).attempt(|| format!("read '{}'", self.path.display()))
+        self.pass_on(sink).attempt(format_args!("read '{}'", self.path.display()))
     }
 
     fn pass_on(&mut self, sink: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<bool> {
@@ -109,7 +109,7 @@ impl Log {
 
     /// Goes to where the last so many lines begin; an unfinished one counts.
     pub fn seek_to_last(&mut self, lines: u64) -> Result<()> {
-        self.seek(lines).attempt(|| format!("read '{}'", self.path.display()))
+        self.seek(lines).attempt(format_args!("read '{}'", self.path.display()))
     }
 
     fn seek(&mut self, lines: u64) -> io::Result<()> {

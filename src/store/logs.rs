@@ -53,7 +53,7 @@ impl LogWriter {
     pub(super) fn create(directory: &Path, name: &Name, lock: PathBuf) -> Result<LogWriter> {
         files::make_dir(directory)?;
         let (path, previous) = (path(directory, name), previous(directory, name));
-        let attempt = || format!("begin the log '{}'", path.display());
+        let attempt = format_args!("begin the log '{}'", path.display());
         match fs::rename(&path, &previous) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).attempt(attempt),
             _ => {}
@@ -102,7 +102,7 @@ pub(super) fn rename(directory: &Path, old: &Name, new: &Name) -> Result<()> {
         let (from, to) = (of(directory, old), of(directory, new));
         match fs::rename(&from, &to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            renamed => renamed.attempt(|| format!("rename '{}'", from.display()))?,
+            renamed => renamed.attempt(format_args!("rename '{}'", from.display()))?,
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ impl Name {
     /// Checks once.
     pub fn parse(text: &str) -> Result<Name> {
         let wrong = |why: &str| {
-            Err(Error::usage(format!("'{}' cannot name a container: {why}", text.escape_debug()))
+            Err(Error::usage(format_args!("'{}' cannot name a container: {why}", text.escape_debug()))
                 .hint("start with a letter or digit; use letters, digits, '_', '.', '-' only"))
         };
         if text.is_empty() {

@@ -48,7 +48,7 @@ impl NewBlob {
         let digest = std::mem::replace(&mut self.hasher, Hasher::new(Algorithm::Sha256)).finish();
         crate::sys::point::reach("new_blob.written");
         fs::rename(&self.path, self.directory.join((self.name)(&digest)))
-            .attempt(|| format!("rename '{}'", self.path.display()))?;
+            .attempt(format_args!("rename '{}'", self.path.display()))?;
         self.kept = true;
         Ok((digest, self.size))
     }
@@ -84,7 +84,7 @@ fn create(directory: &Path) -> Result<(PathBuf, File)> {
         let mut options = OpenOptions::new();
         let file = match options.write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            made => made.attempt(|| format!("make '{}'", path.display()))?,
+            made => made.attempt(format_args!("make '{}'", path.display()))?,
         };
         // A sweep may have come between.
         if is_free(&file) && lock::names(&path, &file) {

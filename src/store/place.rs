@@ -23,7 +23,7 @@ pub struct Place {
 pub(super) fn look(layout: &Layout) -> Result<Place> {
     let staging = layout.staging();
     let place = existing(&staging);
-    let attempt = || format!("look at the filesystem of '{}'", place.display());
+    let attempt = format_args!("look at the filesystem of '{}'", place.display());
     let magic = statfs(place).attempt(attempt)?.f_type as u32;
     let numbers = statvfs(place).attempt(attempt)?;
     let flags = [
@@ -48,10 +48,10 @@ pub(super) fn look(layout: &Layout) -> Result<Place> {
 /// the directory that is there already, so that a refusal leaves nothing behind.
 pub(super) fn refuse_unfit(staging: &Path) -> Result<()> {
     let place = existing(staging);
-    let found = statfs(place).attempt(|| format!("look at the filesystem of '{}'", place.display()))?;
+    let found = statfs(place).attempt(format_args!("look at the filesystem of '{}'", place.display()))?;
     match unfit(found.f_type as u32) {
         None => Ok(()),
-        Some(name) => Err(Error::unsupported(format!(
+        Some(name) => Err(Error::unsupported(format_args!(
             "'{}' is on {name}, which keeps no owners, permissions, links or devices",
             place.display()
         ))

@@ -55,7 +55,8 @@ fn finish(container: &Container, old: &Name) -> Result<()> {
     let (layout, new) = (&container.layout, &container.name);
     let state = layout.session_state(old);
     if state.exists() {
-        fs::rename(&state, layout.session_state(new)).attempt(|| format!("rename '{}'", state.display()))?;
+        fs::rename(&state, layout.session_state(new))
+            .attempt(format_args!("rename '{}'", state.display()))?;
     }
     point::reach("rename.stated");
     logs::rename(&layout.logs(), old, new)?;

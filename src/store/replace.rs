@@ -32,7 +32,7 @@ pub(super) fn replace(layout: &Layout, name: &Name, directory: &Path) -> Result<
         Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) => in_steps(&target, &aside(layout, name), directory),
         exchanged => exchanged.map_err(io::Error::from),
     };
-    exchanged.attempt(|| format!("replace '{}'", target.display()))
+    exchanged.attempt(format_args!("replace '{}'", target.display()))
 }
 
 fn in_steps(target: &Path, aside: &Path, directory: &Path) -> io::Result<()> {
@@ -56,11 +56,11 @@ pub(super) fn recover(layout: &Layout, entry: &str) -> Result<()> {
         return Ok(());
     }
     if Container::find(layout, &name).is_none() {
-        return fs::rename(&aside, &target).attempt(|| format!("bring back '{}'", target.display()));
+        return fs::rename(&aside, &target).attempt(format_args!("bring back '{}'", target.display()));
     }
     let scratch = Scratch::new(&layout.staging(), &name)?;
     fs::rename(&aside, scratch.path().join(name.as_str()))
-        .attempt(|| format!("move '{}' away", aside.display()))?;
+        .attempt(format_args!("move '{}' away", aside.display()))?;
     scratch.remove(&mut |_| ())
 }
 

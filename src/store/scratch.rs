@@ -33,7 +33,7 @@ impl Scratch {
             let path = staging.join(format!("{name}.{}.{count}", std::process::id()));
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                made => made.attempt(|| format!("make the directory '{}'", path.display()))?,
+                made => made.attempt(format_args!("make the directory '{}'", path.display()))?,
             }
             // A sweep may have come between: then it is gone, or in the sweeper's hands.
             if let Some(directory) = hold(&path) {
@@ -85,12 +85,12 @@ fn hold(path: &Path) -> Option<File> {
 /// Deletes by descriptors from the parent on.
 pub(super) fn delete(path: &Path, each: &mut dyn FnMut(&Path)) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(Error::invalid(format!("'{}' has no parent", path.display())));
+        return Err(Error::invalid(format_args!("'{}' has no parent", path.display())));
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let parent = match open(parent, flags, Mode::empty()) {
         Err(rustix::io::Errno::NOENT) => return Ok(()),
-        opened => opened.attempt(|| format!("open '{}'", parent.display()))?,
+        opened => opened.attempt(format_args!("open '{}'", parent.display()))?,
     };
     let prefix = Path::new(name);
     let mut relative = |path: &Path| match path.strip_prefix(prefix) {
@@ -100,7 +100,7 @@ pub(super) fn delete(path: &Path, each: &mut dyn FnMut(&Path)) -> Result<()> {
     };
     match Rootfs::new(parent).dir(".").and_then(|parent| parent.remove_all(name, &mut relative)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        deleted => deleted.attempt(|| format!("delete '{}'", path.display())),
+        deleted => deleted.attempt(format_args!("delete '{}'", path.display())),
     }
 }
 

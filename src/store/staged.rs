@@ -39,7 +39,7 @@ impl Staged {
         place::refuse_unfit(&layout.staging())?;
         renamed::recover_all(layout)?;
         let lock = Lock::take(&layout.lock(name), lock::LockMode::Exclusive, command, Duration::ZERO)
-            .attempt(|| format!("container '{name}'"))?;
+            .attempt(format_args!("container '{name}'"))?;
         free()?;
         Staged::begin(layout, name, lock)
     }
@@ -51,7 +51,7 @@ impl Staged {
         let scratch = Scratch::new(&staging, name)?;
         let rootfs = make_root(&scratch, name)?;
         crate::sys::point::reach("staged.made");
-        let flusher = Flusher::new(scratch.as_file().try_clone().attempt(|| "duplicate a descriptor")?);
+        let flusher = Flusher::new(scratch.as_file().try_clone().attempt("duplicate a descriptor")?);
         Ok(Staged { layout: layout.clone(), name: name.clone(), flusher, scratch, rootfs, lock })
     }
 
@@ -99,8 +99,7 @@ impl Staged {
         }
         // A name must not appear before its files are on disk: a phone loses power when it likes.
         let size = self.flusher.finish(|| self.rootfs.disk_usage());
-        let size =
-            size.attempt(|| "write the new container to disk")?.attempt(|| "measure the new container")?;
+        let size = size.attempt("write the new container to disk")?.attempt("measure the new container")?;
         files::write(&directory.join(SIZE), size.to_string().as_bytes(), 0o644)?;
         crate::sys::point::reach("staged.synced");
         Ok(Written {
@@ -167,6 +166,6 @@ fn make_root(scratch: &Scratch, name: &Name) -> Result<Rootfs> {
     let path = scratch.path().join(name.as_str()).join("rootfs");
     files::make_dir(&path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let root = open(&path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
+    let root = open(&path, flags, Mode::empty()).attempt(format_args!("open '{}'", path.display()))?;
     Ok(Rootfs::new(root))
 }

@@ -72,9 +72,10 @@ pub(super) fn get(
     crate::sys::point::reach("tree.filled");
     // What is there is of an earlier boot, or damaged; nobody uses it.
     scratch::delete(&path, &mut |_| ())?;
-    fs::rename(&directory, &path).attempt(|| format!("rename '{}'", directory.display()))?;
+    fs::rename(&directory, &path).attempt(format_args!("rename '{}'", directory.display()))?;
     crate::sys::point::reach("tree.kept");
-    find(&path).ok_or_else(|| crate::error::Error::not_found(format!("'{}' is gone again", path.display())))
+    find(&path)
+        .ok_or_else(|| crate::error::Error::not_found(format_args!("'{}' is gone again", path.display())))
 }
 
 /// The index alone of what the layers of `chain` make: of the tree that is kept, or as [`put_index`] wrote it.
@@ -128,8 +129,8 @@ pub(super) fn clear_work_of(layout: &Layout, pid: i32) -> Result<()> {
     let own = format!("{WORK}.{pid}.");
     for name in files::names(&directory)?.iter().filter(|name| name.starts_with(&own)) {
         let path = directory.join(name);
-        let held = File::open(&path).attempt(|| format!("open '{}'", path.display()))?;
-        flock(&held, FlockOperation::LockExclusive).attempt(|| format!("lock '{}'", path.display()))?;
+        let held = File::open(&path).attempt(format_args!("open '{}'", path.display()))?;
+        flock(&held, FlockOperation::LockExclusive).attempt(format_args!("lock '{}'", path.display()))?;
         scratch::delete(&path, &mut |_| ())?;
     }
     Ok(())
@@ -137,7 +138,7 @@ pub(super) fn clear_work_of(layout: &Layout, pid: i32) -> Result<()> {
 
 fn open_root(path: &Path) -> Result<Rootfs> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let root = open(path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
+    let root = open(path, flags, Mode::empty()).attempt(format_args!("open '{}'", path.display()))?;
     Ok(Rootfs::new(root))
 }
 
@@ -166,6 +167,6 @@ impl Work {
     pub fn directory(&self, name: &str) -> Result<File> {
         let path = self.scratch.path().join(name);
         files::make_dir(&path)?;
-        File::open(&path).attempt(|| format!("open '{}'", path.display()))
+        File::open(&path).attempt(format_args!("open '{}'", path.display()))
     }
 }

@@ -31,7 +31,7 @@ impl UploadRecord {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).attempt(|| format!("open '{}'", path.display()))?;
+        let file = options.open(&path).attempt(format_args!("open '{}'", path.display()))?;
         let held = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         Ok((held && lock::names(&path, &file)).then(|| UploadRecord { path, file }))
     }

@@ -56,7 +56,7 @@ pub(super) fn explain(host: &str, error: &rustls::Error, problems: &[String]) ->
             format!("'{host}' does not speak TLS on this port"),
             "for a plain HTTP registry use --allow-insecure".to_owned(),
         ),
-        error => return Error::network(format!("TLS handshake with '{host}' failed: {error}")),
+        error => return Error::network(format_args!("TLS handshake with '{host}' failed: {error}")),
     };
     Error::new(Kind::Denied, reason).hint(hint)
 }

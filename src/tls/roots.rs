@@ -69,7 +69,7 @@ impl Roots {
         match add(self, path) {
             Ok(0) => self.problems.push(format!("{name} holds no certificate")),
             Ok(_) => {}
-            Err(error) => self.problems.push(Error::io(format!("read {name}"), error).to_string()),
+            Err(error) => self.problems.push(Error::io(format_args!("read {name}"), error).to_string()),
         }
     }
 

@@ -70,10 +70,10 @@ impl Endpoint {
                 let container = store.container(name).map_err(|error| match error.kind() {
                     Kind::NotFound if Path::new(&self.to_string()).symlink_metadata().is_ok() => {
                         Error::not_found(error.to_string())
-                            .hint(format!("a file of this name is on the host: write './{self}'"))
+                            .hint(format_args!("a file of this name is on the host: write './{self}'"))
                     }
                     Kind::NotFound => {
-                        error.hint(format!("a path of the host's with a colon is written './{self}'"))
+                        error.hint(format_args!("a path of the host's with a colon is written './{self}'"))
                     }
                     _ => error,
                 })?;
@@ -88,8 +88,8 @@ impl Endpoint {
                 })
             }
             Endpoint::Host(path) => {
-                let root = File::open("/").attempt(|| "open '/'")?;
-                let path = std::path::absolute(path).attempt(|| format!("find '{self}'"))?;
+                let root = File::open("/").attempt("open '/'")?;
+                let path = std::path::absolute(path).attempt(format_args!("find '{self}'"))?;
                 let rootfs = Rootfs::new(root.into());
                 Ok(Place { rootfs, path, shown: self.to_string(), container: None, _lock: None })
             }
@@ -103,7 +103,7 @@ fn refuse_tilde(name: &Name, path: &Path) -> Result<()> {
     if path.components().next() != Some(Component::Normal("~".as_ref())) {
         return Ok(());
     }
-    Err(Error::usage("'~' is no home directory in a container").hint(format!(
+    Err(Error::usage("'~' is no home directory in a container").hint(format_args!(
         "write the whole path, such as '{name}:/root/'; a file of this name is '{name}:/{}'",
         path.display()
     )))

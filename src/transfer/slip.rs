@@ -16,7 +16,7 @@ pub(super) fn refuse_missing_colon(store: &Store, words: &[&Endpoint]) -> Result
     }
     match words.iter().find_map(|word| Some((word, missing_colon(store, word)?))) {
         Some((word, hint)) => {
-            Err(Error::usage(format!("'{word}' is not on the host, and no path has a colon")).hint(hint))
+            Err(Error::usage(format_args!("'{word}' is not on the host, and no path has a colon")).hint(hint))
         }
         None => Ok(()),
     }

@@ -23,7 +23,7 @@ pub fn secret(question: &str) -> Result<String> {
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-    tcsetattr(stdin(), OptionalActions::Flush, &quiet).attempt(|| "hide what is typed")?;
+    tcsetattr(stdin(), OptionalActions::Flush, &quiet).attempt("hide what is typed")?;
     let _restored = Restored(before);
     let typed = typed(&mut stdin().lock());
     let _ = stderr().write_all(b"\n");
@@ -33,7 +33,7 @@ pub fn secret(question: &str) -> Result<String> {
 /// The first line of standard input, whoever gives it.
 pub fn first_line() -> Result<String> {
     let mut bytes = Vec::new();
-    stdin().lock().take(LONGEST).read_until(b'\n', &mut bytes).attempt(|| "read standard input")?;
+    stdin().lock().take(LONGEST).read_until(b'\n', &mut bytes).attempt("read standard input")?;
     let text = String::from_utf8(bytes).map_err(|_| Error::invalid("standard input is not UTF-8"))?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

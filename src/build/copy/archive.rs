@@ -26,7 +26,7 @@ pub fn open(file: &File) -> Result<Reader<impl BufRead + '_>> {
 pub fn for_each(file: &File, each: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
     let mut reader = open(file)?;
     while let Some(entry) = reader.next()? {
-        each(&entry).attempt(|| format!("entry '{}'", entry.name))?;
+        each(&entry).attempt(format_args!("entry '{}'", entry.name))?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ impl Context {
             return Context::unpack(file, "-", scratch, report).map(Opened::Context);
         }
         let shown = Path::new(path).display().to_string();
-        let attempt = || format!("open the build context '{shown}'");
+        let attempt = format_args!("open the build context '{shown}'");
         let file = File::open(path).attempt(attempt);
         let file = file.map_err(|error| match error.kind() {
             Kind::NotFound => {
@@ -62,15 +62,16 @@ impl Context {
         let file =
             if file.metadata().attempt(attempt)?.is_file() { file } else { copied(file, store, report)? };
         if !archive::is_archive(&file) {
-            return Err(Error::invalid(format!("'{shown}' is neither a directory nor a tar archive")).hint(
-                format!("if it is the Dockerfile, write: chroot-distro build --file {shown} DIRECTORY"),
-            ));
+            return Err(Error::invalid(format_args!("'{shown}' is neither a directory nor a tar archive"))
+                .hint(format_args!(
+                    "if it is the Dockerfile, write: chroot-distro build --file {shown} DIRECTORY"
+                )));
         }
         Context::unpack(file, &shown, scratch, report).map(Opened::Context)
     }
 
     fn unpack(file: File, shown: &str, scratch: &Path, report: &dyn Report) -> Result<Context> {
-        let attempt = || format!("unpack the build context '{shown}'");
+        let attempt = format_args!("unpack the build context '{shown}'");
         let path = new_directory(scratch).attempt(attempt)?;
         let root = Rootfs::new(File::open(&path).attempt(attempt)?.into());
         let mut target = RootfsTarget::new(&root, report);
@@ -87,7 +88,7 @@ impl Context {
     /// A file of the context, whether .dockerignore hides it or not; none when it is not there.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let read = absent(self.root.read(clean(path), LIMIT));
-        read.attempt(|| format!("read '{path}' of the build context"))
+        read.attempt(format_args!("read '{path}' of the build context"))
     }
 
     /// A file that is the Dockerfile, perhaps, under a name of its own.
@@ -116,7 +117,7 @@ impl Context {
     /// The same, with the text of a .dockerignore from elsewhere.
     pub fn files_without(self, ignored: &[u8]) -> Result<Files> {
         let patterns = Patterns::parse(ignored)?;
-        Ok(Files::context(self.root.dir("").attempt(|| "open the build context")?.into(), patterns))
+        Ok(Files::context(self.root.dir("").attempt("open the build context")?.into(), patterns))
     }
 }
 
@@ -149,14 +150,14 @@ fn copied(from: impl Read, store: &Store, report: &dyn Report) -> Result<File> {
     let mut from = BufReader::with_capacity(BUFFER, from);
     let mut copy = store.temporary()?;
     loop {
-        let bytes = from.fill_buf().attempt(|| "read the build context")?;
+        let bytes = from.fill_buf().attempt("read the build context")?;
         let count = bytes.len();
         if count == 0 {
             task.state("done");
-            copy.rewind().attempt(|| "read the build context")?;
+            copy.rewind().attempt("read the build context")?;
             return Ok(copy);
         }
-        copy.write_all(bytes).attempt(|| "keep the build context")?;
+        copy.write_all(bytes).attempt("keep the build context")?;
         from.consume(count);
         task.advance(count as u64);
     }
@@ -164,9 +165,9 @@ fn copied(from: impl Read, store: &Store, report: &dyn Report) -> Result<File> {
 
 /// The text of a Dockerfile, as docker takes it on standard input.
 fn dockerfile(file: File) -> Result<Vec<u8>> {
-    let size = file.metadata().attempt(|| "look at standard input")?.len();
+    let size = file.metadata().attempt("look at standard input")?.len();
     let no = |what: &str| {
-        Err(Error::invalid(format!("standard input is {what}: neither a tar archive nor a Dockerfile"))
+        Err(Error::invalid(format_args!("standard input is {what}: neither a tar archive nor a Dockerfile"))
             .hint("write for example: tar -C DIRECTORY -c . | chroot-distro build -"))
     };
     if size == 0 {
@@ -176,6 +177,6 @@ fn dockerfile(file: File) -> Result<Vec<u8>> {
         return no("too long");
     }
     let mut text = vec![0; size as usize];
-    file.read_exact_at(&mut text, 0).attempt(|| "read standard input")?;
+    file.read_exact_at(&mut text, 0).attempt("read standard input")?;
     if text.contains(&0) { no("no text") } else { Ok(text) }
 }

@@ -99,7 +99,7 @@ impl Digester<'_> {
     }
 
     fn item(&mut self, item: &Item) -> Result<()> {
-        self.describe(item).attempt(|| format!("read '{}'", item.path.display()))
+        self.describe(item).attempt(format_args!("read '{}'", item.path.display()))
     }
 
     fn describe(&mut self, item: &Item) -> Result<()> {

@@ -24,12 +24,12 @@ pub fn fetch(
     store: &Store,
     report: &dyn Report,
 ) -> Result<Downloaded> {
-    let checksum = checksum.map(Digest::parse).transpose().attempt(|| "--checksum")?;
+    let checksum = checksum.map(Digest::parse).transpose().attempt("--checksum")?;
     let name = name(url);
     let mut sink = FileSink { file: store.temporary()?, size: 0 };
     let modified = client.download(url, &mut sink, &*report.task(&name, None))?;
     if let Some(wanted) = checksum {
-        verify(&sink, &wanted).attempt(|| format!("download '{url}'"))?;
+        verify(&sink, &wanted).attempt(format_args!("download '{url}'"))?;
     }
     Ok(Downloaded { name, file: sink.file, size: sink.size, modified: modified.unwrap_or_default(), unpack })
 }
@@ -39,7 +39,7 @@ fn verify(sink: &FileSink, wanted: &Digest) -> Result<()> {
     let mut buffer = vec![0; BUFFER];
     let mut position = 0;
     loop {
-        let count = sink.file.read_at(&mut buffer, position).attempt(|| "read what was downloaded")?;
+        let count = sink.file.read_at(&mut buffer, position).attempt("read what was downloaded")?;
         if count == 0 {
             break;
         }
@@ -50,7 +50,7 @@ fn verify(sink: &FileSink, wanted: &Digest) -> Result<()> {
     if found == *wanted {
         return Ok(());
     }
-    Err(Error::invalid(format!("its digest is {found}, not {wanted}"))
+    Err(Error::invalid(format_args!("its digest is {found}, not {wanted}"))
         .hint("the file has changed, or --checksum is of another one"))
 }
 
@@ -88,13 +88,13 @@ impl Sink for FileSink {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).attempt(|| "write what is downloaded")?;
+        self.file.write_all(bytes).attempt("write what is downloaded")?;
         self.size += bytes.len() as u64;
         Ok(())
     }
 
     fn restart(&mut self) -> Result<()> {
-        self.file.rewind().and_then(|()| self.file.set_len(0)).attempt(|| "write what is downloaded")?;
+        self.file.rewind().and_then(|()| self.file.set_len(0)).attempt("write what is downloaded")?;
         self.size = 0;
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Files {
 
     /// What a path leads to, links followed. None when nothing is there, or nothing that may be seen.
     pub fn find(&self, path: &Path) -> Result<Option<Place>> {
-        let found = self.follow(path).attempt(|| format!("look at '{}'", path.display()))?;
+        let found = self.follow(path).attempt(format_args!("look at '{}'", path.display()))?;
         Ok(found.filter(|place| self.shows(&place.path, &place.metadata)))
     }
 
@@ -143,7 +143,7 @@ pub fn clean(path: &str) -> PathBuf {
 
 /// Nothing is there.
 pub fn missing(files: &Files, source: &str) -> Error {
-    let error = Error::not_found(format!("'{source}' is not there"));
+    let error = Error::not_found(format_args!("'{source}' is not there"));
     let Some(_) = &files.ignored else {
         return error.hint("paths after --from begin at the root of that stage or image");
     };

@@ -46,7 +46,7 @@ pub fn find(files: &Files, source: &str) -> Result<Vec<Match>> {
 
 /// That a wildcard matches nothing.
 pub fn unmatched(files: &Files, source: &str) -> Error {
-    let error = Error::not_found(format!("nothing matches '{source}'"));
+    let error = Error::not_found(format_args!("nothing matches '{source}'"));
     let (path, mut found) = (clean(source), Vec::new());
     let parts: Vec<&str> = path.to_str().unwrap_or_default().split('/').collect();
     let looked = expand(files, Path::new(""), &parts, &|_, _| true, &mut found);
@@ -54,7 +54,9 @@ pub fn unmatched(files: &Files, source: &str) -> Error {
         return error;
     }
     match found.iter().find(|path| !files.ignores(path)) {
-        Some(link) => error.hint(format!("'{}' is a symbolic link to what is not there", link.display())),
+        Some(link) => {
+            error.hint(format_args!("'{}' is a symbolic link to what is not there", link.display()))
+        }
         None => error.hint("the build context has such files, but .dockerignore hides them"),
     }
 }
@@ -69,12 +71,14 @@ fn expand(
 ) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else { return Ok(()) };
     let names = files.root().dir(base).and_then(|dir| dir.names());
-    let mut names = names.attempt(|| format!("list '{}'", base.display()))?;
+    let mut names = names.attempt(format_args!("list '{}'", base.display()))?;
     names.sort_unstable();
     for name in names.iter().filter(|name| glob::matches(part.as_bytes(), name.as_bytes())) {
         let path = base.join(name);
         let metadata = absent(files.root().metadata(&path, Follow::No));
-        let Some(metadata) = metadata.attempt(|| format!("look at '{}'", path.display()))? else { continue };
+        let Some(metadata) = metadata.attempt(format_args!("look at '{}'", path.display()))? else {
+            continue;
+        };
         if !shows(&path, &metadata) {
             continue;
         }

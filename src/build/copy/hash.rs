@@ -84,7 +84,7 @@ fn read(file: &File, bytes: &mut [u8], position: u64) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(Error::invalid("it became shorter while it was read"))
         }
-        done => done.attempt(|| "read it"),
+        done => done.attempt("read it"),
     }
 }
 

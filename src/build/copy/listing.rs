@@ -44,7 +44,7 @@ pub struct Filter {
 pub fn list(files: &Files, start: &Place, filter: &Filter) -> Result<Vec<Item>> {
     let path = start.path.as_os_str();
     let skip = if path.is_empty() { 0 } else { path.len() + 1 };
-    let dir = files.root().dir(&start.path).attempt(|| format!("open '{}'", start.path.display()))?;
+    let dir = files.root().dir(&start.path).attempt(format_args!("open '{}'", start.path.display()))?;
     let mut lister = Lister::new(files, filter, skip);
     lister.mounted.push((start.path.clone(), dir));
     // What is mounted in the tree belongs to it, as for every program that reads it.
@@ -142,7 +142,7 @@ impl Visit for Lister<'_> {
             return Ok(Next::Over);
         }
         if at.mounted {
-            let dir = at.dir.dir(at.leaf).attempt(|| format!("open '{}'", item.path.display()))?;
+            let dir = at.dir.dir(at.leaf).attempt(format_args!("open '{}'", item.path.display()))?;
             self.mounted.push((item.path.clone(), dir));
         }
         match verdict {
@@ -167,6 +167,6 @@ impl Visit for Lister<'_> {
         if doing.is_of_what_is_gone(&error) {
             return Ok(());
         }
-        Err(Error::io(format!("{} '{}'", doing.verb(), self.base.join(path).display()), error))
+        Err(Error::io(format_args!("{} '{}'", doing.verb(), self.base.join(path).display()), error))
     }
 }

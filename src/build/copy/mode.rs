@@ -33,7 +33,7 @@ impl Mode {
     /// Parses `755`, `u=rwX,go=rX` and the like.
     pub fn parse(text: &str) -> Result<Mode> {
         let bad = || {
-            Error::invalid(format!("--chmod={text}: this is no mode"))
+            Error::invalid(format_args!("--chmod={text}: this is no mode"))
                 .hint("write octal digits from 0 to 7777, or changes such as u=rwX,go=rX")
         };
         if text.bytes().all(|byte| byte.is_ascii_digit()) {

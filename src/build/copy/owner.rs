@@ -22,7 +22,7 @@ pub fn owner(spec: &str, read: &mut ReadFile<'_>) -> Result<(u32, u32)> {
     }
     let find = |spec: &str| {
         let found = accounts::find(&passwd, &groups, spec);
-        found.map_err(|error| error.context(format!("--chown={spec}")))
+        found.map_err(|error| error.context(format_args!("--chown={spec}")))
     };
     let (uid, mut gid) = match (user, number(user)) {
         ("", _) => (0, 0),

@@ -23,7 +23,7 @@ impl Patterns {
         let text = std::str::from_utf8(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
         let text = text.map_err(|_| Error::invalid(".dockerignore is no UTF-8 text"))?;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        Patterns::of(lines).attempt(|| "read .dockerignore")
+        Patterns::of(lines).attempt("read .dockerignore")
     }
 
     /// Of single patterns.
@@ -75,7 +75,7 @@ fn add(pattern: &str, rules: &mut Vec<Rule>) -> Result<()> {
         None => (false, pattern),
     };
     let bad = |why: &str| {
-        Error::invalid(format!("the pattern '{pattern}' {why}")).hint(
+        Error::invalid(format_args!("the pattern '{pattern}' {why}")).hint(
             "wildcards are *, ?, [a-z] and **; a backslash goes before a character that is meant as it is",
         )
     };

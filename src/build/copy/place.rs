@@ -112,10 +112,10 @@ impl Placer<'_> {
             Pick::Inline(name, _) => self.file(number, name.as_bytes(), Stands::Other),
             Pick::Archive(item) => {
                 let file = open(self.selection.files, item)?;
-                self.archive(number, &file).attempt(|| format!("unpack '{}'", item.path.display()))
+                self.archive(number, &file).attempt(format_args!("unpack '{}'", item.path.display()))
             }
             Pick::Downloaded(downloaded) if is_unpacked(downloaded) => {
-                self.archive(number, &downloaded.file).attempt(|| format!("unpack '{}'", downloaded.name))
+                self.archive(number, &downloaded.file).attempt(format_args!("unpack '{}'", downloaded.name))
             }
             Pick::Downloaded(downloaded) => self.file(number, downloaded.name.as_bytes(), Stands::Other),
         }
@@ -151,7 +151,7 @@ impl Placer<'_> {
                 Some(Stands::Directory) => {}
                 None => missing.push(directory.to_vec()),
                 Some(_) => {
-                    return Err(Error::invalid(format!("'/{}' is not a directory", lossy(directory)))
+                    return Err(Error::invalid(format_args!("'/{}' is not a directory", lossy(directory)))
                         .hint("remove it in a RUN before, or copy to another place"));
                 }
             }
@@ -164,7 +164,7 @@ impl Placer<'_> {
             FileType::Directory => Stands::Directory,
             FileType::Symlink => {
                 let target = Reading::new(self.selection.files).link(item);
-                let target = target.attempt(|| format!("read '{}'", item.path.display()))?;
+                let target = target.attempt(format_args!("read '{}'", item.path.display()))?;
                 Stands::Link(target.as_bytes().to_vec())
             }
             _ => Stands::Other,
@@ -214,12 +214,12 @@ impl Placer<'_> {
             }
             (Some(Stands::Link(_)), true) => {
                 let path = lossy(&path);
-                let error = Error::invalid(format!(
+                let error = Error::invalid(format_args!(
                     "'/{path}' is a symbolic link, and a directory cannot replace it"
                 ));
-                return Err(
-                    error.hint(format!("an instruction of its own follows the link: COPY {path}/ /{path}/"))
-                );
+                return Err(error.hint(format_args!(
+                    "an instruction of its own follows the link: COPY {path}/ /{path}/"
+                )));
             }
             (Some(Stands::Other), true) => {
                 return Err(refused(&path, "is not a directory, and a directory cannot replace it"));
@@ -299,6 +299,6 @@ impl Placer<'_> {
 }
 
 fn refused(path: &[u8], why: &str) -> Error {
-    Error::invalid(format!("'/{}' {why}", lossy(path)))
+    Error::invalid(format_args!("'/{}' {why}", lossy(path)))
         .hint("copy to another place, or remove it in a RUN before")
 }

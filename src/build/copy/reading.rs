@@ -27,29 +27,29 @@ impl<'a> Reading<'a> {
     /// The regular file of an item, open, with its attributes.
     pub fn file(&mut self, item: &Item) -> Result<(File, Xattrs)> {
         let (dir, leaf) = self.locate(item)?;
-        let (file, metadata) = dir.open_found(leaf).attempt(|| "open it")?;
+        let (file, metadata) = dir.open_found(leaf).attempt("open it")?;
         check(item, &metadata)?;
-        let xattrs = rootfs::xattrs(&file).attempt(|| "read its extended attributes")?;
+        let xattrs = rootfs::xattrs(&file).attempt("read its extended attributes")?;
         Ok((file, xattrs))
     }
 
     /// The attributes of anything else.
     pub fn xattrs(&mut self, item: &Item) -> Result<Xattrs> {
         let (dir, leaf) = self.locate(item)?;
-        dir.xattrs(leaf).attempt(|| "read its extended attributes")
+        dir.xattrs(leaf).attempt("read its extended attributes")
     }
 
     /// Where a link leads.
     pub fn link(&mut self, item: &Item) -> Result<OsString> {
         let (dir, leaf) = self.locate(item)?;
-        dir.read_link(leaf).attempt(|| "read the link")
+        dir.read_link(leaf).attempt("read the link")
     }
 
     fn locate<'i>(&mut self, item: &'i Item) -> Result<(&Dir, &'i OsStr)> {
         let parent = item.path.parent().unwrap_or(Path::new(""));
         let leaf = item.path.file_name().unwrap_or_default();
         if self.last.as_ref().is_none_or(|(path, _)| path != parent) {
-            let dir = self.files.root().dir(parent).attempt(|| "open its directory")?;
+            let dir = self.files.root().dir(parent).attempt("open its directory")?;
             self.last = Some((parent.to_owned(), dir));
         }
         match &self.last {
@@ -62,7 +62,7 @@ impl<'a> Reading<'a> {
 /// The regular file of an item, open.
 pub fn open(files: &Files, item: &Item) -> Result<File> {
     let opened = Reading::new(files).file(item);
-    opened.map(|(file, _)| file).attempt(|| format!("read '{}'", item.path.display()))
+    opened.map(|(file, _)| file).attempt(format_args!("read '{}'", item.path.display()))
 }
 
 /// Whether a file is still what it was when it was found. Its number does not count: on FUSE (Android's shared storage) a

@@ -115,7 +115,7 @@ impl<'a> Selection<'a> {
             return Ok(());
         }
         if place.metadata.file_type == FileType::Socket {
-            return Err(Error::unsupported(format!("'{source}' is a socket, which no image can hold")));
+            return Err(Error::unsupported(format_args!("'{source}' is a socket, which no image can hold")));
         }
         if self.exclude()?.is_some_and(|exclude| exclude.ignores(Path::new(&name))) {
             return Ok(());
@@ -129,7 +129,7 @@ impl<'a> Selection<'a> {
 
     fn exclude(&self) -> Result<Option<Patterns>> {
         let patterns = &self.wanted.exclude;
-        let exclude = Patterns::of(patterns.iter().map(String::as_str)).attempt(|| "--exclude")?;
+        let exclude = Patterns::of(patterns.iter().map(String::as_str)).attempt("--exclude")?;
         Ok(Some(exclude).filter(|exclude| !exclude.is_empty()))
     }
 }

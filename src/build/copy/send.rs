@@ -57,11 +57,11 @@ impl<'a> Sender<'a, '_> {
                     let file = open(self.placed.selection.files, item)?;
                     let sent = self.archive(&file, places);
                     sent.and_then(|()| unchanged(item, &file))
-                        .attempt(|| format!("unpack '{}'", item.path.display()))
+                        .attempt(format_args!("unpack '{}'", item.path.display()))
                 }
-                Pick::Downloaded(downloaded) => {
-                    self.archive(&downloaded.file, places).attempt(|| format!("unpack '{}'", downloaded.name))
-                }
+                Pick::Downloaded(downloaded) => self
+                    .archive(&downloaded.file, places)
+                    .attempt(format_args!("unpack '{}'", downloaded.name)),
                 _ => Ok(()),
             },
         }
@@ -80,7 +80,7 @@ impl<'a> Sender<'a, '_> {
                     let Pick::Contents(items) = &self.placed.selection.picks[*number] else { continue };
                     let item = &items[*at];
                     self.item(*number, item, name, keeps.as_ref())
-                        .attempt(|| format!("copy '{}'", item.path.display()))?;
+                        .attempt(format_args!("copy '{}'", item.path.display()))?;
                 }
             }
         }
@@ -115,7 +115,7 @@ impl<'a> Sender<'a, '_> {
 
     fn downloaded(&mut self, downloaded: &Downloaded, name: Name) -> Result<()> {
         let entry = self.regular(name, DOWNLOADED, downloaded.size, downloaded.modified);
-        let file = downloaded.file.try_clone().attempt(|| "read what was downloaded")?;
+        let file = downloaded.file.try_clone().attempt("read what was downloaded")?;
         self.target.put(&entry, &mut FileContent::new(file, downloaded.size))
     }
 
@@ -210,6 +210,6 @@ impl<'a> Sender<'a, '_> {
 }
 
 fn unchanged(item: &Item, file: &File) -> Result<()> {
-    let now = rustix::fs::fstat(file).attempt(|| "look at it")?;
+    let now = rustix::fs::fstat(file).attempt("look at it")?;
     check(item, &Metadata::from(now))
 }

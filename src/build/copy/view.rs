@@ -98,7 +98,7 @@ impl<'a> View<'a> {
                     links += 1;
                     if links > MAX_LINKS {
                         let error = io::Error::from_raw_os_error(libc::ELOOP);
-                        return Err(Error::io(format!("follow the links of '/{}'", lossy(path)), error));
+                        return Err(Error::io(format_args!("follow the links of '/{}'", lossy(path)), error));
                     }
                     if target.starts_with(b"/") {
                         at.truncate(base.len());

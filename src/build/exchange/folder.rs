@@ -30,9 +30,9 @@ pub fn place(from: &Path) -> Result<Option<Place<'_>>> {
     if !from.exists() {
         return Ok(None);
     }
-    let steps = read(from).attempt(|| format!("import the build cache '{}'", from.display()))?;
+    let steps = read(from).attempt(format_args!("import the build cache '{}'", from.display()))?;
     let fetch = Box::new(|blob: &Descriptor, sink: &mut dyn crate::net::Sink| {
-        let file = File::open(from.join(name(blob))).attempt(|| format!("open layer {}", blob.short()))?;
+        let file = File::open(from.join(name(blob))).attempt(format_args!("open layer {}", blob.short()))?;
         send_file(file, sink, &Silent)
     });
     Ok(Some(Place { shown: from.display().to_string(), steps, fetch }))
@@ -40,7 +40,7 @@ pub fn place(from: &Path) -> Result<Option<Place<'_>>> {
 
 /// Adds steps, each with its key, to what a directory holds; how many are new.
 pub fn export(store: &Store, steps: &[Value], to: &Path) -> Result<usize> {
-    let attempt = || format!("export the build cache to '{}'", to.display());
+    let attempt = format_args!("export the build cache to '{}'", to.display());
     fs::create_dir_all(to).attempt(attempt)?;
     let known = read(to).attempt(attempt)?;
     let added = list::added(&known, steps);
@@ -74,15 +74,15 @@ fn read(directory: &Path) -> Result<Vec<Value>> {
             let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
             return match is_empty {
                 true => Ok(Vec::new()),
-                false => Err(Error::invalid(format!("it is no build cache: it has no {LIST}"))
+                false => Err(Error::invalid(format_args!("it is no build cache: it has no {LIST}"))
                     .hint("name a directory that '--cache-to' has written, or a new one")),
             };
         }
         file => file
             .and_then(|file| file.take(LIMIT).read_to_end(&mut text))
-            .attempt(|| format!("read '{}'", path.display()))?,
+            .attempt(format_args!("read '{}'", path.display()))?,
     };
     let list: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::invalid(format!("'{}' is not JSON: {error}", path.display())))?;
+        .map_err(|error| Error::invalid(format_args!("'{}' is not JSON: {error}", path.display())))?;
     Ok(list::steps(&list))
 }

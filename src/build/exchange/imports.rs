@@ -33,10 +33,13 @@ impl Place<'_> {
         let blob = &record.layer.blob;
         Cache::new(store, report).receive(blob, &mut |sink| (self.fetch)(blob, sink))?;
         let options = Options { whiteouts: true, ..Options::default() };
-        let attempt = || format!("layer {}", blob.short());
+        let attempt = format_args!("layer {}", blob.short());
         let found = apply(open_blob(store, blob)?, &mut Index::new(), &options).attempt(attempt)?.diff_id;
         if found != record.layer.diff_id {
-            return Err(Error::invalid(format!("layer {} holds something else than it says", blob.short())));
+            return Err(Error::invalid(format_args!(
+                "layer {} holds something else than it says",
+                blob.short()
+            )));
         }
         cache::put(store, key, &record)?;
         Ok(record)

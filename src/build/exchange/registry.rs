@@ -45,7 +45,7 @@ impl<'a> Remote<'a> {
 
     /// What it has to give. None where nothing is there yet, or something that is no build cache.
     pub fn place(self) -> Result<Option<Place<'a>>> {
-        let attempt = || format!("import the build cache '{}'", self.reference);
+        let attempt = format_args!("import the build cache '{}'", self.reference);
         let Some(steps) = self.steps().attempt(attempt)? else { return Ok(None) };
         let shown = self.reference.to_string();
         let fetch = Box::new(move |blob: &Descriptor, sink: &mut dyn Sink| self.fetch(blob, sink, &Silent));
@@ -65,13 +65,13 @@ impl<'a> Remote<'a> {
         };
         let text = document(self, &Cache::new(self.store, self.report), &config)?;
         let list = serde_json::from_slice(&text)
-            .map_err(|error| Error::invalid(format!("its list is not JSON: {error}")))?;
+            .map_err(|error| Error::invalid(format_args!("its list is not JSON: {error}")))?;
         Ok(Some(list::steps(&list)))
     }
 
     /// Adds steps, each with its key, to what it has; how many are new.
     pub fn export(&self, steps: &[Value]) -> Result<usize> {
-        let attempt = || format!("export the build cache to '{}'", self.reference);
+        let attempt = format_args!("export the build cache to '{}'", self.reference);
         let known = self.steps().attempt(attempt)?.unwrap_or_default();
         let added = list::added(&known, steps);
         let count = added.len();
@@ -137,7 +137,7 @@ impl Shelf for Listed<'_> {
             return open_blob(self.store, blob);
         }
         let mut file = self.store.temporary()?;
-        file.write_all(&self.list).and_then(|()| file.rewind()).attempt(|| "keep the list of steps")?;
+        file.write_all(&self.list).and_then(|()| file.rewind()).attempt("keep the list of steps")?;
         Ok(file)
     }
 }

@@ -62,7 +62,7 @@ impl Above {
         work.directory("above")?;
         let at = work.path().join("above");
         let options = CString::new(format!("mode=755,size={room}")).unwrap_or_default();
-        let attempt = || format!("mount '{}'", at.display());
+        let attempt = format_args!("mount '{}'", at.display());
         mount("chroot-distro", &at, "tmpfs", MountFlags::empty(), &*options).attempt(attempt)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = open(&at, flags, Mode::empty()).attempt(attempt)?;
@@ -132,7 +132,7 @@ impl Fitting<'_> {
         }
         let found = match self.base.metadata(name.as_path(), Follow::No) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            found => found.attempt(|| format!("look at '{name}'"))?,
+            found => found.attempt(format_args!("look at '{name}'"))?,
         };
         let is_plain = found.file_type != FileType::Directory
             || self

@@ -42,7 +42,7 @@ fn unpack(store: &Store, layers: &[Layer], root: &Rootfs, report: &dyn Report) -
         apply_layer(store, layer, &mut Recording::new(&mut tree, &mut index))?;
     }
     tree.finish()?;
-    let opened = root.dir("").attempt(|| "open the base image's root")?;
+    let opened = root.dir("").attempt("open the base image's root")?;
     index.settle(opened, Trust::Metadata, &[])?;
     Ok(index.to_bytes())
 }
@@ -51,7 +51,7 @@ fn unpack(store: &Store, layers: &[Layer], root: &Rootfs, report: &dyn Report) -
 /// out of the cache.
 pub fn apply_layer(store: &Store, layer: &Layer, target: &mut dyn Target) -> Result<()> {
     let options = Options { whiteouts: true, ..Options::default() };
-    let attempt = || format!("layer {}", layer.blob.short());
+    let attempt = format_args!("layer {}", layer.blob.short());
     let applied = apply(open_blob(store, &layer.blob).attempt(attempt)?, target, &options);
     let wrong = match &applied {
         Ok(applied) => {

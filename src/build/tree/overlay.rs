@@ -55,9 +55,9 @@ impl Overlay {
 
     /// What was changed, as overlayfs keeps it.
     pub fn upper(&self) -> Result<Dir> {
-        Rootfs::new(self.upper.try_clone().attempt(|| "open the upper directory")?.into())
+        Rootfs::new(self.upper.try_clone().attempt("open the upper directory")?.into())
             .dir("")
-            .attempt(|| "open the upper directory")
+            .attempt("open the upper directory")
     }
 }
 
@@ -76,13 +76,13 @@ fn mounts(at: &Path, options: &str) -> bool {
 /// Moves the process into a mount namespace of its own, so that nothing that is mounted for a build outlives it, however
 /// it ends. What the host mounts later still arrives. Only while single-threaded.
 pub fn own_namespace() -> Result<()> {
-    let attempt = || "make a mount namespace for the build";
+    let attempt = "make a mount namespace for the build";
     match unshare(NamespaceTypes::NEWNS) {
         Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
-            return Err(Error::io(attempt(), error).hint("a build with RUN needs root"));
+            return Err(Error::io(attempt, error).hint("a build with RUN needs root"));
         }
         done => done.attempt(attempt)?,
     }
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .attempt(|| "keep the build's mounts from the host (MS_SLAVE|MS_REC on '/')")
+        .attempt("keep the build's mounts from the host (MS_SLAVE|MS_REC on '/')")
 }

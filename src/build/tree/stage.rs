@@ -57,7 +57,7 @@ impl<'a> Tree<'a> {
         let (overlay, on_top) = mount(store, &below, above, &mut index, &work)?;
         let path = work.path().join("merged");
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let root = open(&path, flags, Mode::empty()).attempt(|| format!("open '{}'", path.display()))?;
+        let root = open(&path, flags, Mode::empty()).attempt(format_args!("open '{}'", path.display()))?;
         let root = Rootfs::new(root);
         let rest = if on_top.is_some() { &[] } else { above };
         let mut tree = Tree {
@@ -81,7 +81,7 @@ impl<'a> Tree<'a> {
     }
 
     fn copy(&mut self, below: &Rootfs) -> Result<()> {
-        let from = below.dir("").attempt(|| "open the base image's root")?;
+        let from = below.dir("").attempt("open the base image's root")?;
         let mut target = RootfsTarget::new(&self.root, self.report);
         target.begin()?;
         send(from, "", Order::Any, &mut target, &mut |_| ())?;
@@ -116,7 +116,7 @@ impl<'a> Tree<'a> {
     /// Sends what has changed since the last step, or the last layer that was put on top; how many entries these are.
     pub fn step(&mut self, layer: &mut dyn Target) -> Result<u64> {
         let before = self.index.clone();
-        self.settle(Trust::Contents).attempt(|| "compare the files before and after")?;
+        self.settle(Trust::Contents).attempt("compare the files before and after")?;
         layer.begin()?;
         let sent = changes(&before, &self.index, &self.root, &|_| true, layer)?;
         layer.end()?;
@@ -137,7 +137,7 @@ impl<'a> Tree<'a> {
         match &self.overlay {
             Some(overlay) => self.index.settle_upper(&self.root, overlay.upper()?, trust),
             None => {
-                let root = self.root.dir("").attempt(|| "open the root")?;
+                let root = self.root.dir("").attempt("open the root")?;
                 self.index.settle(root, trust, &[]).map(drop)
             }
         }

@@ -92,8 +92,8 @@ impl Caches {
 /// `type=local,KEY=DIR`, `type=registry,ref=REF`, or docker's short form, a REF alone.
 fn place(option: &str, text: &str, key: &str) -> Result<Where> {
     let wrong = |why: &str| {
-        Error::usage(format!("{option} '{text}': {why}"))
-            .hint(format!("write type=local,{key}=DIR or type=registry,ref=IMAGE"))
+        Error::usage(format_args!("{option} '{text}': {why}"))
+            .hint(format_args!("write type=local,{key}=DIR or type=registry,ref=IMAGE"))
     };
     let reference = |text: &str| Reference::parse(text).map_err(|error| wrong(&error.to_string()));
     if !text.contains('=') && !text.is_empty() {

@@ -267,7 +267,9 @@ impl BuildImage {
                 }
             }
             Some(other) => {
-                return Err(Error::usage(format!("--progress '{other}': it is auto, plain, tty or rawjson")));
+                return Err(Error::usage(format_args!(
+                    "--progress '{other}': it is auto, plain, tty or rawjson"
+                )));
             }
         };
         Ok(if self.quiet { Style::Quiet } else { style })
@@ -287,7 +289,8 @@ fn clear(app: &App, outputs: &Outputs, caches: &Caches, pid: Pid) {
 /// `CD_BUILD_CACHE_MAX`, in bytes.
 fn size(text: &str) -> Result<u64> {
     human::bytes(text).ok_or_else(|| {
-        Error::usage(format!("CD_BUILD_CACHE_MAX={text} is no size")).hint("write it as '500M' or '1.5G'")
+        Error::usage(format_args!("CD_BUILD_CACHE_MAX={text} is no size"))
+            .hint("write it as '500M' or '1.5G'")
     })
 }
 

@@ -39,7 +39,9 @@ impl BuildImage {
                 None | Some("host" | "default") => false,
                 Some("none") => true,
                 Some(other) => {
-                    return Err(Error::usage(format!("--network '{other}': it is host, default or none")));
+                    return Err(Error::usage(format_args!(
+                        "--network '{other}': it is host, default or none"
+                    )));
                 }
             },
             labels: self.label.iter().map(|word| label(word)).collect::<Result<_>>()?,
@@ -54,7 +56,7 @@ impl BuildImage {
     /// Without `--tag`, the directory's name, if an image can have it.
     fn tags(&self, context: &OsString) -> Result<Vec<Reference>> {
         let parse = |text: &String| match Reference::parse(text) {
-            Ok(reference) if reference.digest.is_some() => Err(Error::usage(format!(
+            Ok(reference) if reference.digest.is_some() => Err(Error::usage(format_args!(
                 "--tag '{text}': a digest cannot be given to an image, it follows from what is in it"
             ))),
             parsed => parsed.map_err(|error| error.exits(WRONG_USAGE)),
@@ -111,7 +113,9 @@ fn argument(word: &str, host: &Host) -> Result<Option<(String, String)>> {
         None => (word, host.caller_var(OsStr::new(word)).map(|value| value.to_string_lossy().into_owned())),
     };
     if name.is_empty() {
-        return Err(Error::usage(format!("--build-arg '{word}': the name is empty")).hint("write NAME=VALUE"));
+        return Err(
+            Error::usage(format_args!("--build-arg '{word}': the name is empty")).hint("write NAME=VALUE")
+        );
     }
     Ok(value.map(|value| (name.to_owned(), value)))
 }
@@ -124,13 +128,15 @@ fn text(word: &str) -> String {
 fn label(word: &str) -> Result<(String, String)> {
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     if name.is_empty() {
-        return Err(Error::usage(format!("--label '{word}': the name is empty")).hint("write NAME=VALUE"));
+        return Err(
+            Error::usage(format_args!("--label '{word}': the name is empty")).hint("write NAME=VALUE")
+        );
     }
     Ok((text(name), text(value)))
 }
 
 fn named(word: &str) -> Result<(String, NamedContext)> {
-    let wrong = |why: &str| Error::usage(format!("--build-context '{word}': {why}"));
+    let wrong = |why: &str| Error::usage(format_args!("--build-context '{word}': {why}"));
     let Some((name, value)) =
         word.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty())
     else {
@@ -166,7 +172,7 @@ fn in_layout(text: &str) -> NamedContext {
 }
 
 fn secret(word: &str, host: &Host) -> Result<Secret> {
-    let wrong = |why: &str| Error::usage(format!("--secret '{word}': {why}"));
+    let wrong = |why: &str| Error::usage(format_args!("--secret '{word}': {why}"));
     let (mut id, mut file, mut variable) = (None, None, None);
     for (key, value) in fields(word) {
         match key {
@@ -181,7 +187,7 @@ fn secret(word: &str, host: &Host) -> Result<Secret> {
     let value = match (file, variable) {
         (Some(file), None) => {
             let path = PathBuf::from(os_string(file));
-            let attempt = || format!("read the secret '{}'", path.display());
+            let attempt = format_args!("read the secret '{}'", path.display());
             let size = path.metadata().attempt(attempt)?.len();
             if size > SECRET_MAX {
                 return Err(wrong(&format!("the file has {size} bytes, and {SECRET_MAX} are the most")));
@@ -209,13 +215,13 @@ fn ssh(word: &str, host: &Host) -> Result<(String, PathBuf)> {
     let socket = socket
         .or_else(|| host.caller_var(OsStr::new("SSH_AUTH_SOCK")).map(OsString::from))
         .ok_or_else(|| {
-            Error::usage(format!("--ssh '{word}': SSH_AUTH_SOCK is not set"))
+            Error::usage(format_args!("--ssh '{word}': SSH_AUTH_SOCK is not set"))
                 .hint("start ssh-agent, or write ID=SOCKET")
         })?;
     let socket = PathBuf::from(socket);
-    let found = socket.metadata().attempt(|| format!("--ssh '{word}': find '{}'", socket.display()))?;
+    let found = socket.metadata().attempt(format_args!("--ssh '{word}': find '{}'", socket.display()))?;
     if !found.file_type().is_socket() {
-        return Err(Error::usage(format!(
+        return Err(Error::usage(format_args!(
             "--ssh '{word}': '{}' is not the socket of an agent",
             socket.display()
         ))
@@ -232,7 +238,7 @@ fn epoch(arguments: &[(String, String)], host: &Host) -> Result<Option<i64>> {
     let Some(text) = given.or_else(of_host).filter(|text| !text.is_empty()) else { return Ok(None) };
     let seconds = text.trim().parse().ok().filter(|seconds| *seconds >= 0);
     seconds.map(Some).ok_or_else(|| {
-        Error::usage(format!("SOURCE_DATE_EPOCH={text} is no time"))
+        Error::usage(format_args!("SOURCE_DATE_EPOCH={text} is no time"))
             .hint("it is a number of seconds since 1970")
     })
 }

@@ -70,7 +70,7 @@ impl Outputs {
                     crate::error::Kind::Exists,
                     format!("container '{container}' exists already"),
                 )
-                .hint(format!("choose another name, or remove it: chroot-distro remove {container}")));
+                .hint(format_args!("choose another name, or remove it: chroot-distro remove {container}")));
             }
             if own(request).is_none() {
                 return Err(Error::usage("--install-as: none of the platforms runs on this machine"));
@@ -111,7 +111,8 @@ impl Outputs {
 /// A path, or `type=TYPE,dest=PATH`.
 fn output(text: &str, option: &str) -> Result<Output> {
     let wrong = |why: &str| {
-        Error::usage(format!("{option} '{text}': {why}")).hint("write a file's name, or type=TYPE,dest=PATH")
+        Error::usage(format_args!("{option} '{text}': {why}"))
+            .hint("write a file's name, or type=TYPE,dest=PATH")
     };
     if text == "-" || text.contains("dest=-") {
         return Err(wrong("the standard output is not supported")
@@ -127,9 +128,9 @@ fn output(text: &str, option: &str) -> Result<Output> {
             "--output" if !text.is_empty() => Ok(Output::Image(Format::Oci, path)),
             _ if text.is_empty() => Err(wrong("it is empty")),
             _ if text.contains(".t") => Err(wrong("it has no type")
-                .hint_instead(format!("for an archive of the files: {option} type=tar,dest={text}"))),
+                .hint_instead(format_args!("for an archive of the files: {option} type=tar,dest={text}"))),
             _ => Err(wrong("it has no type")
-                .hint_instead(format!("for a directory of the files: {option} type=local,dest={text}"))),
+                .hint_instead(format_args!("for a directory of the files: {option} type=local,dest={text}"))),
         };
     }
     let (mut kind, mut path) = ("", None);

@@ -70,7 +70,7 @@ impl Source {
 /// A context without files.
 fn nothing(work: &Work, open: &dyn Fn(&std::ffi::OsStr) -> Result<Opened>) -> Result<Context> {
     let path = work.path().join("nothing");
-    fs::create_dir_all(&path).attempt(|| "make an empty build context")?;
+    fs::create_dir_all(&path).attempt("make an empty build context")?;
     match open(path.as_os_str())? {
         Opened::Context(context) => Ok(context),
         Opened::Dockerfile(_) => Err(Error::invalid("a directory is no Dockerfile")),
@@ -79,10 +79,12 @@ fn nothing(work: &Work, open: &dyn Fn(&std::ffi::OsStr) -> Result<Opened>) -> Re
 
 fn of_host(path: &Path, context: &Path) -> Result<Text> {
     let shown = path.display().to_string();
-    let file = File::open(path).attempt(|| format!("open the Dockerfile '{shown}'"));
+    let file = File::open(path).attempt(format_args!("open the Dockerfile '{shown}'"));
     let file = file.map_err(|error| match context.join(path) {
-        there if there.is_file() => error
-            .hint(format!("'--file' begins at the current directory: write '--file {}'", there.display())),
+        there if there.is_file() => error.hint(format_args!(
+            "'--file' begins at the current directory: write '--file {}'",
+            there.display()
+        )),
         _ => error,
     })?;
     let text = read(file, &shown)?;
@@ -103,12 +105,12 @@ fn in_context(context: &Context, names: &[&str]) -> Result<Text> {
         }
     }
     let name = names.first().copied().unwrap_or_default();
-    let error = Error::not_found(format!("there is no '{name}' in '{}'", context.shown()));
+    let error = Error::not_found(format_args!("there is no '{name}' in '{}'", context.shown()));
     Err(match context.other_dockerfile() {
         Some(other) => {
             let directory = Path::new(context.shown());
             let path = if directory.is_dir() { directory.join(&other) } else { other.clone().into() };
-            error.hint(format!("to build from '{other}', add '--file {}'", path.display()))
+            error.hint(format_args!("to build from '{other}', add '--file {}'", path.display()))
         }
         None => error.hint("name the directory that it is in, or the file with '--file'"),
     })
@@ -116,11 +118,11 @@ fn in_context(context: &Context, names: &[&str]) -> Result<Text> {
 
 fn read(from: impl Read, name: &str) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    from.take(LIMIT + 1).read_to_end(&mut text).attempt(|| format!("read the Dockerfile '{name}'"))?;
+    from.take(LIMIT + 1).read_to_end(&mut text).attempt(format_args!("read the Dockerfile '{name}'"))?;
     if text.len() as u64 > LIMIT {
         return Err(Error::new(
             Kind::Invalid,
-            format!("the Dockerfile '{name}' is longer than {LIMIT} bytes"),
+            format_args!("the Dockerfile '{name}' is longer than {LIMIT} bytes"),
         ));
     }
     Ok(text)

@@ -15,7 +15,7 @@ use crate::sys::signal::{Signals, block, restore};
 /// single-threaded.
 pub(super) fn stoppable(work: &dyn Fn() -> Result<()>, clear: &dyn Fn(Pid)) -> Result<()> {
     let watched = [Signal::INT, Signal::TERM, Signal::HUP];
-    let attempt = || "begin the end of the build";
+    let attempt = "begin the end of the build";
     let mask = block(&watched).attempt(attempt)?;
     let signals = Signals::of(&watched).attempt(attempt)?;
     let (hears, tells) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
@@ -60,7 +60,7 @@ fn listen(signals: &Signals, mut hears: File) -> Result<Vec<u8>> {
         let _ = poll(&mut watched, None);
         if !watched[1].revents().is_empty() {
             let mut text = Vec::new();
-            hears.read_to_end(&mut text).attempt(|| "hear of the end of the build")?;
+            hears.read_to_end(&mut text).attempt("hear of the end of the build")?;
             return Ok(text);
         }
         if let Ok(Some(received)) = signals.next() {

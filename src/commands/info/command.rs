@@ -56,9 +56,9 @@ impl Run for Info {
 /// What came of trying each feature, in an empty directory.
 fn kernel(host: &Host) -> Result<Map<String, Value>> {
     let scratch = host.temp_dir().join(format!("cd-info-{}", std::process::id()));
-    fs::create_dir(&scratch).attempt(|| "make a temporary directory")?;
+    fs::create_dir(&scratch).attempt("make a temporary directory")?;
     let asked = FEATURES.iter().map(|feature| {
-        let answer = feature.ask(&scratch).attempt(|| format!("probe '{}'", feature.name))?;
+        let answer = feature.ask(&scratch).attempt(format_args!("probe '{}'", feature.name))?;
         Ok((feature.name.to_owned(), json!(answer.to_string())))
     });
     let answers = asked.collect();

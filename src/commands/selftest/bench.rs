@@ -23,7 +23,7 @@ impl Bench {
         let root = host.temp_dir().join(format!("cd-selftest-{}", std::process::id()));
         let bench = Bench { root, termux: host.termux().is_some() };
         for directory in [&bench.root, &bench.probes(), &bench.layout(), &bench.prefix()] {
-            fs::create_dir(directory).attempt(|| "make a temporary directory")?;
+            fs::create_dir(directory).attempt("make a temporary directory")?;
         }
         Ok(bench)
     }

@@ -28,7 +28,7 @@ impl Run for SelfTest {
         app.ui.print(about(host, width));
         app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WITHOUT IT"));
         for feature in FEATURES {
-            let answer = feature.ask(&bench.probes()).attempt(|| format!("probe '{}'", feature.name))?;
+            let answer = feature.ask(&bench.probes()).attempt(format_args!("probe '{}'", feature.name))?;
             let without = if answer == Answer::Works { "" } else { feature.without };
             app.ui.print(row(feature.name, 22, &format!("{:<15} {without}", answer.to_string()), width));
         }
@@ -52,7 +52,7 @@ impl Run for SelfTest {
                 app.ui.print(format!("\nResult: all {all} checks are ok"));
                 Ok(0)
             }
-            _ => Err(Error::new(Kind::System, format!("{failed} of {all} checks failed"))
+            _ => Err(Error::new(Kind::System, format_args!("{failed} of {all} checks failed"))
                 .hint("please report it with this output")),
         }
     }

@@ -36,15 +36,13 @@ const COMPRESSED: [&[u8]; 4] = [
 
 /// Writes the layout into `directory`, which must be empty.
 pub fn write(directory: &Path) -> Result<()> {
-    let program = fs::read("/proc/self/exe").attempt(|| "read this program")?;
-    let tar = layer(&program).attempt(|| "make the built-in image's layer")?;
+    let program = fs::read("/proc/self/exe").attempt("read this program")?;
+    let tar = layer(&program).attempt("make the built-in image's layer")?;
     let diff_id = Digest::of(&tar);
     let mut gzip = Compressor::new(Vec::new(), Compression::Gzip, Some(1))?;
-    let gzip = gzip
-        .write_all(&tar)
-        .and_then(|()| gzip.finish())
-        .attempt(|| "compress the built-in image's layer")?;
-    fs::create_dir_all(directory.join("blobs/sha256")).attempt(|| "make the built-in image")?;
+    let gzip =
+        gzip.write_all(&tar).and_then(|()| gzip.finish()).attempt("compress the built-in image's layer")?;
+    fs::create_dir_all(directory.join("blobs/sha256")).attempt("make the built-in image")?;
     let mut layers = vec![blob(directory, &gzip, LAYER)?];
     let mut diff_ids = vec![diff_id.to_string()];
     let diff_id = Digest::of(&small()?).to_string();
@@ -70,7 +68,7 @@ pub fn write(directory: &Path) -> Result<()> {
     manifest["platform"] = json!({"architecture": arch, "os": "linux"});
     let index = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [manifest]});
     let write = |name: &str, text: String| {
-        fs::write(directory.join(name), text).attempt(|| format!("write '{name}' of the built-in image"))
+        fs::write(directory.join(name), text).attempt(format_args!("write '{name}' of the built-in image"))
     };
     write("oci-layout", json!({"imageLayoutVersion": "1.0.0"}).to_string())?;
     write("index.json", index.to_string())
@@ -80,7 +78,7 @@ pub fn write(directory: &Path) -> Result<()> {
 fn blob(directory: &Path, bytes: &[u8], media_type: &str) -> Result<Value> {
     let digest = Digest::of(bytes);
     let path = directory.join("blobs/sha256").join(digest.hex());
-    fs::write(path, bytes).attempt(|| "write a blob of the built-in image")?;
+    fs::write(path, bytes).attempt("write a blob of the built-in image")?;
     Ok(json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()}))
 }
 

@@ -18,7 +18,7 @@ impl Options {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             match (name.trim(), value.trim()) {
                 (name, "") => {
-                    return Err(Error::invalid(format!(
+                    return Err(Error::invalid(format_args!(
                         "the option '{name}' of the directive check has no value"
                     )));
                 }
@@ -30,7 +30,7 @@ impl Options {
                 // BuildKit's rules that are off by default; none of them is known here.
                 ("experimental", _) => {}
                 (name, _) => {
-                    let error = Error::invalid(format!("the directive check has no option '{name}'"));
+                    let error = Error::invalid(format_args!("the directive check has no option '{name}'"));
                     return Err(error.hint("write '# check=skip=RULE,RULE;error=true'"));
                 }
             }
@@ -47,8 +47,8 @@ fn truth(value: &str) -> Result<bool> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => {
-            Err(Error::invalid(format!("error= in the directive check is true or false, and not '{value}'")))
-        }
+        _ => Err(Error::invalid(format_args!(
+            "error= in the directive check is true or false, and not '{value}'"
+        ))),
     }
 }

@@ -28,7 +28,7 @@ impl Checked {
             return None;
         }
         let error =
-            Error::new(Kind::Invalid, format!("the Dockerfile breaks the rules {}", rules.join(", ")));
+            Error::new(Kind::Invalid, format_args!("the Dockerfile breaks the rules {}", rules.join(", ")));
         Some(error.hint("it says '# check=error=true': mend it, or add the rules to '# check=skip=...'"))
     }
 }

@@ -57,11 +57,11 @@ impl Listed {
             .map(|(path, diff_id)| {
                 let shown = path.display();
                 let layer = blobs.get(path).ok_or_else(|| {
-                    Error::invalid(format!("the archive lacks the layer '{shown}'"))
+                    Error::invalid(format_args!("the archive lacks the layer '{shown}'"))
                 })?;
                 match diff_id.algorithm() != Algorithm::Sha256 || layer.diff_id == *diff_id {
                     true => Ok(layer.clone()),
-                    false => Err(Error::invalid(format!(
+                    false => Err(Error::invalid(format_args!(
                         "the layer '{shown}' is not what the image config says: its diff_id is {} instead of {}",
                         layer.diff_id.short(),
                         diff_id.short()
@@ -88,7 +88,7 @@ fn layers(
     archive.files("load", &mut |name, size, content| {
         let Ok(name) = name.strip_prefix(&contents.base) else { return Ok(true) };
         if missing.iter().any(|path| *path == name) {
-            let layer = new.layer(content, size).attempt(|| format!("layer '{}'", name.display()))?;
+            let layer = new.layer(content, size).attempt(format_args!("layer '{}'", name.display()))?;
             missing.retain(|path| *path != name);
             found.insert(name.to_owned(), layer);
         }
@@ -98,7 +98,7 @@ fn layers(
 }
 
 fn list(contents: &Contents, report: &dyn Report) -> Result<Vec<Listed>> {
-    let wrong = |what: &str| Error::invalid(format!("the archive's manifest.json {what}"));
+    let wrong = |what: &str| Error::invalid(format_args!("the archive's manifest.json {what}"));
     let text = contents.documents.get(Path::new("manifest.json")).ok_or_else(|| wrong("is missing"))?;
     let list: Value =
         serde_json::from_slice(text).map_err(|error| wrong(&format!("is not JSON: {error}")))?;
@@ -111,18 +111,18 @@ fn one(contents: &Contents, image: &Value, report: &dyn Report) -> Result<Listed
         let text =
             value.as_str().ok_or_else(|| Error::invalid("the archive's manifest.json lacks a name"))?;
         resolve(contents, Path::new(text))
-            .ok_or_else(|| Error::invalid(format!("the archive lacks '{}'", text.escape_debug())))
+            .ok_or_else(|| Error::invalid(format_args!("the archive lacks '{}'", text.escape_debug())))
     };
     let config_path = path(&image["Config"])?;
     let config = contents
         .documents
         .get(&config_path)
-        .ok_or_else(|| Error::invalid(format!("'{}' is not an image config", config_path.display())))?;
+        .ok_or_else(|| Error::invalid(format_args!("'{}' is not an image config", config_path.display())))?;
     let layers = image["Layers"].as_array().map_or(&[][..], Vec::as_slice);
     let layers = layers.iter().map(path).collect::<Result<Vec<PathBuf>>>()?;
     let diff_ids = ImageConfig::parse(config)?.diff_ids()?;
     if diff_ids.len() != layers.len() {
-        return Err(Error::invalid(format!(
+        return Err(Error::invalid(format_args!(
             "the image has {} layers, but its config has diff_ids for {}",
             layers.len(),
             diff_ids.len()

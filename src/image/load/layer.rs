@@ -97,7 +97,7 @@ impl Taking<'_> {
             Taking::Plain(gzipping) => gzipping.write_all(bytes),
             Taking::Other(file, _) => file.write_all(bytes),
         }
-        .attempt(|| "write it")
+        .attempt("write it")
     }
 }
 
@@ -119,7 +119,7 @@ impl Gzipping {
     }
 
     fn finish(self) -> Result<Layer> {
-        let (digest, size) = self.compressor.finish().attempt(|| "write it")?.commit()?;
+        let (digest, size) = self.compressor.finish().attempt("write it")?.commit()?;
         Ok(layer(digest, size, media_type::OCI_LAYER_GZIP, self.hasher.finish()))
     }
 }
@@ -140,14 +140,14 @@ fn contents(file: File) -> Result<Digest> {
 }
 
 fn again(mut file: File, keeping: &Keeping<'_>) -> Result<Layer> {
-    file.rewind().attempt(|| "rewind its copy")?;
+    file.rewind().attempt("rewind its copy")?;
     let mut gzipping = Gzipping::new(keeping)?;
     decompressed(file, &mut |bytes| gzipping.write_all(bytes))?;
     gzipping.finish()
 }
 
 fn decompressed(file: File, each: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
-    let attempt = || "decompress it";
+    let attempt = "decompress it";
     let mut input = decompress(file)?;
     let mut buffer = vec![0; 128 << 10];
     loop {

@@ -25,14 +25,14 @@ pub(super) fn load(
     let mut blobs: Vec<Descriptor> = Vec::new();
     for image in &images {
         let below =
-            below(place, &image.image, keeping).attempt(|| format!("image {}", image.image.short()))?;
+            below(place, &image.image, keeping).attempt(format_args!("image {}", image.image.short()))?;
         blobs.extend(below.manifests.iter().flat_map(Found::blobs).filter(|blob| place.has(blob)).cloned());
         wholes.push(below);
     }
     place.bring(&blobs, keeping, report)?;
     for below in &wholes {
         for found in &below.manifests {
-            check(found, keeping).attempt(|| format!("image {}", found.descriptor.short()))?;
+            check(found, keeping).attempt(format_args!("image {}", found.descriptor.short()))?;
             keeping.put(&found.descriptor.digest, &found.bytes)?;
         }
         // A document is never here before what it names: inner ones first.
@@ -64,7 +64,7 @@ fn check(found: &Found, keeping: &Keeping<'_>) -> Result<()> {
 /// The entries of an index, those of one digest together.
 fn images(index: &[u8]) -> Result<Vec<Ready>> {
     let index: Value = serde_json::from_slice(index)
-        .map_err(|error| Error::invalid(format!("its 'index.json' is not JSON: {error}")))?;
+        .map_err(|error| Error::invalid(format_args!("its 'index.json' is not JSON: {error}")))?;
     let mut images: Vec<Ready> = Vec::new();
     for (n, entry) in index["manifests"].as_array().into_iter().flatten().enumerate() {
         let image = Descriptor::parse(entry, &format!("entry {} of its 'index.json'", n + 1))?;

@@ -96,12 +96,12 @@ fn from_archive(
                 sink.restart()?;
                 flatten_claimed(content, size, &mut |bytes| sink.append(bytes))
             })
-            .attempt(|| format!("blob {}", blob.short()))?;
+            .attempt(format_args!("blob {}", blob.short()))?;
         }
         Ok(!wanted.is_empty())
     })?;
     match wanted.values().next() {
-        Some(blob) => Err(Error::invalid(format!("the archive lacks blob {}", blob.short()))),
+        Some(blob) => Err(Error::invalid(format_args!("the archive lacks blob {}", blob.short()))),
         None => Ok(()),
     }
 }
@@ -121,6 +121,6 @@ impl Origin for Nowhere {
         _: &mut dyn crate::net::Sink,
         _: &dyn crate::report::Task,
     ) -> Result<()> {
-        Err(Error::not_found(format!("blob {} is missing", blob.short())))
+        Err(Error::not_found(format_args!("blob {} is missing", blob.short())))
     }
 }

@@ -45,7 +45,7 @@ fn one(tar: &mut Tar<'_>, found: &Found, store: &Store) -> Result<Value> {
     let name = format!("{}.json", found.manifest.config.digest.hex());
     tar.document(&name, &config)?;
     for (layer, diff_id) in found.manifest.layers.iter().zip(&ids) {
-        let plain = plain(tar, layer, store).attempt(|| format!("layer {}", layer.short()))?;
+        let plain = plain(tar, layer, store).attempt(format_args!("layer {}", layer.short()))?;
         tar.verified(&layer_name(diff_id), layer, diff_id, plain)?;
     }
     let layers: Vec<String> = ids.iter().map(layer_name).collect();
@@ -60,8 +60,8 @@ fn layer_name(diff_id: &Digest) -> String {
 fn plain(tar: &Tar<'_>, layer: &Descriptor, store: &Store) -> Result<File> {
     let mut output = BufWriter::with_capacity(256 << 10, store.temporary()?);
     let mut input = decompress(tar.library.open(&layer.digest)?)?;
-    std::io::copy(&mut input, &mut output).attempt(|| "unpack it")?;
+    std::io::copy(&mut input, &mut output).attempt("unpack it")?;
     let mut file = output.into_inner().map_err(|error| Error::io("unpack it", error.into_error()))?;
-    file.rewind().attempt(|| "rewind its copy")?;
+    file.rewind().attempt("rewind its copy")?;
     Ok(file)
 }

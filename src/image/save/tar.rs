@@ -62,7 +62,7 @@ impl<'a> Tar<'a> {
         if !self.is_new(name) {
             return Ok(());
         }
-        let size = input.metadata().attempt(|| format!("look at blob {}", told.short()))?.len();
+        let size = input.metadata().attempt(format_args!("look at blob {}", told.short()))?.len();
         let task = self.report.task(told.short(), Some(size));
         let hasher = Some(Hasher::new(digest.algorithm()));
         let mut content =
@@ -96,13 +96,15 @@ struct Verified<'a> {
 
 impl Content for Verified<'_> {
     fn chunk(&mut self) -> Result<Option<(u64, &[u8])>> {
-        let count = self.input.read(&mut self.buffer).attempt(|| "read it")?;
+        let count = self.input.read(&mut self.buffer).attempt("read it")?;
         if count == 0 {
             let found = self.hasher.take().map(Hasher::finish);
             return match found.is_none_or(|found| found == *self.digest) {
                 true => Ok(None),
-                false => Err(Error::invalid(format!("it is damaged: its digest is not {}", self.digest))
-                    .hint("pull or load the image again")),
+                false => {
+                    Err(Error::invalid(format_args!("it is damaged: its digest is not {}", self.digest))
+                        .hint("pull or load the image again"))
+                }
             };
         }
         let bytes = &self.buffer[..count];

@@ -26,7 +26,7 @@ impl Format {
         match word {
             "oci" | "oci-archive" => Ok(Format::Oci),
             "docker" | "docker-archive" => Ok(Format::Docker),
-            _ => Err(Error::usage(format!("unknown format '{word}'")).hint("it can be oci or docker")),
+            _ => Err(Error::usage(format_args!("unknown format '{word}'")).hint("it can be oci or docker")),
         }
     }
 }

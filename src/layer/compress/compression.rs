@@ -60,7 +60,7 @@ impl Compression {
         match path.file_name().and_then(Compression::of_name) {
             Some(compression) => Ok(compression),
             None if OTHERS.contains(&&*ending) => {
-                Err(Error::usage(format!("'.{ending}' archives cannot be written"))
+                Err(Error::usage(format_args!("'.{ending}' archives cannot be written"))
                     .hint("end the name in .tar, .tar.gz, .tar.bz2 or .tar.xz"))
             }
             None => Ok(Compression::None),
@@ -74,7 +74,7 @@ impl Compression {
             "gzip" | "gz" => Ok(Compression::Gzip),
             "bzip2" | "bz2" => Ok(Compression::Bzip2),
             "xz" => Ok(Compression::Xz),
-            _ => Err(Error::usage(format!("unknown compression '{word}'"))
+            _ => Err(Error::usage(format_args!("unknown compression '{word}'"))
                 .hint("it can be gzip, bzip2, xz or none")),
         }
     }
@@ -103,7 +103,7 @@ impl Compression {
             return Ok(());
         }
         let name = self.name();
-        Err(Error::usage(format!("{name} has no level {level}"))
-            .hint(format!("a level of {name} is {lowest} to 9")))
+        Err(Error::usage(format_args!("{name} has no level {level}"))
+            .hint(format_args!("a level of {name} is {lowest} to 9")))
     }
 }

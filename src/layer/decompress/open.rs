@@ -41,7 +41,7 @@ fn open<'a>(input: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send 
 /// The format of a stream with this head; what is none of ours is named.
 fn recognize(head: &[u8]) -> io::Result<Format> {
     if let Some((what, advice)) = sniff::foreign(head) {
-        let error = Error::unsupported(format!("it is {what}, not a tar archive")).hint(advice);
+        let error = Error::unsupported(format_args!("it is {what}, not a tar archive")).hint(advice);
         return Err(io::Error::other(error));
     }
     sniff::sniff(head).ok_or_else(|| {

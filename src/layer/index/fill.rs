@@ -42,7 +42,7 @@ impl Index {
     }
 
     fn put_hard_link(&mut self, name: &[u8], to: &Name) -> Result<()> {
-        let not_there = || Error::invalid(format!("is a hard link to '{to}', which does not exist"));
+        let not_there = || Error::invalid(format_args!("is a hard link to '{to}', which does not exist"));
         let directory = self.here();
         let Some((to_directory, to_name)) = to.split() else { return Err(not_there()) };
         if !target::walk(self, to_directory, false)? {
@@ -51,7 +51,7 @@ impl Index {
         let to_directory = self.here();
         let found = self.child(to_directory, to_name).ok_or_else(not_there)?.inode;
         if self.is_directory(found) {
-            return Err(Error::invalid(format!("is a hard link to the directory '{to}'")));
+            return Err(Error::invalid(format_args!("is a hard link to the directory '{to}'")));
         }
         // A directory makes way, and the target may go with it.
         if self.child(directory, name).is_some_and(|old| self.is_directory(old.inode)) {
@@ -70,7 +70,7 @@ impl Target for Index {
 
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
         let hash = ContentHash::new().read(content);
-        hash.and_then(|hash| self.record(entry, hash)).attempt(|| format!("entry '{}'", entry.name))
+        hash.and_then(|hash| self.record(entry, hash)).attempt(format_args!("entry '{}'", entry.name))
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {

@@ -34,7 +34,7 @@ impl Target for Recording<'_> {
         self.tree.put(entry, &mut hashed)?;
         hashed.read_rest()?;
         let hash = self.hash.finish();
-        self.index.record(entry, hash).attempt(|| format!("entry '{}'", entry.name))
+        self.index.record(entry, hash).attempt(format_args!("entry '{}'", entry.name))
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {

@@ -33,7 +33,7 @@ impl Index {
     /// Makes this the index of `root`, and gives it stamps. `skip`: names in the root that are not looked at. Returns
     /// the places at which something else is mounted.
     pub fn settle(&mut self, root: Dir, trust: Trust, skip: &[&str]) -> Result<Vec<PathBuf>> {
-        let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
+        let metadata: Metadata = rustix::fs::fstat(&root).attempt("stat the root")?.into();
         let mut settler = Settler::new(self, trust, skip)?;
         settler.root(&root, &metadata)?;
         settler.open.push(ROOT);
@@ -75,7 +75,7 @@ impl Settler<'_> {
 
     pub(super) fn root(&mut self, root: &Dir, metadata: &Metadata) -> Result<()> {
         if !self.agrees(self.index.inode(ROOT), metadata) {
-            let xattrs = root.own_xattrs().attempt(|| "read the extended attributes of the root")?;
+            let xattrs = root.own_xattrs().attempt("read the extended attributes of the root")?;
             self.index.inode_mut(ROOT).take(metadata, hash::xattrs(&xattrs));
         }
         self.index.inode_mut(ROOT).stamp = self.stamp(metadata);
@@ -109,7 +109,7 @@ impl Settler<'_> {
         }
         match self.describe(at) {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
-            described => described.attempt(|| format!("look at '/{}'", at.path().display())),
+            described => described.attempt(format_args!("look at '/{}'", at.path().display())),
         }
     }
 
@@ -156,7 +156,7 @@ impl Settler<'_> {
 
     /// Describes what stands there by looking at it.
     fn anew(&mut self, at: &Visited<'_>, known: Option<u32>) -> Result<u32> {
-        let xattrs = at.dir.xattrs(at.leaf).attempt(|| "read its extended attributes")?;
+        let xattrs = at.dir.xattrs(at.leaf).attempt("read its extended attributes")?;
         let xattrs = hash::xattrs(&xattrs);
         if let Some(known) = known
             .filter(|&known| at.metadata.file_type == FileType::Directory && self.index.is_directory(known))
@@ -186,7 +186,7 @@ impl Settler<'_> {
             }
             FileType::Directory => Data::Directory(Vec::new()),
             FileType::Symlink => {
-                let target = at.dir.read_link(at.leaf).attempt(|| "read the link")?;
+                let target = at.dir.read_link(at.leaf).attempt("read the link")?;
                 Data::Symlink(self.index.add_text(target.as_bytes())?)
             }
             FileType::Fifo => Data::Fifo,
@@ -205,7 +205,7 @@ impl Settler<'_> {
 
 /// The hash of a file's first `size` bytes; none of one that is written meanwhile, so that it became shorter.
 pub fn content_hash(dir: &Dir, leaf: &std::ffi::OsStr, size: u64) -> Result<Option<u64>> {
-    let file = dir.open(leaf).attempt(|| "open it")?;
+    let file = dir.open(leaf).attempt("open it")?;
     match ContentHash::new().read(&mut FileContent::new(file, size)) {
         Err(error) if error.kind() == Kind::Invalid => Ok(None),
         hash => hash.map(Some),
@@ -244,7 +244,7 @@ impl Visit for Settler<'_> {
         if doing.is_of_what_is_gone(&error) {
             return Ok(());
         }
-        Err(Error::io(format!("{} '/{}'", doing.verb(), path.display()), error))
+        Err(Error::io(format_args!("{} '/{}'", doing.verb(), path.display()), error))
     }
 }
 

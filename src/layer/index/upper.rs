@@ -20,8 +20,8 @@ impl Index {
     /// Makes this the index of `merged`, of which only what also stands in `upper` may be another than it says, and gives
     /// that its stamps.
     pub fn settle_upper(&mut self, merged: &Rootfs, upper: Dir, trust: Trust) -> Result<()> {
-        let root = merged.dir("").attempt(|| "open the root")?;
-        let metadata: Metadata = rustix::fs::fstat(&root).attempt(|| "stat the root")?.into();
+        let root = merged.dir("").attempt("open the root")?;
+        let metadata: Metadata = rustix::fs::fstat(&root).attempt("stat the root")?.into();
         let mut settler = Settler::new(self, trust, &[])?;
         settler.root(&root, &metadata)?;
         settler.open.push(ROOT);
@@ -43,7 +43,8 @@ struct Follower<'a> {
 impl Follower<'_> {
     fn go_to(&mut self, path: &Path) -> Result<()> {
         if self.here.0 != path {
-            let dir = self.merged.dir_at_any_depth(path).attempt(|| format!("open '/{}'", path.display()))?;
+            let dir =
+                self.merged.dir_at_any_depth(path).attempt(format_args!("open '/{}'", path.display()))?;
             self.here = (path.to_owned(), dir);
         }
         Ok(())
@@ -51,7 +52,7 @@ impl Follower<'_> {
 
     /// What is not in the directory any more goes.
     fn keep_what_is_there(&mut self) -> Result<()> {
-        let names = self.here.1.names().attempt(|| format!("list '/{}'", self.here.0.display()))?;
+        let names = self.here.1.names().attempt(format_args!("list '/{}'", self.here.0.display()))?;
         let names: HashSet<OsString> = names.into_iter().collect();
         let directory = self.settler.here();
         self.settler.index.keep_named(directory, &|name| names.contains(OsStr::from_bytes(name)));
@@ -125,6 +126,6 @@ impl Visit for Follower<'_> {
     }
 
     fn failed(&mut self, doing: Doing, path: &Path, error: io::Error) -> Result<()> {
-        Err(Error::io(format!("{} '/{}' of the upper directory", doing.verb(), path.display()), error))
+        Err(Error::io(format_args!("{} '/{}' of the upper directory", doing.verb(), path.display()), error))
     }
 }

@@ -57,7 +57,7 @@ impl<W: Write> Writer<W> {
 
     /// Ends the archive with two zero blocks.
     pub fn finish(mut self) -> Result<W> {
-        self.output.write_all(&[0; 2 * BLOCK]).attempt(|| "write the archive")?;
+        self.output.write_all(&[0; 2 * BLOCK]).attempt("write the archive")?;
         Ok(self.output)
     }
 
@@ -89,7 +89,7 @@ impl<W: Write> Writer<W> {
 
     /// The map and the data. A file that is cut short meanwhile ends in zeros.
     fn sparse_body(&mut self, content: &mut dyn Content, sparse: &SparseMap) -> Result<()> {
-        self.output.write_all(sparse.lines()).attempt(|| "write the archive")?;
+        self.output.write_all(sparse.lines()).attempt("write the archive")?;
         self.body(&mut Packed { content, position: 0 }, sparse.data())
     }
 
@@ -117,7 +117,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn block(&mut self, header: &Header) -> Result<()> {
-        self.output.write_all(header.as_bytes()).attempt(|| "write the archive")
+        self.output.write_all(header.as_bytes()).attempt("write the archive")
     }
 
     /// A body of another size than the header says would shift all that follows.
@@ -126,12 +126,12 @@ impl<W: Write> Writer<W> {
         flatten(content, size, &mut |bytes| {
             written += bytes.len() as u64;
             if written > size {
-                return Err(Error::invalid(format!("has more contents than its {size} bytes")));
+                return Err(Error::invalid(format_args!("has more contents than its {size} bytes")));
             }
-            self.output.write_all(bytes).attempt(|| "write the archive")
+            self.output.write_all(bytes).attempt("write the archive")
         })?;
         let padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
-        self.output.write_all(&[0; BLOCK][..padding as usize]).attempt(|| "write the archive")
+        self.output.write_all(&[0; BLOCK][..padding as usize]).attempt("write the archive")
     }
 
     fn mark(&mut self, marker: Name) -> Result<()> {
@@ -169,16 +169,16 @@ impl<W: Write> Target for Writer<W> {
     }
 
     fn put(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<()> {
-        let named = || format!("entry '{}'", entry.name);
+        let named = format_args!("entry '{}'", entry.name);
         self.check(&entry.name).and_then(|()| self.write(entry, content)).attempt(named)
     }
 
     fn hide(&mut self, name: &Name) -> Result<()> {
-        whiteout(name).and_then(|marker| self.mark(marker)).attempt(|| format!("entry '{name}'"))
+        whiteout(name).and_then(|marker| self.mark(marker)).attempt(format_args!("entry '{name}'"))
     }
 
     fn hide_children(&mut self, name: &Name) -> Result<()> {
-        opaque_marker(name).and_then(|marker| self.mark(marker)).attempt(|| format!("entry '{name}'"))
+        opaque_marker(name).and_then(|marker| self.mark(marker)).attempt(format_args!("entry '{name}'"))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -229,11 +229,11 @@ fn header(
     if u64::from(major.max(minor)) > MAX_7_DIGITS {
         return Err(Error::unsupported("has a device number that tar cannot hold"));
     }
-    header.set_device_major(major).attempt(|| "write its device number")?;
-    header.set_device_minor(minor).attempt(|| "write its device number")?;
+    header.set_device_major(major).attempt("write its device number")?;
+    header.set_device_minor(minor).attempt("write its device number")?;
     for (key, value) in &entry.xattrs {
         if key.as_bytes().contains(&b'=') {
-            return Err(Error::unsupported(format!(
+            return Err(Error::unsupported(format_args!(
                 "has the attribute '{}', which tar cannot hold",
                 key.display()
             )));

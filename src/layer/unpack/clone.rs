@@ -14,14 +14,14 @@ use crate::sys::copy::copy_file_range;
 /// ioctl_ficlone(2), Linux 4.5: Btrfs, XFS and others). False where it cannot; then the file is still empty.
 pub(super) fn share(from: BorrowedFd<'_>, to: &File, size: u64) -> Result<bool> {
     let length = |found: rustix::io::Result<rustix::fs::Stat>| found.map(|stat| Metadata::from(stat).size);
-    if length(fstat(from)).attempt(|| "stat its source")? != size || ioctl_ficlone(to, from).is_err() {
+    if length(fstat(from)).attempt("stat its source")? != size || ioctl_ficlone(to, from).is_err() {
         return Ok(false);
     }
-    match length(fstat(to)).attempt(|| "stat it")? {
+    match length(fstat(to)).attempt("stat it")? {
         shared if shared == size => Ok(true),
         // Somebody wrote to it meanwhile.
-        shared if shared > size => to.set_len(size).map(|()| true).attempt(|| "write it"),
-        _ => to.set_len(0).map(|()| false).attempt(|| "write it"),
+        shared if shared > size => to.set_len(size).map(|()| true).attempt("write it"),
+        _ => to.set_len(0).map(|()| false).attempt("write it"),
     }
 }
 

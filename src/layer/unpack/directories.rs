@@ -162,7 +162,7 @@ impl Steps for RootfsTarget<'_> {
                     Err(error) if is_no_directory(&error) => {
                         if dir.metadata(leaf).is_ok_and(|there| there.file_type == FileType::Symlink) {
                             let target = dir.read_link(leaf);
-                            let target = target.attempt(|| format!("read the link '{}'", Escaped(name)))?;
+                            let target = target.attempt(format_args!("read the link '{}'", Escaped(name)))?;
                             return Ok(Step::Link(target.into_vec()));
                         }
                         if !make {

@@ -89,36 +89,36 @@ pub(super) fn fill(file: &File, size: u64, content: &mut dyn Content) -> Result<
         write(file, bytes, offset)?;
         end = offset + bytes.len() as u64;
     }
-    if end < size { file.set_len(size).attempt(|| "write it") } else { Ok(()) }
+    if end < size { file.set_len(size).attempt("write it") } else { Ok(()) }
 }
 
 /// The least run of zeros that is worth a hole.
 const HOLE: usize = 64 << 10;
 
 fn write(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
-    file.write_all_at(bytes, offset).attempt(|| "write it")
+    file.write_all_at(bytes, offset).attempt("write it")
 }
 
 /// Gives a new file everything but its contents, in the order that nothing undoes.
 pub(super) fn describe(file: &File, entry: &Entry) -> Result<Option<Refused>> {
     set_owner_and_mode(file, entry, &stat(file)?)?;
     let refused = set_xattrs(entry, |key, value| rootfs::set_xattr(file, key, value))?;
-    rootfs::set_mtime(file, entry.mtime).attempt(|| "set its time")?;
+    rootfs::set_mtime(file, entry.mtime).attempt("set its time")?;
     Ok(refused)
 }
 
 pub(super) fn stat(file: impl AsFd) -> Result<Metadata> {
-    rustix::fs::fstat(file).map(Metadata::from).attempt(|| "stat it")
+    rustix::fs::fstat(file).map(Metadata::from).attempt("stat it")
 }
 
 /// The owner first: chown(2) clears setuid and setgid. What is as it should be costs no call.
 pub(super) fn set_owner_and_mode(file: &impl AsFd, entry: &Entry, metadata: &Metadata) -> Result<()> {
     let chown = (metadata.uid, metadata.gid) != (entry.uid, entry.gid);
     if chown {
-        rootfs::chown(file, entry.uid, entry.gid).attempt(|| "set its owner")?;
+        rootfs::chown(file, entry.uid, entry.gid).attempt("set its owner")?;
     }
     if metadata.mode != entry.mode || chown && entry.mode & 0o6000 != 0 {
-        rootfs::chmod(file, entry.mode).attempt(|| "set its mode")?;
+        rootfs::chmod(file, entry.mode).attempt("set its mode")?;
     }
     Ok(())
 }
@@ -137,7 +137,9 @@ pub(super) fn set_xattrs(
                 let key = key.to_string_lossy().into_owned();
                 refused.get_or_insert(Refused { key, error });
             }
-            _ => return Err(Error::io(format!("set its extended attribute '{}'", key.display()), error)),
+            _ => {
+                return Err(Error::io(format_args!("set its extended attribute '{}'", key.display()), error));
+            }
         }
     }
     Ok(refused)

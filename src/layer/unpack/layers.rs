@@ -16,11 +16,11 @@ use crate::layer::target::{self, Steps, Target};
 impl Target for RootfsTarget<'_> {
     fn begin(&mut self) -> Result<()> {
         if self.open.is_empty() {
-            self.open.push(Open::root(self.rootfs.dir("/").attempt(|| "open the root")?)?);
+            self.open.push(Open::root(self.rootfs.dir("/").attempt("open the root")?)?);
         }
         self.top();
         self.layers += 1;
-        let lower = self.layers > 1 || !self.dir()?.names().attempt(|| "list the root")?.is_empty();
+        let lower = self.layers > 1 || !self.dir()?.names().attempt("list the root")?.is_empty();
         self.fresh = lower.then(Fresh::default);
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Target for RootfsTarget<'_> {
 impl RootfsTarget<'_> {
     /// Says which entry failed, but not of what failed in the pool meanwhile.
     fn named(&self, result: Result<()>, name: &Name) -> Result<()> {
-        if self.pool_failed { result } else { result.attempt(|| format!("entry '{name}'")) }
+        if self.pool_failed { result } else { result.attempt(format_args!("entry '{name}'")) }
     }
 
     fn hide_name(&mut self, name: &Name) -> Result<()> {
@@ -67,7 +67,7 @@ impl RootfsTarget<'_> {
             return Ok(());
         }
         self.wait_for_all()?;
-        let names = self.dir()?.names().attempt(|| "list it")?;
+        let names = self.dir()?.names().attempt("list it")?;
         self.prune_here(&names)
     }
 
@@ -79,6 +79,6 @@ impl RootfsTarget<'_> {
         here.changed = true;
         let key = here.key;
         let Some(fresh) = &self.fresh else { return Ok(()) };
-        names.iter().try_for_each(|name| prune(fresh, &dir, key, name.as_ref())).attempt(|| "remove it")
+        names.iter().try_for_each(|name| prune(fresh, &dir, key, name.as_ref())).attempt("remove it")
     }
 }

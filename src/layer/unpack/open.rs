@@ -43,7 +43,7 @@ impl Open {
     pub(super) fn close(self) -> Result<()> {
         match self.dir {
             Some(dir) if self.changed => rootfs::set_mtime(dir.as_fd(), self.mtime)
-                .attempt(|| format!("set the time of the directory '{}'", Escaped(&self.name))),
+                .attempt(format_args!("set the time of the directory '{}'", Escaped(&self.name))),
             _ => Ok(()),
         }
     }

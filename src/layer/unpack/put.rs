@@ -56,13 +56,13 @@ impl RootfsTarget<'_> {
         let made = match make(&dir, leaf) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.forget_below()?;
-                remove(&dir, leaf).attempt(|| "replace what stands there")?;
+                remove(&dir, leaf).attempt("replace what stands there")?;
                 make(&dir, leaf)
             }
             made => made,
         };
         self.mark(Some(name));
-        made.attempt(|| "create it")
+        made.attempt("create it")
     }
 
     fn put_directory(&mut self, entry: &Entry, name: &[u8]) -> Result<()> {
@@ -75,7 +75,7 @@ impl RootfsTarget<'_> {
             Ok(()) => {
                 self.mark(Some(name));
                 self.close(at + 1)?;
-                let metadata = self.push(name, dir.dir(leaf).attempt(|| "open it")?)?;
+                let metadata = self.push(name, dir.dir(leaf).attempt("open it")?)?;
                 self.set_directory(entry, &metadata)?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -86,11 +86,7 @@ impl RootfsTarget<'_> {
                 self.mark(None);
                 let here = self.dir()?;
                 let metadata = stat(&*here)?;
-                remove_attributes(
-                    &here,
-                    &dir.xattrs(leaf).attempt(|| "read its extended attributes")?,
-                    entry,
-                )?;
+                remove_attributes(&here, &dir.xattrs(leaf).attempt("read its extended attributes")?, entry)?;
                 self.set_directory(entry, &metadata)?;
             }
             Err(error) => return Err(Error::io("create it", error)),
@@ -150,21 +146,21 @@ impl RootfsTarget<'_> {
         self.replace(name, make)?;
         let dir = self.dir()?;
         let leaf = OsStr::from_bytes(name);
-        let metadata = dir.metadata(leaf).attempt(|| "stat it")?;
+        let metadata = dir.metadata(leaf).attempt("stat it")?;
         if (metadata.uid, metadata.gid) != (entry.uid, entry.gid) {
-            dir.chown(leaf, entry.uid, entry.gid).attempt(|| "set its owner")?;
+            dir.chown(leaf, entry.uid, entry.gid).attempt("set its owner")?;
         }
         if metadata.file_type != FileType::Symlink && metadata.mode != entry.mode {
-            dir.chmod(leaf, entry.mode).attempt(|| "set its mode")?;
+            dir.chmod(leaf, entry.mode).attempt("set its mode")?;
         }
         let refused = file::set_xattrs(entry, |key, value| dir.set_xattr(leaf, key, value))?;
         self.warn(entry, refused);
-        dir.set_mtime(leaf, entry.mtime).attempt(|| "set its time")
+        dir.set_mtime(leaf, entry.mtime).attempt("set its time")
     }
 
     fn put_hard_link(&mut self, entry: &Entry, name: &[u8], to: &Name) -> Result<()> {
         let (directory, _) = entry.name.split().unwrap_or_default();
-        let not_there = || Error::invalid(format!("is a hard link to '{to}', which does not exist"));
+        let not_there = || Error::invalid(format_args!("is a hard link to '{to}', which does not exist"));
         let Some((to_directory, to_name)) = to.split() else { return Err(not_there()) };
         if to_directory != directory && !target::walk(self, to_directory, false)? {
             return Err(not_there());
@@ -176,10 +172,10 @@ impl RootfsTarget<'_> {
         let to_leaf = OsStr::from_bytes(to_name);
         let found = match to_dir.metadata(to_leaf) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_there()),
-            found => found.attempt(|| format!("stat '{to}'"))?,
+            found => found.attempt(format_args!("stat '{to}'"))?,
         };
         if found.file_type == FileType::Directory {
-            return Err(Error::invalid(format!("is a hard link to the directory '{to}'")));
+            return Err(Error::invalid(format_args!("is a hard link to the directory '{to}'")));
         }
         let here = self.dir()?;
         let same = |there: Metadata| (there.dev, there.inode) == (found.dev, found.inode);
@@ -199,7 +195,7 @@ impl RootfsTarget<'_> {
             }
             made => {
                 self.mark(Some(name));
-                made.attempt(|| format!("link it to '{to}'"))
+                made.attempt(format_args!("link it to '{to}'"))
             }
         }
     }
@@ -212,7 +208,7 @@ fn remove_attributes(dir: &Dir, had: &[(OsString, Vec<u8>)], entry: &Entry) -> R
         let kept = key.as_bytes().starts_with(b"security.") || entry.xattrs.iter().any(|(new, _)| new == key);
         if !kept {
             rustix::fs::fremovexattr(dir, key)
-                .attempt(|| format!("remove its extended attribute '{}'", key.display()))?;
+                .attempt(format_args!("remove its extended attribute '{}'", key.display()))?;
         }
     }
     Ok(())

@@ -120,7 +120,7 @@ impl<'a> RootfsTarget<'a> {
     fn conclude(&mut self, done: Done) -> Result<()> {
         let refused = done.result.map_err(|error| {
             self.pool_failed = true;
-            error.context(format!("entry '{}'", done.entry.name))
+            error.context(format_args!("entry '{}'", done.entry.name))
         })?;
         self.warn(&done.entry, refused);
         Ok(())
@@ -132,7 +132,8 @@ impl<'a> RootfsTarget<'a> {
             && !self.warned
         {
             self.warned = true;
-            let error = Error::io(format!("set '{}' of '{}'", Escaped(key.as_bytes()), entry.name), error);
+            let error =
+                Error::io(format_args!("set '{}' of '{}'", Escaped(key.as_bytes()), entry.name), error);
             self.report.warn(&format!("{error}; other extended attributes may be missing, too"));
         }
     }

@@ -43,7 +43,7 @@ pub fn capability(name: &str) -> Result<Cap> {
     let short = upper.strip_prefix("CAP_").unwrap_or(&upper);
     let found = if short == "ALL" { Some(Cap::all()) } else { Cap::from_name(short) };
     found.ok_or_else(|| {
-        Error::usage(format!("--cap-add '{name}' is no capability"))
+        Error::usage(format_args!("--cap-add '{name}' is no capability"))
             .hint("they are named in capabilities(7), for example NET_ADMIN; ALL is all of them")
     })
 }
@@ -53,9 +53,9 @@ impl Confinement {
     pub fn apply(&self) -> Result<()> {
         if let Some(filter) = self.filter {
             // Before CAP_SYS_ADMIN goes, which allows it.
-            seccomp::install(&filter.program(self.capabilities)).attempt(|| "install the seccomp filter")?;
+            seccomp::install(&filter.program(self.capabilities)).attempt("install the seccomp filter")?;
         }
-        self.limit().attempt(|| "drop capabilities")
+        self.limit().attempt("drop capabilities")
     }
 
     fn limit(&self) -> rustix::io::Result<()> {

@@ -34,7 +34,7 @@ const SELF: &str = "/proc/self/exe";
 /// Returns in a process that runs from a read-only mount, which may be this one executed again. Only while
 /// single-threaded, and before anything is done that cannot be done twice.
 pub fn shield() -> Result<()> {
-    let attempt = || "protect this program's own file from the guest";
+    let attempt = "protect this program's own file from the guest";
     let own = file(SELF.as_ref()).attempt(attempt)?;
     if !is_read_only(&own).attempt(attempt)? {
         match again(&own)? {}
@@ -46,12 +46,12 @@ pub fn shield() -> Result<()> {
 
 /// Whether [`shield`] was called.
 pub fn is_shielded() -> Result<bool> {
-    file(SELF.as_ref()).and_then(|own| is_read_only(&own)).attempt(|| "look at this program's own file")
+    file(SELF.as_ref()).and_then(|own| is_read_only(&own)).attempt("look at this program's own file")
 }
 
 /// Executes this program from a read-only mount of its file.
 fn again(own: &OwnedFd) -> Result<Infallible> {
-    let attempt = || "run this program from a read-only mount of itself";
+    let attempt = "run this program from a read-only mount of itself";
     let tree = TREE.or(|| detached().map(Some), || Ok(None)).attempt(attempt)?;
     let path = match &tree {
         Some(tree) => through(tree).into(),

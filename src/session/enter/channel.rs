@@ -48,7 +48,7 @@ pub struct Listener(OwnedFd);
 pub fn pair() -> Result<(Listener, Speaker)> {
     let (listener, speaker) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .attempt(|| "make a socket pair")?;
+            .attempt("make a socket pair")?;
     Ok((Listener(listener), Speaker(speaker)))
 }
 
@@ -61,7 +61,7 @@ impl Speaker {
         ancillary.push(SendAncillaryMessage::ScmRights(&master));
         sendmsg(&self.0, &[IoSlice::new(&[TERMINAL])], &mut ancillary, SendFlags::NOSIGNAL)
             .map(drop)
-            .attempt(|| "hand out the session's terminal")
+            .attempt("hand out the session's terminal")
     }
 
     /// Tells of the process that becomes the program: its number, and whether the listener is its parent.
@@ -141,7 +141,7 @@ impl Listener {
                 Err(Errno::INTR) => {}
                 // It was killed before it read our answer.
                 Err(Errno::CONNRESET) => return Ok(None),
-                received => break received.attempt(|| "hear of the session")?.bytes,
+                received => break received.attempt("hear of the session")?.bytes,
             }
         };
         let terminal = ancillary.drain().find_map(|message| match message {

@@ -27,7 +27,7 @@ pub fn in_background(
     host: &Host,
     session: impl FnOnce(Streams, Speaker) -> u8,
 ) -> Result<()> {
-    let attempt = || "start the session in the background";
+    let attempt = "start the session in the background";
     let (listener, speaker) = pair()?;
     match fork().attempt(attempt)? {
         Fork::Parent(first) => {
@@ -56,7 +56,7 @@ pub fn in_background(
 /// Forks the process that writes the log and the one that the session begins in, which alone gets what it writes to.
 /// Both are init's children at once.
 fn beside(log: &mut LogWriter, host: &Host) -> Result<Option<OwnedFd>> {
-    let attempt = || "start the session in the background";
+    let attempt = "start the session in the background";
     setsid().attempt(attempt)?;
     leave_cgroups(host);
     let (input, output) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;

@@ -35,7 +35,7 @@ pub fn hand_over(speaker: &Speaker) -> Result<()> {
         Err(error) if is(&error, Errno::NOMEM) => {
             Err(Error::new(Kind::Busy, "the container has just ended").hint("try again"))
         }
-        Err(error) => Err(error).attempt(|| "start the program's process in the container"),
+        Err(error) => Err(error).attempt("start the program's process in the container"),
     }
 }
 
@@ -45,12 +45,12 @@ fn is(error: &std::io::Error, errno: Errno) -> bool {
 
 /// Is killed when its parent ends.
 pub fn end_with_parent() -> Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL)).attempt(|| "end with the process that waits for it")
+    set_parent_process_death_signal(Some(Signal::KILL)).attempt("end with the process that waits for it")
 }
 
 /// For a kernel that has no siblings: waits for `child` and ends as it does. Nothing is open here meanwhile.
 fn stand_for(child: Pid) -> Result<Infallible> {
-    let attempt = || "wait for the program";
+    let attempt = "wait for the program";
     // A terminal tells the program itself.
     block(&[&PASSED_ON[..], &[Signal::TSTP, Signal::TTIN, Signal::TTOU]].concat()).attempt(attempt)?;
     close_from(0);

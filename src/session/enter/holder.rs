@@ -54,7 +54,7 @@ impl Holder {
         confinement: Option<Confinement>,
         prepare: impl FnOnce() -> Result<()>,
     ) -> Result<Option<Holder>> {
-        let attempt = || "start the container's first process";
+        let attempt = "start the container's first process";
         let (held, lifeline) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let (outcome, report) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
         let own = openat(CWD, "/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
@@ -85,7 +85,7 @@ impl Holder {
         match hold(live) {
             Ok(lifeline) => Ok(Some(Holder { pid: live.pid(), lifeline, child: None })),
             Err(Errno::NOENT | Errno::SRCH | Errno::NXIO | Errno::PIPE | Errno::TIMEDOUT) => Ok(None),
-            Err(error) => Err(error).attempt(|| "keep the running container alive"),
+            Err(error) => Err(error).attempt("keep the running container alive"),
         }
     }
 
@@ -145,7 +145,7 @@ fn first_process(
 
 /// Out of the terminal's reach; in the end, holding nobody's pipes open.
 fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
-    let attempt = || "start the container's first process";
+    let attempt = "start the container's first process";
     setsid().attempt(attempt)?;
     on_signal(Signal::CHILD, Disposition::Ignore).attempt(attempt)?;
     // The kernel keeps from PID 1 what guests send it, unless there is a handler, as Rust's runtime and we have.
@@ -165,7 +165,7 @@ fn settle(held: OwnedFd, prepare: impl FnOnce() -> Result<()>) -> Result<()> {
 /// What the first process said when it was ready, or why it is not.
 fn outcome_of(mut outcome: File) -> Result<()> {
     let mut text = Vec::new();
-    outcome.read_to_end(&mut text).attempt(|| "hear of the container's first process")?;
+    outcome.read_to_end(&mut text).attempt("hear of the container's first process")?;
     if text == READY {
         return Ok(());
     }

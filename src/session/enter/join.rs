@@ -17,7 +17,7 @@ pub fn join(live: &Live, plan: &Plan, report: &dyn Report) -> Result<()> {
         return Ok(());
     }
     let root = openat(CWD, c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .attempt(|| "open the container's root")?;
+        .attempt("open the container's root")?;
     let root = Rootfs::new(root);
     late::make(&root, &plan.steps, &plan.binds)?;
     apply::attach(&root, &detached, report)

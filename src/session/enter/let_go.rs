@@ -8,7 +8,7 @@ use crate::error::{Attempt, Result};
 
 /// For a process that only waits: lets go of the terminal and the directory that the session was started from.
 pub fn let_go() -> Result<()> {
-    let attempt = || "let go of the terminal";
+    let attempt = "let go of the terminal";
     chdir("/").attempt(attempt)?;
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).attempt(attempt)?;
     dup2_stdin(&null).attempt(attempt)?;

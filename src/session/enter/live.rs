@@ -39,7 +39,7 @@ impl Live {
     /// namespace of its own: the number may be another's by now, or the guest has moved on to a root of its making, or
     /// into a user namespace. (Any user can do that, also one of the host's who may enter the container's directory.)
     pub fn of(pid: u32, rootfs: &Rootfs) -> Result<Option<Live>> {
-        let attempt = || format!("look at process {pid}");
+        let attempt = format_args!("look at process {pid}");
         match Live::look(pid, rootfs) {
             Ok(live) => Ok(live),
             Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => Ok(None),
@@ -89,7 +89,7 @@ impl Live {
 
     /// The container's root as it is there.
     pub fn rootfs(&self) -> Result<Rootfs> {
-        self.root.try_clone().map(Rootfs::new).attempt(|| "look into the running container")
+        self.root.try_clone().map(Rootfs::new).attempt("look into the running container")
     }
 
     /// Opens what it has open itself as descriptor `fd`.
@@ -103,7 +103,7 @@ impl Live {
     /// The namespace's own root is that directory wherever pivot_root(2) worked; where it did not, the process's
     /// root still is.
     pub fn join(&self) -> Result<()> {
-        let attempt = || "join the running container";
+        let attempt = "join the running container";
         if let Some(pids) = &self.pids {
             move_into_link_name_space(pids.as_fd(), Some(LinkNameSpaceType::ProcessID)).attempt(attempt)?;
         }

@@ -55,11 +55,11 @@ fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -
         report.warn(&error.to_string());
     }
     if plan.namespaces.net {
-        loopback_up().attempt(|| "bring the loopback interface up")?;
+        loopback_up().attempt("bring the loopback interface up")?;
     }
     match &plan.hostname {
         Some(name) => {
-            sethostname(name.as_bytes()).attempt(|| format!("set the hostname '{}'", name.display()))
+            sethostname(name.as_bytes()).attempt(format_args!("set the hostname '{}'", name.display()))
         }
         None => Ok(()),
     }

@@ -34,7 +34,7 @@ impl Outside {
         let mut begun = Begun { process: self.child, child: self.child, line: None };
         let listened = self.listen(&mut begun, note);
         if listened.is_err() || begun.child != self.child {
-            wait(self.child).attempt(|| "wait for the session to be set up")?;
+            wait(self.child).attempt("wait for the session to be set up")?;
         }
         listened.map(|()| begun)
     }

@@ -41,7 +41,7 @@ fn attempt() -> String {
 /// Refuses what no pipe can stand for: a directory, which leads to the host's files, and a disk, which holds them.
 pub fn refuse_places() -> Result<()> {
     for (stream, name) in [(stdin(), "input"), (stdout(), "output"), (stderr(), "error")] {
-        let found = fstat(stream).attempt(|| format!("look at the standard {name}"))?;
+        let found = fstat(stream).attempt(format_args!("look at the standard {name}"))?;
         let what = match FileType::from_raw_mode(found.st_mode) {
             FileType::Directory => "a directory",
             FileType::BlockDevice => "a block device",

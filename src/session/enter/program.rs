@@ -79,13 +79,13 @@ fn become_program(plan: &Plan, launch: &Launch, report: &dyn Report) -> Result<I
     let is_there = enter_as_root(plan)?;
     assume(&plan.identity)?;
     if plan.no_new_privs {
-        set_no_new_privs(true).attempt(|| "forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;
+        set_no_new_privs(true).attempt("forbid new privileges (PR_SET_NO_NEW_PRIVS, Linux 3.5)")?;
     }
     if !is_there {
         go_to_working_dir(plan, report)?;
     }
     // Rust's runtime ignores it; the guest's pipelines count on it.
-    on_signal(Signal::PIPE, Disposition::Default).attempt(|| "restore SIGPIPE")?;
+    on_signal(Signal::PIPE, Disposition::Default).attempt("restore SIGPIPE")?;
     let argv = plan.argv.iter().map(|word| c_string(word)).collect::<Result<Vec<_>>>()?;
     let environment = plan
         .environment
@@ -110,7 +110,8 @@ fn become_program(plan: &Plan, launch: &Launch, report: &dyn Report) -> Result<I
 }
 
 fn c_string(text: &OsStr) -> Result<CString> {
-    CString::new(text.as_bytes()).map_err(|_| Error::usage(format!("a NUL byte in '{}'", text.display())))
+    CString::new(text.as_bytes())
+        .map_err(|_| Error::usage(format_args!("a NUL byte in '{}'", text.display())))
 }
 
 fn refusal(plan: &Plan, error: io::Error) -> Error {
@@ -121,7 +122,10 @@ fn refusal(plan: &Plan, error: io::Error) -> Error {
             .hint("it is not in the container, or the interpreter or loader that it names is not")
             .exits(NOT_FOUND),
         Some(libc::ENOENT | libc::ENOTDIR) => Error::io(attempt, error)
-            .hint(format!("it is in no directory of the container's PATH ({})", plan.search_path.display()))
+            .hint(format_args!(
+                "it is in no directory of the container's PATH ({})",
+                plan.search_path.display()
+            ))
             .exits(NOT_FOUND),
         Some(libc::ENOEXEC) => {
             Error::io(attempt, error).hint("it is made for another machine").exits(NOT_EXECUTABLE)
@@ -135,11 +139,11 @@ fn refusal(plan: &Plan, error: io::Error) -> Error {
 fn assume(identity: &Identity) -> Result<()> {
     let groups: Vec<Gid> = identity.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    set_thread_groups(&groups).attempt(|| "set the supplementary groups")?;
-    set_thread_res_gid(gid, gid, gid).attempt(|| format!("become group {}", identity.gid))?;
-    set_thread_res_uid(uid, uid, uid).attempt(|| format!("become user {}", identity.uid))?;
+    set_thread_groups(&groups).attempt("set the supplementary groups")?;
+    set_thread_res_gid(gid, gid, gid).attempt(format_args!("become group {}", identity.gid))?;
+    set_thread_res_uid(uid, uid, uid).attempt(format_args!("become user {}", identity.uid))?;
     // Changing them may have made its memory its user's to read (fs.suid_dumpable), with what is not the guest's in it.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt(|| "hide this program's memory")
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt("hide this program's memory")
 }
 
 /// The image's own directory, made if it is not there, as runc makes it: in the root of the guest, by its root. Whether the
@@ -167,7 +171,7 @@ const OTHER_DIRECTORY: &str = "name another directory with '--work-dir'";
 /// As the user: what they may not enter they do not get into.
 fn go_to_working_dir(plan: &Plan, report: &dyn Report) -> Result<()> {
     let directory = &plan.working_dir;
-    let attempt = || format!("change to '{}' in the container", directory.display());
+    let attempt = format_args!("change to '{}' in the container", directory.display());
     let refused = |error: Errno, hint: &str| Err(error).attempt(attempt).map_err(|error| error.hint(hint));
     match (chdir(directory), plan.working_dir_absent) {
         (Ok(()), _) => Ok(()),
@@ -177,7 +181,7 @@ fn go_to_working_dir(plan: &Plan, report: &dyn Report) -> Result<()> {
         (Err(error), Absent::Make) => refused(error, OTHER_DIRECTORY),
         (Err(error), Absent::Replace) => {
             report.detail(&format!("cannot change to '{}': {error}", directory.display()));
-            chdir(c"/").attempt(|| "change to '/' in the container")
+            chdir(c"/").attempt("change to '/' in the container")
         }
     }
 }

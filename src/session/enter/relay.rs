@@ -40,7 +40,7 @@ impl Relay {
     /// From now on signals wait; those of terminals too, if the session is to have one. `apart`: it is not in the session
     /// of the caller's terminal, whether or not it has one.
     pub fn prepare(terminal: bool, apart: bool) -> Result<Relay> {
-        let attempt = || "hold signals back";
+        let attempt = "hold signals back";
         let of_terminals = match (terminal, apart) {
             (true, _) => &OF_TERMINALS[..],
             (false, true) => &[Signal::CONT],
@@ -55,7 +55,7 @@ impl Relay {
 
     /// In the child: as it was.
     pub fn undo(&self) -> Result<()> {
-        restore(&self.before).attempt(|| "let signals through")
+        restore(&self.before).attempt("let signals through")
     }
 
     /// What has come, to be read.
@@ -65,7 +65,7 @@ impl Relay {
 
     /// In the parent: waits for `child`; how that ended.
     pub fn run(&self, child: Pid, mut passing: Passing<'_>, report: &dyn Report) -> Result<Ended> {
-        let attempt = || "wait for the session";
+        let attempt = "wait for the session";
         let mut changed = true;
         loop {
             if changed && let Some(ended) = look(child)? {
@@ -92,7 +92,7 @@ impl Relay {
         fds.extend(flows.watched(idle));
         match poll(&mut fds, line.as_ref().and_then(Line::timeout).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error).attempt(|| "wait for the session"),
+            Err(error) => return Err(error).attempt("wait for the session"),
         }
         let came: Vec<bool> = fds.iter().skip(1).map(|fd| !fd.revents().is_empty()).collect();
         let (of_line, of_flows) = came.split_at(of_line);
@@ -139,6 +139,6 @@ impl Relay {
 }
 
 fn look(child: Pid) -> Result<Option<Ended>> {
-    let found = waitpid(Some(child), WaitOptions::NOHANG).attempt(|| "wait for the session")?;
+    let found = waitpid(Some(child), WaitOptions::NOHANG).attempt("wait for the session")?;
     Ok(found.map(|(_, status)| Ended::of(status)))
 }

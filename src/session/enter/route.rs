@@ -66,7 +66,7 @@ pub fn enter(container: &Container, request: &Request, host: &Host, report: &dyn
 pub fn describe(container: &Container, request: &Request, host: &Host) -> Result<String> {
     let rootfs = container.rootfs()?;
     let plan = gather(container, request, &rootfs, host)?.plan()?;
-    let root = std::fs::read_link(through(rootfs.as_fd())).attempt(|| "find the container's directory")?;
+    let root = std::fs::read_link(through(rootfs.as_fd())).attempt("find the container's directory")?;
     Ok(print::command_line(&plan, &root))
 }
 
@@ -190,7 +190,7 @@ impl Entering<'_> {
         if self.draft.request.network.is_some_and(|network| (network == Network::None) != own) {
             let (name, network) =
                 (self.container.name(), if own { "a network of its own" } else { "the host's network" });
-            return Err(Error::new(Kind::Busy, format!("'{name}' is running with {network}"))
+            return Err(Error::new(Kind::Busy, format_args!("'{name}' is running with {network}"))
                 .hint("leave out '--network' to join it, or leave its other sessions first"));
         }
         let user = self.draft.facts.user.name.to_string_lossy();
@@ -223,7 +223,7 @@ impl Entering<'_> {
         };
         let (listener, speaker) = channel::pair()?;
         let relay = Relay::prepare(terminal, apart)?;
-        match fork().attempt(|| "start the session's process")? {
+        match fork().attempt("start the session's process")? {
             Fork::Child => {
                 relay.undo()?;
                 drop((listener, flows));
@@ -291,9 +291,10 @@ impl Entering<'_> {
             if session.isolated != isolated {
                 let name = self.container.name();
                 let mode = if session.isolated { "with" } else { "without" };
-                return Err(Error::new(Kind::Busy, format!("'{name}' is running {mode} isolation")).hint(
-                    format!("join it the same way, or end its sessions: chroot-distro unmount {name}"),
-                ));
+                return Err(Error::new(Kind::Busy, format_args!("'{name}' is running {mode} isolation"))
+                    .hint(format_args!(
+                        "join it the same way, or end its sessions: chroot-distro unmount {name}"
+                    )));
             }
             if live.has_own_pids() && session.first_process.is_none() {
                 // The Python tool's: it keeps its namespaces alive in its own way.

@@ -56,7 +56,7 @@ pub fn run(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -
 
 /// How it ended, and whether all that it started has ended with it.
 fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report) -> Result<(Ended, bool)> {
-    let attempt = || "start the session's process";
+    let attempt = "start the session's process";
     let (listener, speaker) = channel::pair()?;
     let caller = rustix::process::getpid();
     match fork().attempt(attempt)? {
@@ -73,7 +73,7 @@ fn in_a_child(root: &Rootfs, draft: Draft<'_>, stdio: Stdio, report: &dyn Report
         Fork::Parent(child) => {
             drop((stdio, speaker));
             let told = listener.ended();
-            let status = wait(child).attempt(|| "wait for the session")?;
+            let status = wait(child).attempt("wait for the session")?;
             // Who told has waited in a PID namespace's stead.
             Ok(told?.map_or((Ended::of(status), false), |ended| (ended, true)))
         }
@@ -123,14 +123,14 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
 /// Below PID 1: in a child, for which this process waits.
 fn below(holder: Holder, live: &Live, plan: Plan) -> Result<Arrived> {
     let (listener, speaker) = channel::pair()?;
-    let Fork::Parent(child) = fork().attempt(|| "start the session's process")? else {
+    let Fork::Parent(child) = fork().attempt("start the session's process")? else {
         live.join()?;
         return Ok(Arrived::Inside(plan.into(), Some(speaker)));
     };
     drop(speaker);
     let outside = Outside { child, listener, below: true };
     let ended = outside.begun(&mut |_| Ok(())).and_then(|begun| {
-        let status = wait(begun.child).attempt(|| "wait for the session")?;
+        let status = wait(begun.child).attempt("wait for the session")?;
         outside.listener.started().map(|()| Ended::of(status))
     });
     holder.end();

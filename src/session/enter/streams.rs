@@ -50,7 +50,7 @@ impl Streams {
             }
             Streams::Terminal { required, error } => {
                 if let Some(error) = error {
-                    dup2_stderr(error).attempt(|| "put the standard error in place")?;
+                    dup2_stderr(error).attempt("put the standard error in place")?;
                     give_pipes(uid);
                 }
                 terminal(uid, speaker, *required, report)
@@ -95,12 +95,12 @@ fn terminal(uid: u32, speaker: Option<&Speaker>, required: bool, report: &dyn Re
 impl Stdio {
     /// Nothing to read, and one place for all that is printed.
     pub fn to(output: OwnedFd) -> Result<Stdio> {
-        let error = output.try_clone().attempt(|| "share the output")?;
+        let error = output.try_clone().attempt("share the output")?;
         Ok(Stdio { input: None, output: Some(output), error: Some(error) })
     }
 
     fn put_in_place(&self) -> Result<()> {
-        let attempt = || "put the standard streams in place";
+        let attempt = "put the standard streams in place";
         let Stdio { input, output, error } = self;
         let null = match (input, output, error) {
             (Some(_), Some(_), Some(_)) => None,

@@ -152,7 +152,7 @@ fn share(
     if request.shared_tmp {
         let path = termux.map_or_else(|| PathBuf::from("/tmp"), |termux| termux.prefix.join("tmp"));
         if !sources.show(&path, Path::new("/tmp"), true) {
-            return Err(Error::not_found(format!("the host has no '{}'", path.display())));
+            return Err(Error::not_found(format_args!("the host has no '{}'", path.display())));
         }
     }
     let mut display = Display::default();
@@ -184,7 +184,7 @@ fn account(request: &Request, entry: Option<&Entrypoint>, rootfs: &Rootfs) -> Re
         return Ok(if root.name == "0" { User { name: "root".into(), ..root } } else { root });
     };
     let spec =
-        spec.to_str().ok_or_else(|| Error::usage(format!("--user '{}' is not text", spec.display())))?;
+        spec.to_str().ok_or_else(|| Error::usage(format_args!("--user '{}' is not text", spec.display())))?;
     accounts::lookup(rootfs, spec)
 }
 

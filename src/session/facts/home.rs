@@ -13,7 +13,7 @@ pub fn caller(host: &Host) -> Result<User> {
     let passwd = std::fs::read(host.file("/etc/passwd")).unwrap_or_default();
     let caller = host.caller();
     let mut user = accounts::find(&passwd, b"", &caller)
-        .map_err(|_| Error::not_found(format!("the host's /etc/passwd has no user '{caller}'")))?;
+        .map_err(|_| Error::not_found(format_args!("the host's /etc/passwd has no user '{caller}'")))?;
     if let Some(home) = host.caller_home() {
         user.home = home;
     }
@@ -28,14 +28,17 @@ pub fn share(sources: &mut Shares<'_>, user: &User) -> Result<()> {
     };
     let root = Path::new("/");
     if home == root {
-        return Err(Error::not_found(format!("the host's user {} has no home there", sources.host.caller()))
-            .hint("name it with --bind HOME:/root instead"));
+        return Err(Error::not_found(format_args!(
+            "the host's user {} has no home there",
+            sources.host.caller()
+        ))
+        .hint("name it with --bind HOME:/root instead"));
     }
     let target = match user.uid {
         0 if user.home == root => PathBuf::from("/root"),
         _ if user.home == root => {
             let name = user.name.display();
-            return Err(Error::not_found(format!(
+            return Err(Error::not_found(format_args!(
                 "the container's user {name} has no home to show yours at"
             ))
             .hint("name a place with --bind HOME:PATH instead"));
@@ -43,7 +46,7 @@ pub fn share(sources: &mut Shares<'_>, user: &User) -> Result<()> {
         _ => user.home.clone(),
     };
     if !sources.host.file(&home).is_dir() {
-        return Err(Error::not_found(format!("your home directory '{}' is not there", home.display())));
+        return Err(Error::not_found(format_args!("your home directory '{}' is not there", home.display())));
     }
     sources.show(&home, &target, true);
     Ok(())

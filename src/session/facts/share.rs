@@ -23,14 +23,14 @@ pub struct Share {
 impl Share {
     /// The user's own bind: absolute, and there.
     pub fn asked_for(bind: &Bind) -> Result<Share> {
-        let attempt = || format!("bind '{}'", bind.source.display());
+        let attempt = format_args!("bind '{}'", bind.source.display());
         let path = std::path::absolute(&bind.source).attempt(attempt)?;
         let directory = std::fs::metadata(&path).attempt(attempt)?.is_dir();
         let target = without_dots(bind.target.as_ref().unwrap_or(&path));
         if target == Path::new("/") {
             let shown = bind.source.display();
-            return Err(Error::usage(format!("--bind '{shown}': it would cover the container's root"))
-                .hint(format!("name a directory there, for example --bind {shown}:/mnt")));
+            return Err(Error::usage(format_args!("--bind '{shown}': it would cover the container's root"))
+                .hint(format_args!("name a directory there, for example --bind {shown}:/mnt")));
         }
         Ok(Share { path, target, directory, restrict: bind.restrict, required: true })
     }

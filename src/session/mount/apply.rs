@@ -81,7 +81,7 @@ pub fn remove_mount_points(root: &Rootfs, made: &[PathBuf]) -> Result<()> {
         match root.remove_mount_point(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => {
-                removed.attempt(|| format!("remove the mount point '{}'", path.display()))?;
+                removed.attempt(format_args!("remove the mount point '{}'", path.display()))?;
             }
         }
     }
@@ -93,8 +93,8 @@ fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()>
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => root
             .create_mount_point(target, directory)
-            .attempt(|| format!("make the mount point '{}' in the container", target.display())),
-        Err(error) => Err(Error::io(format!("find '{}' in the container", target.display()), error)),
+            .attempt(format_args!("make the mount point '{}' in the container", target.display())),
+        Err(error) => Err(Error::io(format_args!("find '{}' in the container", target.display()), error)),
     }
 }
 
@@ -131,7 +131,7 @@ impl<'a> View<'a> {
         let (root, below) = self.place(target);
         let mounted = root
             .open_path(below, Follow::Yes)
-            .attempt(|| format!("find '{}' in the running container", target.display()))?;
+            .attempt(format_args!("find '{}' in the running container", target.display()))?;
         self.fresh.push((target.to_owned(), Rootfs::new(mounted)));
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<'a> View<'a> {
 
     pub(super) fn take(&mut self, step: &Step) -> Result<()> {
         let made = |path: &Path, result: io::Result<()>| {
-            result.attempt(|| format!("make '{}' in the session", path.display()))
+            result.attempt(format_args!("make '{}' in the session", path.display()))
         };
         match step {
             Step::Directory { path } => {
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
 
     /// Where nodes cannot be made they are the host's own, whose owners and modes the guest then cannot change.
     fn devices(&self, nodes: &[Node]) -> Result<()> {
-        let attempt = || "make the devices of the session";
+        let attempt = "make the devices of the session";
         let dev = self.place(Path::new("/dev/null")).0;
         match nodes::make(dev, nodes) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
@@ -200,7 +200,7 @@ impl<'a> View<'a> {
     }
 
     fn mount(&mut self, kind: &str, target: &Path, restrict: Restrict, options: &[String]) -> Result<()> {
-        let attempt = || format!("mount a {kind} on '{}' in the session", target.display());
+        let attempt = format_args!("mount a {kind} on '{}' in the session", target.display());
         let (root, below) = self.place(target);
         let point = point(root, below, target, true)?;
         let mut refused = Errno::INVAL;
@@ -237,7 +237,7 @@ impl<'a> View<'a> {
     }
 
     fn mask(&mut self, path: &Path) -> Result<()> {
-        let attempt = || format!("mask '{}' in the session", path.display());
+        let attempt = format_args!("mask '{}' in the session", path.display());
         let (root, below) = self.place(path);
         let Some(point) = there(root.open_path(below, Follow::No)).attempt(attempt)? else { return Ok(()) };
         let directory = Kind::from_raw_mode(fstat(&point).attempt(attempt)?.st_mode) == Kind::Directory;
@@ -259,7 +259,7 @@ impl<'a> View<'a> {
     }
 
     fn make_read_only(&self, path: &Path) -> Result<()> {
-        let attempt = || format!("make '{}' read-only in the session", path.display());
+        let attempt = format_args!("make '{}' read-only in the session", path.display());
         let (root, below) = self.place(path);
         let Some(point) = there(root.open_path(below, Follow::No)).attempt(attempt)? else { return Ok(()) };
         let flags = mount_flags(through(&point)).attempt(attempt)?;
@@ -319,7 +319,7 @@ struct BindSource {
 impl BindSource {
     fn open(path: &Path) -> Result<BindSource> {
         let fd = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .attempt(|| format!("open '{}' to bind it", path.display()))?;
+            .attempt(format_args!("open '{}' to bind it", path.display()))?;
         Ok(BindSource { fd, path: path.to_owned() })
     }
 
@@ -347,7 +347,7 @@ impl BindSource {
     /// its place, or use it before it has them. The flags are of one mount: what is mounted below the source would come
     /// in without them, and does not.
     fn restricted(&self, restrict: Restrict) -> Result<OwnedFd> {
-        let attempt = || format!("restrict a mount of '{}' (MS_BIND, MS_REMOUNT)", self.path.display());
+        let attempt = format_args!("restrict a mount of '{}' (MS_BIND, MS_REMOUNT)", self.path.display());
         mount_bind(through(&self.fd), through(&self.fd)).attempt(attempt)?;
         let found = fstat(&self.fd).attempt(attempt)?;
         // A path that begins at the root does not see what covers that; one that comes back to it does.
@@ -377,19 +377,19 @@ fn restriction(restrict: Restrict) -> MountFlags {
 /// The mount point, `path` resolved inside `root`, of the type that is to be mounted on it. Messages call it `target`.
 fn point(root: &Rootfs, path: &Path, target: &Path, directory: bool) -> Result<OwnedFd> {
     let shown = target.display();
-    let attempt = || format!("find '{shown}' in the session");
+    let attempt = format_args!("find '{shown}' in the session");
     let point = root.open_path(path, Follow::Yes).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::io(attempt(), error)
+        io::ErrorKind::NotFound => Error::io(attempt, error)
             .hint("it lies in a directory that the host shares: make it on the host first"),
-        _ => Error::io(attempt(), error),
+        _ => Error::io(attempt, error),
     })?;
     match (Kind::from_raw_mode(fstat(&point).attempt(attempt)?.st_mode), directory) {
         (Kind::Directory, true) => Ok(point),
         (Kind::Directory | Kind::Symlink | Kind::Fifo, false) => {
-            Err(Error::invalid(format!("'{shown}' in the container is not a file, to bind one on it")))
+            Err(Error::invalid(format_args!("'{shown}' in the container is not a file, to bind one on it")))
         }
         (_, false) => Ok(point),
-        (_, true) => Err(Error::invalid(format!("'{shown}' in the container is not a directory"))),
+        (_, true) => Err(Error::invalid(format_args!("'{shown}' in the container is not a directory"))),
     }
 }
 
@@ -409,7 +409,7 @@ pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a
         if *restrict == Restrict::NONE && is_there(running, source, target) {
             continue;
         }
-        let attempt = || format!("bind '{}'", source.display());
+        let attempt = format_args!("bind '{}'", source.display());
         let copied = match *restrict {
             Restrict::NONE => open_tree(CWD, source, COPY | OpenTreeFlags::AT_RECURSIVE),
             restrict => {
@@ -453,7 +453,7 @@ fn is_there(running: &Rootfs, source: &Path, target: &Path) -> bool {
 pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> Result<()> {
     for Detached { tree, step } in detached {
         let Step::Bind { source, target, directory, restrict, .. } = step else { continue };
-        let attempt = || format!("bind on '{}' in the running container", target.display());
+        let attempt = format_args!("bind on '{}' in the running container", target.display());
         let point = match point(root, target, target, *directory) {
             Err(_) if !step.is_required() => continue,
             point => point?,

@@ -48,7 +48,7 @@ fn exists(root: &Rootfs, path: &Path) -> bool {
 
 /// Whether a filesystem of its own is mounted there; not, if nothing is there.
 fn is_mount(root: &Rootfs, path: &Path) -> Result<bool> {
-    let attempt = || format!("look at '{}' in the running container", path.display());
+    let attempt = format_args!("look at '{}' in the running container", path.display());
     let Ok(found) = root.open_path(path, Follow::Yes) else { return Ok(false) };
     let above = statat(&found, "..", AtFlags::empty()).attempt(attempt)?;
     Ok(fstat(&found).attempt(attempt)?.st_dev != above.st_dev)
@@ -56,7 +56,7 @@ fn is_mount(root: &Rootfs, path: &Path) -> Result<bool> {
 
 /// Whether what is there already of `path` is in that filesystem and not in another that is mounted in it.
 fn is_part_of(fresh: &Rootfs, path: &Path) -> Result<bool> {
-    let attempt = || format!("look at '{}' in the running container", path.display());
+    let attempt = format_args!("look at '{}' in the running container", path.display());
     let own = fstat(fresh.as_fd()).attempt(attempt)?.st_dev;
     match path.ancestors().skip(1).find_map(|above| fresh.open_path(above, Follow::Yes).ok()) {
         Some(above) => Ok(fstat(above.as_fd()).attempt(attempt)?.st_dev == own),

@@ -32,27 +32,27 @@ pub fn unshare_root(
     sealed: bool,
 ) -> Result<(Rootfs, NamespaceTypes)> {
     // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
-    fchdir(rootfs.as_fd()).attempt(|| "enter the container's directory")?;
+    fchdir(rootfs.as_fd()).attempt("enter the container's directory")?;
     let refused = unshare_possible(namespaces)?;
     keep_from_the_host()?;
-    let path = getcwd(Vec::new()).attempt(|| "find the container's directory")?;
+    let path = getcwd(Vec::new()).attempt("find the container's directory")?;
     let bind =
         if sealed { mount_bind(c".", path.as_c_str()) } else { mount_bind_recursive(c".", path.as_c_str()) };
-    bind.attempt(|| "bind the container's directory on itself")?;
-    chdir(path.as_c_str()).attempt(|| "enter the container's directory")?;
+    bind.attempt("bind the container's directory on itself")?;
+    chdir(path.as_c_str()).attempt("enter the container's directory")?;
     let root = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .attempt(|| "open the container's directory")?;
+        .attempt("open the container's directory")?;
     let (before, after) = (fstat(rootfs.as_fd()), fstat(&root));
-    if !same_file(&before.attempt(|| "stat the root")?, &after.attempt(|| "stat the root")?) {
+    if !same_file(&before.attempt("stat the root")?, &after.attempt("stat the root")?) {
         return Err(Error::new(Kind::Busy, "the container's directory was replaced meanwhile"));
     }
-    let flags = mount_flags(through(&root)).attempt(|| "read the flags of the container's mount")?;
+    let flags = mount_flags(through(&root)).attempt("read the flags of the container's mount")?;
     let lifted = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let keep = if sealed { MountFlags::NODEV } else { MountFlags::empty() };
     let wanted = flags.difference(lifted) | keep;
     if flags != wanted {
         mount_remount(c".", MountFlags::BIND | wanted, c"")
-            .attempt(|| "lift nosuid, nodev and noexec in the session (MS_REMOUNT|MS_BIND)")?;
+            .attempt("lift nosuid, nodev and noexec in the session (MS_REMOUNT|MS_BIND)")?;
     }
     Ok((Rootfs::new(root), refused))
 }
@@ -60,7 +60,7 @@ pub fn unshare_root(
 /// What the host mounts later still arrives; nothing of ours ever goes back.
 fn keep_from_the_host() -> Result<()> {
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .attempt(|| "keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
+        .attempt("keep the session's mounts from the host (MS_SLAVE|MS_REC on '/')")
         .map_err(|error| error.hint("this cannot be done in a chroot whose root is not a mount point"))
 }
 
@@ -73,14 +73,14 @@ fn unshare_possible(namespaces: NamespaceTypes) -> Result<NamespaceTypes> {
     if unshare(namespaces | mount).is_ok() {
         return Ok(NamespaceTypes::empty());
     }
-    unshare(mount).attempt(|| "make a mount namespace")?;
+    unshare(mount).attempt("make a mount namespace")?;
     Ok(namespaces.iter().filter(|namespace| unshare(*namespace).is_err()).collect())
 }
 
 /// Makes the working directory the root of everything, and lets go of the host's tree: of all of it, also where this
 /// process is in a chroot. A `sealed` root has nothing above it, or it is an error: from there a guest could climb out.
 pub fn switch_root(sealed: bool) -> Result<()> {
-    let attempt = || "find the root of the session's mount namespace";
+    let attempt = "find the root of the session's mount namespace";
     let own = own_namespace();
     if let Ok(own) = &own {
         go_to_the_top(own.as_fd()).attempt(attempt)?;
@@ -101,7 +101,7 @@ pub fn switch_root(sealed: bool) -> Result<()> {
         )
         .hint("start the program outside of the chroot that it is in"));
     }
-    chdir(c"/").attempt(|| "enter the container's root")
+    chdir(c"/").attempt("enter the container's root")
 }
 
 /// The calling thread's (Linux 3.17); before that the process's, which has one thread.
@@ -127,18 +127,18 @@ fn go_to_the_top(own: BorrowedFd<'_>) -> rustix::io::Result<()> {
 fn pivot() -> Result<()> {
     match pivot_root(c".", c".") {
         // The old root now lies on top of the new one, and the working directory names it.
-        Ok(()) => unmount(c".", UnmountFlags::DETACH).attempt(|| "let go of the host's root")?,
+        Ok(()) => unmount(c".", UnmountFlags::DETACH).attempt("let go of the host's root")?,
         Err(Errno::INVAL) => chroot_to_working_dir()?,
-        Err(error) => return Err(error).attempt(|| "make the container's directory the root (pivot_root)"),
+        Err(error) => return Err(error).attempt("make the container's directory the root (pivot_root)"),
     }
-    chdir(c"/").attempt(|| "enter the container's root")
+    chdir(c"/").attempt("enter the container's root")
 }
 
 /// Makes the working directory the root (chroot(2)), for kernels and places where it cannot be pivoted to.
 pub fn chroot_to_working_dir() -> Result<()> {
     // Refused in a chroot; chroot(2) alone serves too, it only leaves the old root beside the new one.
     let _ = mount_move(c".", c"/");
-    chroot(c".").attempt(|| "make the container's directory the root (chroot)")
+    chroot(c".").attempt("make the container's directory the root (chroot)")
 }
 
 /// The flags of the mount that `path` is in, as mount(2) wants them back: what a remount does not repeat is cleared.

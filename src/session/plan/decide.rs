@@ -105,7 +105,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         missing.push("seccomp filters");
     }
     if (request.strict && !missing.is_empty()) || lacking.net {
-        let error = Error::unsupported(format!("this kernel has no {}", missing.join(", ")));
+        let error = Error::unsupported(format_args!("this kernel has no {}", missing.join(", ")));
         return Err(if lacking.net {
             error.hint("leave out '--network none': the session then has the host's network")
         } else {

@@ -46,7 +46,7 @@ pub struct Line {
 impl Line {
     /// Lends the terminal outside to the session.
     pub fn new(master: OwnedFd) -> Result<Line> {
-        let screen = own_description(stdout()).attempt(|| "open the standard output")?;
+        let screen = own_description(stdout()).attempt("open the standard output")?;
         let (input, output) = (Vec::new(), Vec::new());
         let outer = Outer::new();
         let mut line = Line {

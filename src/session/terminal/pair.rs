@@ -35,7 +35,7 @@ impl Pair {
     /// A new terminal of the root that this process is in, owned by `uid`, that looks like the one the login was
     /// started from.
     pub fn open(uid: u32) -> Result<Pair> {
-        let attempt = || "open a terminal in the container";
+        let attempt = "open a terminal in the container";
         let master = multiplexer().attempt(attempt)?;
         unlockpt(&master).attempt(attempt)?;
         let slave = peer(&master).attempt(attempt)?;
@@ -54,7 +54,7 @@ impl Pair {
 
     /// Makes it the standard streams. A standard error that goes elsewhere than to a terminal goes on doing so.
     pub fn put_in_place(self) -> Result<()> {
-        let attempt = || "enter the session's terminal";
+        let attempt = "enter the session's terminal";
         let errors = isatty(stderr());
         dup2_stdin(&self.slave).attempt(attempt)?;
         dup2_stdout(&self.slave).attempt(attempt)?;
@@ -68,10 +68,10 @@ impl Pair {
 /// Leads a session of its own, out of every other terminal's reach; standard input is its controlling terminal, if it
 /// is one of the session's own.
 pub fn lead(has_terminal: bool) -> Result<()> {
-    let attempt = || "begin a session of its own";
+    let attempt = "begin a session of its own";
     setsid().attempt(attempt)?;
     if has_terminal {
-        ioctl_tiocsctty(stdin()).attempt(|| "enter the session's terminal")?;
+        ioctl_tiocsctty(stdin()).attempt("enter the session's terminal")?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ impl Index {
             })));
         };
         let json: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Error::invalid(format!("it is not JSON: {error}")))?;
+            .map_err(|error| Error::invalid(format_args!("it is not JSON: {error}")))?;
         if !json["manifests"].is_array() {
             return Err(Error::invalid("it has no list of manifests"));
         }

@@ -67,7 +67,7 @@ impl Library {
 
     /// A blob for reading; its contents are not verified. `NotFound` when it is not here.
     pub fn open(&self, digest: &Digest) -> Result<File> {
-        File::open(self.blob(digest)).attempt(|| format!("open blob {digest} of the images"))
+        File::open(self.blob(digest)).attempt(format_args!("open blob {digest} of the images"))
     }
 
     /// A whole small blob, verified; none when it is not here.
@@ -79,10 +79,10 @@ impl Library {
             file => file?
                 .take(DOCUMENT_MAX + 1)
                 .read_to_end(&mut bytes)
-                .attempt(|| format!("read blob {digest}"))?,
+                .attempt(format_args!("read blob {digest}"))?,
         };
         if bytes.len() as u64 > DOCUMENT_MAX || Digest::with(digest.algorithm(), &bytes) != *digest {
-            return Err(Error::invalid(format!("blob {digest} of the images is damaged"))
+            return Err(Error::invalid(format_args!("blob {digest} of the images is damaged"))
                 .hint("pull or load the image again"));
         }
         Ok(Some(bytes))
@@ -165,7 +165,7 @@ impl Library {
 
     /// After a power cut no name leads to what is not there.
     fn sync(&self) -> Result<()> {
-        let attempt = || format!("write the images to '{}'", self.root.display());
+        let attempt = format_args!("write the images to '{}'", self.root.display());
         make_dir(&self.root)?;
         File::open(&self.root).and_then(|root| Ok(syncfs(root)?)).attempt(attempt)?;
         crate::sys::point::reach("images.synced");
@@ -212,7 +212,7 @@ impl Library {
     fn index(&self) -> Result<Index> {
         let path = self.root.join("index.json");
         let bytes = read(&path, DOCUMENT_MAX)?;
-        Index::parse(bytes.as_deref()).attempt(|| format!("read '{}'", path.display()))
+        Index::parse(bytes.as_deref()).attempt(format_args!("read '{}'", path.display()))
     }
 
     fn change(&self, change: impl FnOnce(&mut Index)) -> Result<()> {

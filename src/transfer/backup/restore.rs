@@ -62,7 +62,7 @@ pub fn restore(
         }
         staged.commit(None)
     };
-    make().attempt(|| format!("restore '{name}'"))
+    make().attempt(format_args!("restore '{name}'"))
 }
 
 /// Reads a backup whole and says what is in it.
@@ -85,7 +85,7 @@ fn read(input: impl Read + Send, each: &mut dyn FnMut(&str)) -> Result<Verified>
         return Err(no_backup());
     }
     if let Some(manifest) = &backup.manifest {
-        Provenance::parse(manifest).attempt(|| "read its manifest.json")?;
+        Provenance::parse(manifest).attempt("read its manifest.json")?;
     }
     Ok(Verified { name: backup.name, entries: applied.entries, bytes: bytes.get() })
 }
@@ -93,7 +93,7 @@ fn read(input: impl Read + Send, each: &mut dyn FnMut(&str)) -> Result<Verified>
 /// The first entry's word, and the archive from its start.
 fn begin<R: Read + Send>(mut input: R) -> Result<(Backup, impl Read + Send + use<R>)> {
     let mut beginning = Vec::new();
-    let attempt = || "read the backup";
+    let attempt = "read the backup";
     input.by_ref().take(BEGINNING).read_to_end(&mut beginning).attempt(attempt)?;
     if beginning.is_empty() {
         return Err(Error::invalid("the backup is empty"));

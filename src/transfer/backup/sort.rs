@@ -52,17 +52,17 @@ impl Sort for Backup {
             Some(_) => return Ok(()),
             None if name == self.name.as_bytes() => return Ok(()),
             None => {
-                return Err(Error::invalid(format!(
+                return Err(Error::invalid(format_args!(
                     "'{}' is not of the container '{}'",
                     entry.name, self.name
                 )));
             }
         };
         let EntryKind::File { size } = entry.kind else {
-            return Err(Error::invalid(format!("'{}' is no file", entry.name)));
+            return Err(Error::invalid(format_args!("'{}' is no file", entry.name)));
         };
         if size > DOCUMENT_MAX {
-            return Err(Error::invalid(format!("'{}' is too large", entry.name)));
+            return Err(Error::invalid(format_args!("'{}' is too large", entry.name)));
         }
         let mut bytes = Vec::new();
         flatten_claimed(content, size, &mut |run| {

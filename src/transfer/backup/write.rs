@@ -41,18 +41,18 @@ pub fn backup(container: &Container, options: Options, output: Output, report: &
             && let Some(mut index) = container.index()?
         {
             let mut bytes = Vec::new();
-            index.read_to_end(&mut bytes).attempt(|| "read the container's index")?;
+            index.read_to_end(&mut bytes).attempt("read the container's index")?;
             document(target, &format!("{name}/.index"), &bytes)?;
         }
         Ok(())
     })
-    .attempt(|| format!("back '{name}' up"))
+    .attempt(format_args!("back '{name}' up"))
 }
 
 /// Archives the root filesystem alone.
 pub fn export(container: &Container, options: Options, output: Output, report: &dyn Report) -> Result<u64> {
     write(container, options, output, report, "", &mut |_| Ok(()))
-        .attempt(|| format!("export '{}'", container.name()))
+        .attempt(format_args!("export '{}'", container.name()))
 }
 
 /// What `beside` writes, then the root as `prefix`.
@@ -76,13 +76,13 @@ fn write(
     let mut writer = Writer::new(BufWriter::with_capacity(BUFFER, compressor)).sparse();
     let mut fitting = Fitting::new(&mut writer, options.portable, report);
     beside(&mut fitting)?;
-    let root = container.rootfs()?.dir("").attempt(|| "open the container's root")?;
+    let root = container.rootfs()?.dir("").attempt("open the container's root")?;
     let each = &mut |metadata: &Metadata| task.advance(metadata.bytes_on_disk());
     let sent = send(root, prefix, Order::Sorted, &mut fitting, each).map_err(too_large)?;
-    let attempt = || "write the archive";
+    let attempt = "write the archive";
     let buffer = writer.finish()?;
     let compressor =
-        buffer.into_inner().map_err(|error| too_large(Error::io(attempt(), error.into_error())))?;
+        buffer.into_inner().map_err(|error| too_large(Error::io(attempt, error.into_error())))?;
     compressor.finish().attempt(attempt).map_err(too_large)?.finish()?;
     task.state("done");
     drop(task);

@@ -27,19 +27,19 @@ pub fn run(store: &Store, source: &Container, name: &Name, report: &dyn Report) 
         fill(source, &staged, size, report)?;
         staged.commit(None)
     };
-    make().attempt(|| format!("clone '{}' to '{name}'", source.name()))
+    make().attempt(format_args!("clone '{}' to '{name}'", source.name()))
 }
 
 /// The tree as `source` was installed, so that `diff` tells the same of both.
 fn put_index(source: &Container, staged: &Staged) -> Result<()> {
     let Some(mut file) = source.index()? else { return Ok(()) };
     let mut index = Vec::new();
-    file.read_to_end(&mut index).attempt(|| format!("read the index of '{}'", source.name()))?;
+    file.read_to_end(&mut index).attempt(format_args!("read the index of '{}'", source.name()))?;
     staged.put_index(&index)
 }
 
 fn fill(source: &Container, staged: &Staged, size: u64, report: &dyn Report) -> Result<()> {
-    let root = source.rootfs()?.dir("").attempt(|| "open its root")?;
+    let root = source.rootfs()?.dir("").attempt("open its root")?;
     let task = report.task("cloning", Some(size));
     let mut target = RootfsTarget::new(staged.rootfs(), report);
     target.begin()?;

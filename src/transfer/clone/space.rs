@@ -14,7 +14,7 @@ pub(super) fn check(store: &Store, source: &Container, size: u64) -> Result<()> 
     }
     Err(Error::new(
         Kind::System,
-        format!(
+        format_args!(
             "'{}' takes {} MiB on disk, and {} MiB are free",
             source.name(),
             size.div_ceil(1 << 20),

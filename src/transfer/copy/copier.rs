@@ -74,13 +74,13 @@ impl<'o, 'r> Copier<'o, 'r> {
         let (options, lost) = (self.options, &mut self.outcome.lost);
         let Metadata { file_type, mode, rdev, .. } = *from.metadata;
         if file_type == FileType::Regular {
-            let (file, found) = from.dir.open_found(from.leaf).attempt(|| "open it")?;
+            let (file, found) = from.dir.open_found(from.leaf).attempt("open it")?;
             let attributes = options.wanted(Handle::open(&file), &found)?;
             return spot.file(&file, &found, &attributes, lost);
         }
         let attributes = options.wanted(Handle::Name(from.dir, from.leaf), from.metadata)?;
         if file_type == FileType::Symlink {
-            let target: OsString = from.dir.read_link(from.leaf).attempt(|| "read the link")?;
+            let target: OsString = from.dir.read_link(from.leaf).attempt("read the link")?;
             return spot.unopened(false, &|dir, leaf| dir.symlink(leaf, &target), &attributes, lost);
         }
         spot.unopened(true, &|dir, leaf| dir.mknod(leaf, file_type, mode & 0o700, rdev), &attributes, lost)
@@ -110,7 +110,7 @@ impl<'o, 'r> Copier<'o, 'r> {
     pub(super) fn note(&mut self, result: Result<()>, path: &Path) -> Result<()> {
         let named = result.map_err(|error| {
             let (from, to) = (below(&self.names.0, path), below(&self.names.1, path));
-            error.context(format!("copy '{from}' to '{to}'"))
+            error.context(format_args!("copy '{from}' to '{to}'"))
         });
         self.outcome.note(named)
     }

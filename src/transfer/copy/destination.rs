@@ -26,7 +26,7 @@ pub(super) fn directory(place: &Place) -> Result<Option<Rc<Dir>>> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP)) => {
             Ok(None)
         }
-        Err(error) => Err(Error::io(format!("open '{}'", place.shown), error)),
+        Err(error) => Err(Error::io(format_args!("open '{}'", place.shown), error)),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn goal(
     }
     let is_tree = matches!(source, Source::Tree(..));
     if to.directory && !is_tree {
-        return Err(Error::not_found(format!("'{}' is no directory", place.shown))
+        return Err(Error::not_found(format_args!("'{}' is no directory", place.shown))
             .hint("make the directory first, or leave out the slash at its end"));
     }
     let follow = source.metadata().file_type == FileType::Regular && is_link(place);
@@ -62,12 +62,12 @@ fn is_link(place: &Place) -> bool {
 fn refused(shown: &str, followed: bool, error: io::Error) -> Error {
     let missing = error.kind() == io::ErrorKind::NotFound;
     match (followed, missing) {
-        (true, true) => Error::new(Kind::Exists, format!("'{shown}' is a link that leads nowhere"))
+        (true, true) => Error::new(Kind::Exists, format_args!("'{shown}' is a link that leads nowhere"))
             .hint("delete the link first, or name what it shall lead to"),
         (false, true) => {
-            Error::io(format!("find the directory of '{shown}'"), error).hint("make the directory first")
+            Error::io(format_args!("find the directory of '{shown}'"), error).hint("make the directory first")
         }
-        _ => Error::io(format!("find '{shown}'"), error),
+        _ => Error::io(format_args!("find '{shown}'"), error),
     }
 }
 

@@ -42,7 +42,7 @@ impl Spot<'_> {
         lost: &mut Lost,
     ) -> Result<()> {
         self.refuse(false)?;
-        let (name, to) = temporary(self.dir).attempt(|| "create it")?;
+        let (name, to) = temporary(self.dir).attempt("create it")?;
         let filled =
             copy_contents(from, &to, source).and_then(|()| attributes.set_on_new(Handle::open(&to), lost));
         point::reach("copy.filled");
@@ -58,7 +58,7 @@ impl Spot<'_> {
         lost: &mut Lost,
     ) -> Result<()> {
         self.refuse(is_special)?;
-        let name = self.make(make).attempt(|| "create it")?;
+        let name = self.make(make).attempt("create it")?;
         attributes
             .set_on_new(Handle::Name(self.dir, name), lost)
             .and_then(|()| {
@@ -115,7 +115,7 @@ impl Spot<'_> {
     }
 
     fn settle(&self, name: &OsStr) -> Result<()> {
-        self.dir.rename(name, self.dir, self.leaf).attempt(|| "give it its name")
+        self.dir.rename(name, self.dir, self.leaf).attempt("give it its name")
     }
 
     /// What failed already has its error.

@@ -43,19 +43,19 @@ fn has_mounts(dir: &Dir) -> bool {
 pub(super) fn remove(place: &Place, source: &Source) -> Result<()> {
     let (dir, name) = named(place, source)?;
     crate::sys::point::reach("copy.copied");
-    dir.remove_all(&name, &mut |_: &Path| ()).attempt(|| "delete it after it was copied")
+    dir.remove_all(&name, &mut |_: &Path| ()).attempt("delete it after it was copied")
 }
 
 /// The source by its name, which still names it: a link to the source does not.
 fn named(place: &Place, source: &Source) -> Result<(Dir, std::ffi::OsString)> {
     let (dir, name) = match source {
         Source::Leaf(dir, leaf, _) => {
-            let dir = dir.as_fd().try_clone_to_owned().attempt(|| "duplicate a descriptor")?;
+            let dir = dir.as_fd().try_clone_to_owned().attempt("duplicate a descriptor")?;
             (Dir::from(dir), leaf.clone())
         }
-        Source::Tree(..) => place.rootfs.parent(&place.path).attempt(|| "find its directory")?,
+        Source::Tree(..) => place.rootfs.parent(&place.path).attempt("find its directory")?,
     };
-    let found = dir.metadata(OsStr::new(&name)).attempt(|| "find it again")?;
+    let found = dir.metadata(OsStr::new(&name)).attempt("find it again")?;
     if key(&found) != key(source.metadata()) {
         return Err(Error::invalid(
             "it was copied, but not deleted: its name is that of a link, or was changed",

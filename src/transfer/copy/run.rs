@@ -45,9 +45,9 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
     options.recursive |= options.archive;
     // What is moved shall be whole at the other end.
     options.archive |= options.remove;
-    let into = destination::directory(&to).attempt(|| format!("copy to '{destination}'"))?;
+    let into = destination::directory(&to).attempt(format_args!("copy to '{destination}'"))?;
     if sources.len() > 1 && into.is_none() {
-        return Err(Error::not_found(format!("'{destination}' is no directory"))
+        return Err(Error::not_found(format_args!("'{destination}' is no directory"))
             .hint("several sources need a directory that is there"));
     }
     to.touch()?;
@@ -55,7 +55,7 @@ pub fn run(store: &Store, host: &Host, request: Request, report: &dyn Report) ->
     let spelling = Spelling::of(destination.typed());
     let mut run = Run { store, to: &to, typed: &destination, spelling, into, made: Vec::new() };
     for source in &sources {
-        let copied = run.source(source, &mut copier).attempt(|| format!("copy '{source}'"));
+        let copied = run.source(source, &mut copier).attempt(format_args!("copy '{source}'"));
         let copied = copied.map_err(|error| slip::explain(store, &[source, &destination], error));
         copier.outcome.note(copied)?;
     }
@@ -113,7 +113,7 @@ impl Run<'_> {
     fn refuse_made(&mut self, goal: &Goal, is_tree: bool) -> Result<()> {
         let Goal::At(_, leaf) = goal else { return Ok(()) };
         if !is_tree && self.into.is_some() && self.made.contains(leaf) {
-            return Err(Error::invalid(format!("another source became '{}' just now", leaf.display())));
+            return Err(Error::invalid(format_args!("another source became '{}' just now", leaf.display())));
         }
         self.made.push(leaf.clone());
         Ok(())
@@ -140,7 +140,7 @@ fn shown(endpoint: &Endpoint) -> String {
 
 fn copy(copier: &mut Copier<'_, '_>, source: &Source, goal: &Goal) -> Result<()> {
     let duplicate = |dir: &Dir| {
-        let copy = dir.as_fd().try_clone_to_owned().attempt(|| "duplicate a descriptor");
+        let copy = dir.as_fd().try_clone_to_owned().attempt("duplicate a descriptor");
         copy.map(Dir::from)
     };
     match (source, goal) {

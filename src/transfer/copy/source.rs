@@ -61,7 +61,7 @@ pub(super) fn find(place: &Place, spelling: &Spelling, follow: bool) -> Result<S
         let metadata = dir.metadata(&leaf)?;
         Ok(Source::Leaf(dir, leaf, metadata))
     };
-    find().attempt(|| "find it")
+    find().attempt("find it")
 }
 
 impl Source {

@@ -51,7 +51,7 @@ fn unpack(
     let place = to.open(store, "copy")?;
     let owner = owner.map(|spec| Owner::find(&place.rootfs, spec)).transpose()?.unwrap_or_default();
     let unpack = || {
-        let dir = place.rootfs.dir(&place.path).attempt(|| format!("open the directory '{to}'"))?;
+        let dir = place.rootfs.dir(&place.path).attempt(format_args!("open the directory '{to}'"))?;
         place.touch()?;
         // Links in it are followed inside this directory, never out of it.
         let rootfs = Rootfs::new(OwnedFd::from(dir));
@@ -60,7 +60,7 @@ fn unpack(
         apply(stdin(), &mut target, &Default::default())?;
         files.finish()
     };
-    let unpacked = unpack().attempt(|| "unpack the archive on standard input");
+    let unpacked = unpack().attempt("unpack the archive on standard input");
     unpacked.map_err(|error| slip::explain(store, &[to], error))
 }
 
@@ -77,7 +77,7 @@ fn pack(
             .hint("send it to a file or a program: chroot-distro copy NAME:PATH - > FILE"));
     }
     let place = from.open(store, "copy")?;
-    let host = Rootfs::new(std::fs::File::open("/").attempt(|| "open '/'")?.into());
+    let host = Rootfs::new(std::fs::File::open("/").attempt("open '/'")?.into());
     let owner = owner.map(|spec| Owner::find(&host, spec)).transpose()?.unwrap_or_default();
     let spelling = Spelling::of(from.typed());
     let pack = || {
@@ -97,7 +97,7 @@ fn pack(
         let buffer = writer.finish()?;
         buffer.into_inner().map(drop).map_err(|error| Error::io("write the archive", error.into_error()))
     };
-    pack().attempt(|| format!("copy '{from}'")).map_err(|error| slip::explain(store, &[from], error))
+    pack().attempt(format_args!("copy '{from}'")).map_err(|error| slip::explain(store, &[from], error))
 }
 
 /// A target that gets entries with another owner, and perhaps not the one of the top directory.

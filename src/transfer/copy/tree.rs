@@ -18,10 +18,10 @@ use crate::transfer::file::{Attributes, Handle};
 
 /// Copies all below `from` to `to`, which is `state`, and gives `to` the attributes of `from` where it is to have them.
 pub(super) fn copy(copier: &mut Copier<'_, '_>, from: Dir, to: Dir, state: State) -> Result<()> {
-    let source: Metadata = rustix::fs::fstat(&from).attempt(|| "stat it")?.into();
+    let source: Metadata = rustix::fs::fstat(&from).attempt("stat it")?.into();
     let attributes = copier.directory(&from, &source, state)?;
-    let identity = FileId::of(to.as_fd()).attempt(|| "stat the destination")?;
-    let base = Rc::new(Dir::from(to.as_fd().try_clone_to_owned().attempt(|| "duplicate a descriptor")?));
+    let identity = FileId::of(to.as_fd()).attempt("stat the destination")?;
+    let base = Rc::new(Dir::from(to.as_fd().try_clone_to_owned().attempt("duplicate a descriptor")?));
     let descent = Descent::new(to, identity, Level { state, attributes });
     let mut tree = Tree { copier, base, descent };
     walk::below(from, Order::Sorted, &mut tree)?;
@@ -47,14 +47,14 @@ impl Tree<'_, '_, '_> {
     fn finish(&mut self) -> Result<()> {
         let Some(attributes) = self.descent.data().attributes.take() else { return Ok(()) };
         let dir = self.descent.dir();
-        let found: Metadata = rustix::fs::fstat(dir).attempt(|| "stat it")?.into();
+        let found: Metadata = rustix::fs::fstat(dir).attempt("stat it")?.into();
         attributes.set(Handle::open(dir), &found, &mut self.copier.outcome.lost)
     }
 
     fn make_dir(&mut self, at: &Visited<'_>, opened: &Dir) -> Result<()> {
         let (dir, state) = make_dir(self.descent.dir(), at.leaf)?;
         let attributes = self.copier.directory(opened, at.metadata, state)?;
-        let identity = FileId::of(dir.as_fd()).attempt(|| "stat its copy")?;
+        let identity = FileId::of(dir.as_fd()).attempt("stat its copy")?;
         self.descent.enter(dir, identity, Level { state, attributes });
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Visit for Tree<'_, '_, '_> {
 
     fn leave(&mut self, _left: &Dir) -> Result<()> {
         let finished = self.finish();
-        self.descent.leave().attempt(|| "go up in the destination")?;
+        self.descent.leave().attempt("go up in the destination")?;
         self.copier.outcome.note(finished)
     }
 
@@ -125,9 +125,9 @@ impl Visit for Tree<'_, '_, '_> {
                 self.copier.vanished(path);
                 return Ok(());
             }
-            Doing::Climb => return Err(Error::io(format!("leave '{}'", path.display()), error)),
+            Doing::Climb => return Err(Error::io(format_args!("leave '{}'", path.display()), error)),
             _ => {}
         }
-        self.copier.note(Err(Error::io(format!("{} it", doing.verb()), error)), path)
+        self.copier.note(Err(Error::io(format_args!("{} it", doing.verb()), error)), path)
     }
 }

@@ -31,7 +31,7 @@ impl Baseline {
     pub fn written(container: &Container) -> Result<Option<Index>> {
         let Some(mut file) = container.index()? else { return Ok(None) };
         let mut bytes = Vec::new();
-        let attempt = || format!("read the index of container '{}'", container.name());
+        let attempt = format_args!("read the index of container '{}'", container.name());
         file.read_to_end(&mut bytes).attempt(attempt)?;
         Index::from_bytes(&bytes).map(Some).attempt(attempt)
     }
@@ -42,15 +42,15 @@ fn rebuild(store: &Store, container: &Container, report: &dyn Report) -> Result<
     let why = || format!("container '{name}' has no index of its files as installed");
     let provenance = container.provenance()?;
     let Some(provenance) = provenance.filter(|provenance| provenance.image_ref().is_some()) else {
-        return Err(Error::not_found(format!("{}, and no image to compare it with", why()))
-            .hint(format!("compare it with another container: 'chroot-distro diff OTHER {name}'")));
+        return Err(Error::not_found(format_args!("{}, and no image to compare it with", why()))
+            .hint(format_args!("compare it with another container: 'chroot-distro diff OTHER {name}'")));
     };
     let manifest = provenance.manifest()?;
     let is_missing = |layer: &&Descriptor| !store.has_blob(&layer.digest, layer.size);
     let missing = manifest.layers.iter().filter(is_missing).count();
     if missing > 0 {
         let all = manifest.layers.len();
-        return Err(Error::not_found(format!(
+        return Err(Error::not_found(format_args!(
             "{}, and {missing} of the {all} layers of its image are not in the cache",
             why()
         ))
@@ -59,7 +59,7 @@ fn rebuild(store: &Store, container: &Container, report: &dyn Report) -> Result<
     report.info(&format!("Container '{name}' has no index: reading the layers of its image"));
     let mut index = Index::new();
     for layer in &manifest.layers {
-        apply(store, layer, &mut index, report).attempt(|| format!("layer {}", layer.short()))?;
+        apply(store, layer, &mut index, report).attempt(format_args!("layer {}", layer.short()))?;
     }
     Ok(index)
 }
@@ -80,7 +80,7 @@ fn apply(store: &Store, layer: &Descriptor, index: &mut Index, report: &dyn Repo
     let options = layer::Options { whiteouts: true, ..layer::Options::default() };
     let applied = layer::apply(&mut reader, index, &options);
     // What stands behind the end of the compressed data belongs to the digest too.
-    std::io::copy(&mut reader, &mut std::io::sink()).attempt(|| "read it")?;
+    std::io::copy(&mut reader, &mut std::io::sink()).attempt("read it")?;
     if reader.hasher.finish() != layer.digest {
         store.discard_blob(&layer.digest)?;
         return Err(Error::new(Kind::Invalid, "its cached copy was damaged, and is deleted now"));

@@ -99,7 +99,7 @@ impl Side {
     /// `index`: what is known of it.
     pub(super) fn of(container: &Container, mut index: Index, report: &dyn Report) -> Result<Side> {
         let rootfs = container.rootfs()?;
-        let attempt = || format!("compare container '{}'", container.name());
+        let attempt = format_args!("compare container '{}'", container.name());
         let root = rootfs.dir("").attempt(attempt)?;
         let mounted = index.settle(root, Trust::Stamps, &EXCLUDED).attempt(attempt)?;
         for place in mounted {
@@ -120,13 +120,13 @@ impl Contents for Live<'_> {
     fn hash(&self, new: bool, path: &Path, node: &Node<'_>) -> Result<Option<u64>> {
         let Some(side) = (if new { Some(self.1) } else { self.0 }) else { return Ok(None) };
         let read = || {
-            let (dir, leaf) = parent(&side.rootfs, path).attempt(|| "find it")?;
+            let (dir, leaf) = parent(&side.rootfs, path).attempt("find it")?;
             content_hash(&dir, &leaf, node.size)
         };
         match read() {
             // Gone meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            hash => hash.attempt(|| format!("read '{}'", path.display())),
+            hash => hash.attempt(format_args!("read '{}'", path.display())),
         }
     }
 }

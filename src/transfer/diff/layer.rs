@@ -33,7 +33,7 @@ pub fn layer(
 pub fn whole(store: &Store, container: &Container, epoch: Option<i64>, report: &dyn Report) -> Result<Layer> {
     let _lock = container.lock_shared("commit")?;
     let (rootfs, mut now) = (container.rootfs()?, Index::new());
-    let root = rootfs.dir("").attempt(|| "open its root")?;
+    let root = rootfs.dir("").attempt("open its root")?;
     for place in now.settle(root, Trust::Stamps, &[])? {
         report.warn(&format!("something is mounted on '{}': what is there is left out", place.display()));
     }

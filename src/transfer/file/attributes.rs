@@ -91,7 +91,7 @@ impl Attributes {
         owner: Owner,
         archive: bool,
     ) -> Result<Attributes> {
-        let xattrs = from.xattrs().attempt(|| "read its extended attributes")?;
+        let xattrs = from.xattrs().attempt("read its extended attributes")?;
         let &Metadata { file_type, mode, mtime, .. } = metadata;
         Ok(Attributes {
             file_type,
@@ -116,7 +116,7 @@ impl Attributes {
     }
 
     fn kept_of(&self, to: Handle<'_>) -> Result<Xattrs> {
-        let xattrs = to.xattrs().attempt(|| "read the extended attributes of what stands there")?;
+        let xattrs = to.xattrs().attempt("read the extended attributes of what stands there")?;
         Ok(kept(xattrs, self.archive))
     }
 
@@ -136,30 +136,30 @@ impl Attributes {
         let gone = |(key, _): &(OsString, Vec<u8>)| !self.xattrs.iter().any(|(kept, _)| kept == key);
         for (key, _) in there.iter().filter(|had| gone(had)) {
             tolerate(to.remove_xattr(key), "extended attributes", lost)
-                .attempt(|| format!("remove its attribute '{}'", key.display()))?;
+                .attempt(format_args!("remove its attribute '{}'", key.display()))?;
         }
         let acl_went =
             there.iter().any(|had| gone(had) && had.0.as_bytes().starts_with(b"system.posix_acl_"));
         let chown = self.owner_differs(found);
         if chown {
-            tolerate(to.chown(self.uid, self.gid), "owners", lost).attempt(|| "set its owner")?;
+            tolerate(to.chown(self.uid, self.gid), "owners", lost).attempt("set its owner")?;
             there.retain(|(key, _)| key != "security.capability");
         }
         if self.mode_differs(found) || acl_went || chown && self.mode & 0o6000 != 0 {
-            tolerate(to.chmod(self.mode), "permissions", lost).attempt(|| "set its mode")?;
+            tolerate(to.chmod(self.mode), "permissions", lost).attempt("set its mode")?;
         }
         for (key, value) in self.xattrs.iter().filter(|wanted| !there.contains(wanted)) {
             tolerate(to.set_xattr(key, value), "extended attributes", lost)
-                .map_err(|error| Error::io(format!("set its attribute '{}'", key.display()), error))?;
+                .map_err(|error| Error::io(format_args!("set its attribute '{}'", key.display()), error))?;
         }
-        tolerate(to.set_mtime(self.mtime), "times", lost).attempt(|| "set its time")
+        tolerate(to.set_mtime(self.mtime), "times", lost).attempt("set its time")
     }
 
     /// The same for what was just made in a directory that may hand down an ACL.
     pub(crate) fn set_on_new(&self, to: Handle<'_>, lost: &mut Lost) -> Result<()> {
         let found: Metadata = match to {
-            Handle::Open(file) => rustix::fs::fstat(file).attempt(|| "stat it")?.into(),
-            Handle::Name(dir, leaf) => dir.metadata(leaf).attempt(|| "stat it")?,
+            Handle::Open(file) => rustix::fs::fstat(file).attempt("stat it")?.into(),
+            Handle::Name(dir, leaf) => dir.metadata(leaf).attempt("stat it")?,
         };
         self.set(to, &found, lost)
     }

@@ -36,8 +36,8 @@ pub(crate) fn copy(from: &File, to: &File, source: &Metadata) -> Result<()> {
     let mut position = 0;
     while position < size {
         let Some((data, hole)) = next_data(from, position, size)? else {
-            let length = from.metadata().attempt(|| "stat it")?.len().min(size);
-            return to.set_len(length).attempt(|| "write it");
+            let length = from.metadata().attempt("stat it")?.len().min(size);
+            return to.set_len(length).attempt("write it");
         };
         if copying.range(data, hole)? < hole {
             return Ok(());
@@ -56,7 +56,7 @@ fn next_data(file: &File, position: u64, size: u64) -> Result<Option<(u64, u64)>
         Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::SPIPE) => return Ok(Some((position, size))),
         Err(error) => return Err(Error::io("find its holes", error.into())),
     };
-    let hole = seek(file, SeekFrom::Hole(data)).attempt(|| "find its holes")?;
+    let hole = seek(file, SeekFrom::Hole(data)).attempt("find its holes")?;
     Ok(Some((data, hole.min(size))))
 }
 
@@ -97,7 +97,7 @@ fn read_write(from: &File, to: &File, start: u64, end: u64) -> Result<u64> {
         match from.read_at(&mut buffer[..wanted], position) {
             Ok(0) => break,
             Ok(count) => {
-                to.write_all_at(&buffer[..count], position).attempt(|| "write it")?;
+                to.write_all_at(&buffer[..count], position).attempt("write it")?;
                 position += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -115,7 +115,7 @@ impl<'a> Outcome<'a> {
             (None, _) => Ok(()),
             (Some(error), 1) => Err(error),
             (Some(error), failed) => {
-                Err(error.context(format!("{failed} files could not be copied; the first")))
+                Err(error.context(format_args!("{failed} files could not be copied; the first")))
             }
         }
     }

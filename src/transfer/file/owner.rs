@@ -19,13 +19,12 @@ impl Owner {
     /// Reads `USER`, `USER:GROUP` or `:GROUP`, names or numbers, by the accounts of `rootfs`. `USER` alone leaves the
     /// group as it is, as chown(1) does; `USER:` means the user's own group.
     pub fn find(rootfs: &Rootfs, spec: &str) -> Result<Owner> {
-        let attempt = || format!("find the owner '{spec}'");
+        let attempt = format_args!("find the owner '{spec}'");
         let found = |spec: &str| accounts::lookup(rootfs, spec).attempt(attempt);
         Ok(match spec.split_once(':') {
             Some(("", "")) | None if spec.trim_matches(':').is_empty() => {
-                return Err(
-                    Error::usage(format!("'{spec}' names no owner")).hint("type USER, USER:GROUP or :GROUP")
-                );
+                return Err(Error::usage(format_args!("'{spec}' names no owner"))
+                    .hint("type USER, USER:GROUP or :GROUP"));
             }
             None => Owner { uid: Some(found(spec)?.uid), gid: None },
             Some((user, "")) => {

@@ -5,7 +5,7 @@ use crate::rootfs::{Dir, Metadata};
 
 /// Whether `dir` is the directory `outer`, or lies somewhere below it.
 pub(crate) fn is_within(dir: &Dir, outer: &Dir) -> Result<bool> {
-    let attempt = || "look at what is above a directory";
+    let attempt = "look at what is above a directory";
     let key = |dir: &Dir| -> Result<_> {
         let found: Metadata = rustix::fs::fstat(dir).attempt(attempt)?.into();
         Ok((found.dev, found.inode))

@@ -48,7 +48,7 @@ impl Exclude {
 impl Pattern {
     fn parse(pattern: &OsStr) -> Result<Pattern> {
         let wrong = || {
-            Error::usage(format!("'{}' is no pattern", pattern.display()))
+            Error::usage(format_args!("'{}' is no pattern", pattern.display()))
                 .hint("a pattern is as in a .gitignore: '*.o', '/build/', 'logs/**'")
         };
         let bytes = pattern.as_bytes();

@@ -13,7 +13,7 @@ use crate::transfer::diff::Kind;
 impl Syncer<'_> {
     /// Deletes `leaf` with all below it; `path` is its path from the top. Directories that hold something excluded stay.
     pub(super) fn prune(&self, dir: &Dir, leaf: &OsStr, path: &Path) -> Result<()> {
-        let attempt = || format!("delete '{}'", path.display());
+        let attempt = format_args!("delete '{}'", path.display());
         let metadata = dir.metadata(leaf).attempt(attempt)?;
         let is_directory = metadata.file_type == FileType::Directory;
         if self.options.exclude.has(path, is_directory) {
@@ -36,7 +36,7 @@ impl Syncer<'_> {
 
     /// Removes everything but `kept`, and what holds it.
     fn remove(&self, dir: &Dir, leaf: &OsStr, path: &Path, kept: &[PathBuf]) -> Result<()> {
-        let attempt = || format!("delete '{}'", path.display());
+        let attempt = format_args!("delete '{}'", path.display());
         if kept.iter().any(|kept| kept == path) {
             return Ok(());
         }
@@ -95,6 +95,6 @@ impl Visit for Found<'_> {
         if error.kind() == io::ErrorKind::NotFound {
             return Ok(());
         }
-        Err(Error::io(format!("look at '{}'", self.top.join(path).display()), error))
+        Err(Error::io(format_args!("look at '{}'", self.top.join(path).display()), error))
     }
 }

@@ -29,7 +29,7 @@ impl Spot<'_> {
     pub(super) fn found(&self) -> Result<Option<Metadata>> {
         match self.dir.metadata(self.leaf) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            found => found.map(Some).attempt(|| "look at what stands there"),
+            found => found.map(Some).attempt("look at what stands there"),
         }
     }
 
@@ -69,8 +69,8 @@ impl Spot<'_> {
     }
 
     fn settle(&self, made: Result<()>) -> Result<()> {
-        let settled = made
-            .and_then(|()| self.dir.rename(temporary(), self.dir, self.leaf).attempt(|| "give it its name"));
+        let settled =
+            made.and_then(|()| self.dir.rename(temporary(), self.dir, self.leaf).attempt("give it its name"));
         if settled.is_err() {
             // What failed already has its error.
             let _ = self.dir.remove_file(temporary());
@@ -87,7 +87,7 @@ fn new<T>(make: impl Fn(&OsStr) -> io::Result<T>, dir: &Dir) -> Result<T> {
         }
         made => made,
     };
-    made.attempt(|| "create it")
+    made.attempt("create it")
 }
 
 /// Removes what a killed process left in a directory.

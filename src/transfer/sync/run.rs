@@ -74,7 +74,7 @@ pub fn run(
     let (source, destination) = (request.source.to_string(), request.destination.to_string());
     let mut syncer = Syncer::new(&request.options, source.clone(), &counted, report);
     begin(&mut syncer, &from, &to)
-        .attempt(|| format!("synchronise '{source}' to '{destination}'"))
+        .attempt(format_args!("synchronise '{source}' to '{destination}'"))
         .map_err(|error| slip::explain(store, &[&request.source, &request.destination], error))?;
     syncer.outcome.conclude(&destination)?;
     Ok(counts.get())
@@ -99,7 +99,7 @@ const MAX_LINKS: usize = 40;
 
 /// A link that is named stands for what it leads to.
 fn source(place: &Place) -> Result<Source> {
-    let attempt = || "find the source";
+    let attempt = "find the source";
     let mut path = place.path.clone();
     let metadata = place.rootfs.metadata(&path, Follow::Yes).attempt(attempt)?;
     if metadata.file_type == FileType::Directory {
@@ -114,7 +114,7 @@ fn source(place: &Place) -> Result<Source> {
         let target = dir.read_link(&leaf).attempt(attempt)?;
         path = path.parent().unwrap_or(Path::new("/")).join(target);
     }
-    Err(Error::io(attempt(), io::Error::from_raw_os_error(libc::ELOOP)))
+    Err(Error::io(attempt, io::Error::from_raw_os_error(libc::ELOOP)))
 }
 
 /// Whether a path, as it was typed, can only be a directory.
@@ -152,14 +152,14 @@ fn file(syncer: &mut Syncer<'_>, from: &From<'_>, to: &Place) -> Result<()> {
 
 fn missing(to: &Place, error: io::Error) -> Error {
     let error_kind = error.kind();
-    let error = Error::io(format!("find the directory of '{}'", to.shown), error);
+    let error = Error::io(format_args!("find the directory of '{}'", to.shown), error);
     if error_kind == io::ErrorKind::NotFound { error.hint("make the directory first") } else { error }
 }
 
 fn directory(syncer: &mut Syncer<'_>, from: Dir, to: &Place) -> Result<()> {
     let found = match to.rootfs.metadata(&to.path, Follow::Yes) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        found => Some(found.attempt(|| "find the destination")?),
+        found => Some(found.attempt("find the destination")?),
     };
     if found.as_ref().is_some_and(|found| found.file_type != FileType::Directory) {
         return Err(Error::new(Kind::Exists, "the destination is there and is no directory")
@@ -170,14 +170,14 @@ fn directory(syncer: &mut Syncer<'_>, from: Dir, to: &Place) -> Result<()> {
     }
     let dir = match to.rootfs.dir(&to.path) {
         Err(_) if found.is_none() && syncer.options.dry_run => None,
-        dir => Some(dir.attempt(|| "open the destination")?),
+        dir => Some(dir.attempt("open the destination")?),
     };
     if let Some(dir) = &dir {
         if syncer.options.delete {
             refuse_whole_container(to, dir)?;
         }
         refuse_overlap(&from, dir, true)?;
-        let top = dir.as_fd().try_clone_to_owned().attempt(|| "open the destination")?;
+        let top = dir.as_fd().try_clone_to_owned().attempt("open the destination")?;
         syncer.top = Some(Dir::from(top));
     }
     Tree::sync(syncer, from, dir, found.as_ref())
@@ -185,7 +185,7 @@ fn directory(syncer: &mut Syncer<'_>, from: Dir, to: &Place) -> Result<()> {
 
 /// Makes the destination, and the directories above it: itself only for its owner, until it has what the source has.
 fn make(syncer: &Syncer<'_>, from: &Dir, to: &Place) -> Result<()> {
-    let attempt = || "create the destination";
+    let attempt = "create the destination";
     if to.rootfs.metadata(&to.path, Follow::No).is_ok() {
         let error = Error::new(Kind::Exists, "the destination is a link that leads nowhere");
         return Err(error.hint("delete the link first"));
@@ -204,13 +204,13 @@ fn make(syncer: &Syncer<'_>, from: &Dir, to: &Place) -> Result<()> {
 /// With `-d` at a container's root, whatever the source lacks would go: the guest's system, most likely.
 fn refuse_whole_container(to: &Place, dir: &Dir) -> Result<()> {
     let Some(container) = &to.container else { return Ok(()) };
-    let root = to.rootfs.dir("").attempt(|| "open the container's root")?;
+    let root = to.rootfs.dir("").attempt("open the container's root")?;
     if !is_within(&root, dir)? {
         return Ok(());
     }
     let name = container.name();
-    Err(Error::usage(format!("'-d' would delete all in '{name}' that the source does not have")).hint(
-        format!(
+    Err(Error::usage(format_args!("'-d' would delete all in '{name}' that the source does not have")).hint(
+        format_args!(
             "name a directory in it, such as '{name}:/opt/app'; 'clone' and 'restore' make whole containers"
         ),
     ))

@@ -94,7 +94,7 @@ impl<'a> Syncer<'a> {
 
     fn own(&mut self, from: &From<'_>, to: &Spot<'_>, found: Option<&Metadata>, path: &Path) -> Result<bool> {
         let target = match from.metadata.file_type {
-            FileType::Symlink => from.dir.read_link(from.leaf).attempt(|| "read the link")?,
+            FileType::Symlink => from.dir.read_link(from.leaf).attempt("read the link")?,
             _ => OsString::new(),
         };
         let same_type = found.filter(|found| found.file_type == from.metadata.file_type);
@@ -138,7 +138,7 @@ impl<'a> Syncer<'a> {
         let differs = match from.metadata.file_type {
             FileType::Regular => !self.same_contents(from, to, found)?,
             FileType::Symlink => {
-                let there = to.dir.read_link(to.leaf).attempt(|| "read the link that stands there")?;
+                let there = to.dir.read_link(to.leaf).attempt("read the link that stands there")?;
                 return Ok((there != target).then_some("target"));
             }
             FileType::Character | FileType::Block => {
@@ -156,9 +156,9 @@ impl<'a> Syncer<'a> {
         if !self.options.checksum {
             return Ok(from.metadata.mtime.seconds == found.mtime.seconds);
         }
-        let one = from.dir.open(from.leaf).attempt(|| "open it")?;
-        let other = to.dir.open(to.leaf).attempt(|| "open what stands there")?;
-        same(&one, &other).attempt(|| "compare it")
+        let one = from.dir.open(from.leaf).attempt("open it")?;
+        let other = to.dir.open(to.leaf).attempt("open what stands there")?;
+        same(&one, &other).attempt("compare it")
     }
 
     /// Makes it anew, in place of what stands there, which is no directory.
@@ -167,8 +167,8 @@ impl<'a> Syncer<'a> {
             return Ok(());
         }
         if from.metadata.file_type == FileType::Regular {
-            let file = from.dir.open(from.leaf).attempt(|| "open it")?;
-            let metadata: Metadata = rustix::fs::fstat(&file).attempt(|| "stat it")?.into();
+            let file = from.dir.open(from.leaf).attempt("open it")?;
+            let metadata: Metadata = rustix::fs::fstat(&file).attempt("stat it")?.into();
             let wanted = self.options.wanted(Handle::open(&file), &metadata)?;
             return to.file(&file, &metadata, &wanted, &mut self.outcome.lost);
         }
@@ -188,8 +188,8 @@ impl<'a> Syncer<'a> {
         if found.is_none_or(|found| found.file_type != FileType::Directory) {
             return Ok(());
         }
-        let dir = to.dir.dir(to.leaf).attempt(|| "open the directory that stands there")?;
-        let names = dir.names().attempt(|| "list the directory that stands there")?;
+        let dir = to.dir.dir(to.leaf).attempt("open the directory that stands there")?;
+        let names = dir.names().attempt("list the directory that stands there")?;
         if !names.is_empty() {
             if !self.options.delete {
                 return Err(Error::new(Kind::Exists, "a directory stands there that is not empty")
@@ -197,7 +197,7 @@ impl<'a> Syncer<'a> {
             }
             self.prune(to.dir, to.leaf, path)?;
         } else if !self.options.dry_run {
-            to.dir.remove_all(to.leaf, &mut |_| ()).attempt(|| "remove the directory that stands there")?;
+            to.dir.remove_all(to.leaf, &mut |_| ()).attempt("remove the directory that stands there")?;
         }
         if !self.options.dry_run && to.found()?.is_some() {
             return Err(Error::new(Kind::Exists, "a directory stands there with excluded files in it")
@@ -209,7 +209,7 @@ impl<'a> Syncer<'a> {
     /// Takes note of how what stands at `path` went: whether anything was written.
     pub(super) fn note(&mut self, result: Result<bool>, path: &Path) -> Result<bool> {
         let shown = self.shown(path);
-        let named = result.attempt(|| format!("synchronise '{shown}'"));
+        let named = result.attempt(format_args!("synchronise '{shown}'"));
         let changed = matches!(named, Ok(true) | Err(_));
         self.outcome.note(named.map(drop))?;
         Ok(changed)
@@ -240,7 +240,7 @@ impl<'a> Syncer<'a> {
 /// The directory that holds `path` below `top`, and the name there: step by step, so that no link is followed and no path
 /// is too long.
 fn open_above(top: &Dir, path: &Path) -> Result<(Dir, OsString)> {
-    let attempt = || "find its first name";
+    let attempt = "find its first name";
     let mut names: Vec<&OsStr> = path.iter().collect();
     let leaf = names.pop().unwrap_or_default();
     let duplicate = std::os::fd::AsFd::as_fd(top).try_clone_to_owned().attempt(attempt)?;

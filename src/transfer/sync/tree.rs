@@ -43,7 +43,7 @@ impl Tree<'_, '_> {
         to: Option<Dir>,
         found: Option<&Metadata>,
     ) -> Result<()> {
-        let attempt = || "synchronise the directory";
+        let attempt = "synchronise the directory";
         let metadata: Metadata = rustix::fs::fstat(&from).attempt(attempt)?.into();
         let wanted = syncer.options.wanted(Handle::open(&from), &metadata)?;
         let mount = to.as_ref().map(|to| FileId::of(AsFd::as_fd(to))).transpose().attempt(attempt)?;
@@ -79,7 +79,7 @@ impl Tree<'_, '_> {
                     self.syncer.told(Some(found), path, what);
                 }
                 if !options.dry_run {
-                    clean(to).attempt(|| format!("remove '{TEMPORARY}'"))?;
+                    clean(to).attempt(format_args!("remove '{TEMPORARY}'"))?;
                 }
             }
         }
@@ -130,13 +130,13 @@ impl Tree<'_, '_> {
         }
         if !is_there {
             if found.is_some() {
-                spot.dir.remove_file(at.leaf).attempt(|| "remove what stands there")?;
+                spot.dir.remove_file(at.leaf).attempt("remove what stands there")?;
             }
-            spot.dir.create_dir(at.leaf, 0o700).attempt(|| "create it")?;
+            spot.dir.create_dir(at.leaf, 0o700).attempt("create it")?;
             crate::sys::point::reach("sync.directory");
         }
-        let opened_to = spot.dir.dir(at.leaf).attempt(|| "open the directory that stands there")?;
-        let identity = FileId::of(opened_to.as_fd()).attempt(|| "look at it")?;
+        let opened_to = spot.dir.dir(at.leaf).attempt("open the directory that stands there")?;
+        let identity = FileId::of(opened_to.as_fd()).attempt("look at it")?;
         if self.mount.is_some_and(|mount| !mount.same_mount(&identity)) {
             self.syncer.outcome.mounted(path.display().to_string());
             return Ok(false);
@@ -174,7 +174,7 @@ impl Tree<'_, '_> {
         if let Some(seen) = to.data().seen.take() {
             let path = to.data().path.clone();
             let names = to.dir().names();
-            let mut names = names.attempt(|| format!("list '{}'", path.display()))?;
+            let mut names = names.attempt(format_args!("list '{}'", path.display()))?;
             names.retain(|name| !seen.contains(name));
             names.sort_unstable();
             for name in names {
@@ -186,8 +186,8 @@ impl Tree<'_, '_> {
         if !to.data().changed || self.syncer.options.dry_run {
             return Ok(());
         }
-        let found: Metadata = rustix::fs::fstat(to.dir()).attempt(|| "stat the directory")?.into();
-        let duplicate = to.dir().as_fd().try_clone_to_owned().attempt(|| "open the directory")?;
+        let found: Metadata = rustix::fs::fstat(to.dir()).attempt("stat the directory")?.into();
+        let duplicate = to.dir().as_fd().try_clone_to_owned().attempt("open the directory")?;
         let lost = &mut self.syncer.outcome.lost;
         let set = to.data().wanted.set(Handle::open(&duplicate), &found, lost);
         let path = to.data().path.clone();
@@ -225,7 +225,7 @@ impl Visit for Tree<'_, '_> {
         }
         self.finish()?;
         if let Some(to) = self.to.as_mut() {
-            to.leave().attempt(|| "go on in the destination")?;
+            to.leave().attempt("go on in the destination")?;
         }
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Visit for Tree<'_, '_> {
             }
             (_, Some(leaf)) => self.see(leaf),
         }
-        self.syncer.note(Err(Error::io(format!("{} it", doing.verb()), error)), path).map(drop)
+        self.syncer.note(Err(Error::io(format_args!("{} it", doing.verb()), error)), path).map(drop)
     }
 }
 
