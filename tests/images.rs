@@ -194,10 +194,7 @@ fn mistakes_are_told() {
         s.cd(["pull", "Not An Image"]).run().code(2);
         s.cd(["pull"]).run().code(2);
         // What is damaged is fetched again, also where its size is right.
-        let layer =
-            blobs(s).into_iter().find(|path| fs::read(path).unwrap().starts_with(b"\x1f\x8b")).unwrap();
-        let size = fs::metadata(&layer).unwrap().len() as usize;
-        fs::write(&layer, vec![b'?'; size]).unwrap();
+        damage(s);
         s.cd(["pull", &name]).run().ok().says(&["was damaged here"]);
         assert_images(s);
         let layer = blobs(s).into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
@@ -263,6 +260,39 @@ fn what_install_lacks_is_looked_for_here_first() {
         s.cd(["auth", "login", "ghcr.io"]).run().code(2).says(&["auth add ghcr.io"]);
         s.cd(["auth", "logout"]).run().code(2).says(&["auth remove REGISTRY"]);
         s.cd(["prune"]).run().ok().says(&["nothing to free"]);
+    });
+}
+
+/// The layer's blob, with other bytes of the same number.
+fn damage(s: &Sandbox) {
+    let is_layer = |path: &PathBuf| fs::read(path).unwrap().starts_with(b"\x1f\x8b");
+    let layer = blobs(s).into_iter().find(is_layer).unwrap();
+    let size = fs::metadata(&layer).unwrap().len() as usize;
+    fs::write(&layer, vec![b'?'; size]).unwrap();
+}
+
+#[test]
+fn a_damaged_image_is_told_and_loaded_again() {
+    need!(Root);
+    sandbox(|s| {
+        let layout = crate::load::Layout(std::path::Path::new("/tmp/layout"));
+        layout.finish(&[crate::load::named(layout.image(&small("one")), "docker.io/library/app:1")]);
+        s.cd(["load", "-q", "/tmp/layout"]).run().ok();
+        s.cd(["save", "-q", "-o", "/tmp/app.tar", "app:1"]).run().ok();
+        for again in ["/tmp/layout", "/tmp/app.tar"] {
+            damage(s);
+            s.cd(["install", "app:1"]).run().fails(&["damaged", "pull, load or build it again"]);
+            s.cd(["save", "-o", "/tmp/damaged.tar", "app:1"]).run().fails(&["damaged"]);
+            s.cd(["load", again]).run().ok().says(&["was damaged here"]);
+            assert_images(s);
+            s.cd(["install", "-q", "app:1"]).run().ok();
+            assert_eq!(hello(s, "app"), "one");
+            s.cd(["remove", "-q", "app"]).run().ok();
+            s.cd(["clear-cache", "-q"]).run().ok();
+        }
+        // Nothing is said where all is well.
+        let ran = s.cd(["load", "/tmp/layout"]).run().ok();
+        assert!(!ran.err().contains("damaged"), "{ran:?}");
     });
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::Summary;
 use crate::install;
 use crate::report::Report;
+use crate::store::Freed;
 
 /// delete stored images that have no name, and print how much space this freed. An image loses its name when another image
 /// gets it, such as by 'pull' or 'tag'. Containers and the cache are kept, and images that 'reset' needs for a container.
@@ -37,6 +38,7 @@ impl Run for Prune {
             app.ui.info(&format!("Deleted {digest}"));
         }
         match library.collect()? {
+            Some(freed) if freed == Freed::default() => app.ui.info("There was nothing to free"),
             Some(freed) => tell_freed(app, freed),
             None => {
                 return Err(Error::new(Kind::Busy, "images are being added just now")

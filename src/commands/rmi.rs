@@ -99,10 +99,8 @@ fn remove_one(app: &App, text: &str) -> Result<()> {
 
 /// What was freed, and what frees the rest.
 pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
-    match (bytes, shared) {
-        (0, 0) => app.ui.info("There was nothing to free"),
-        (0, _) => {}
-        _ => app.ui.info(&format!("Freed {}", human::size(bytes))),
+    if bytes > 0 {
+        app.ui.info(&format!("Freed {}", human::size(bytes)));
     }
     if shared > 0 {
         app.ui.info(&format!(

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::assemble::Assembly;
 use super::download::{download, open_archive, read_stdin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::image::{
     self, Archive, Holds, Image, Imported, LayoutDirectory, Local, Origin, Pull, Source, Whose, image_in,
@@ -60,7 +60,8 @@ pub(super) fn fill(
             let kept =
                 kept.ok_or_else(|| Error::not_found(format_args!("image {digest} is not here any more")))?;
             let image = image::open(&library, &kept, &new.platform)?;
-            assemble(store, &Local(&library), image, workers, staged, report).map(Filled::local)
+            let filled = assemble(store, &Local(&library), image, workers, staged, report);
+            filled.map(Filled::local).map_err(damaged)
         }
         Source::Registry(reference) => from_name(store, reference, new, host, staged, report),
         Source::Layout(path) => {
@@ -104,8 +105,20 @@ fn from_name(
     for layer in &image.manifest.layers {
         store.share_with_cache(&layer.digest, layer.size)?;
     }
-    let filled = assemble(store, origin, image, new.settings.workers, staged, report)?;
-    Ok(if whose == Whose::Own { filled.local() } else { filled })
+    let filled = assemble(store, origin, image, new.settings.workers, staged, report);
+    match whose {
+        Whose::Registry => filled,
+        Whose::Pulled => filled.map_err(damaged),
+        Whose::Own => filled.map(Filled::local).map_err(damaged),
+    }
+}
+
+/// No registry has altered what is kept here.
+fn damaged(error: Error) -> Error {
+    match error.kind() {
+        Kind::Invalid => error.hint_instead("the stored image is damaged; pull, load or build it again"),
+        _ => error,
+    }
 }
 
 /// Applies the layers.
