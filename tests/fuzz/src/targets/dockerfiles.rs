@@ -1,8 +1,8 @@
 //! Dockerfiles, and the expansion of words: whatever the bytes, an answer or an error.
 
 use chroot_distro::dockerfile::{
-    Around, Dockerfile, Instruction, Located, check, expand, expand_document, expand_words, parse, parse_onbuild,
-    refuse,
+    Around, Dockerfile, Instruction, Located, check, expand, expand_document, expand_words, parse,
+    parse_onbuild, refuse,
 };
 
 use super::{Target, parts};
