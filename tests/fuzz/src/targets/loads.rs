@@ -41,7 +41,8 @@ pub const LOADS: Target = Target {
 fn run(input: &[u8]) {
     let input = with_checksums(input);
     let at = place();
-    let store = Store::open(Paths { data: at.join("data"), cache: at.join("cache"), trusted: at.join("data") });
+    let store =
+        Store::open(Paths { data: at.join("data"), cache: at.join("cache"), trusted: at.join("data") });
     let path = at.join("archive");
     File::create(&path).and_then(|mut file| file.write_all(&input)).expect("a file");
     let archive =
