@@ -11,10 +11,17 @@ use super::null::nothing;
 
 /// Bytes, by its buffer: a pipe of one page is full with whatever is in it, and poll(2) tells when that was read.
 const SMALL: usize = 1;
-const USUAL: usize = 64 << 10;
 
 /// Who has read so many bytes wants them all, and faster.
 const WANTED: u64 = 64 << 10;
+
+/// Bytes of a pipe for all that comes: fewer turns for as much.
+const LARGE: usize = 1 << 20;
+
+/// Makes room in a pipe, as far as the kernel allows it (pipe(7)).
+pub fn enlarge(pipe: &OwnedFd) {
+    let _ = fcntl_setpipe_size(pipe, LARGE);
+}
 
 /// What is seen at the beginning of the caller's pipe.
 pub struct Peek {
@@ -52,7 +59,7 @@ impl Peek {
         if self.shown > 0 || self.taken >= WANTED {
             return self.hurry(from, to);
         }
-        match tee(from, to, USUAL, SpliceFlags::NONBLOCK) {
+        match tee(from, to, LARGE, SpliceFlags::NONBLOCK) {
             Ok(0) => Next::End,
             Ok(count) => {
                 self.shown = count as u64;
@@ -72,7 +79,7 @@ impl Peek {
 
     fn hurry(&mut self, from: &OwnedFd, to: &OwnedFd) -> Next {
         self.take(from, self.shown);
-        let _ = fcntl_setpipe_size(to, USUAL);
+        enlarge(to);
         Next::Hurry
     }
 

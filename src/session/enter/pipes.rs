@@ -12,6 +12,7 @@ use rustix::termios::isatty;
 use super::flow::Flow;
 use super::flows::{Flows, Rest, Way};
 use super::null::is_null;
+use super::peek::enlarge;
 use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::mount::root::same_file;
@@ -80,6 +81,7 @@ fn writable(stream: BorrowedFd<'_>, way: Way, flows: &mut Flows) -> Result<Optio
         return Ok(None);
     }
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).attempt(attempt)?;
+    enlarge(&ours);
     do_not_block(&ours).attempt(attempt)?;
     flows.add(Flow::new(ours, own_description(stream).attempt(attempt)?), way);
     Ok(Some(theirs))
