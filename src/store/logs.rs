@@ -83,6 +83,8 @@ impl LogWriter {
             return self.file.set_len(0);
         }
         self.file.set_permissions(Permissions::from_mode(FIRST_PART))?;
+        // Not by the rename: ext4 writes a file to disk at once that takes another's name (auto_da_alloc, ext4(5)).
+        files::remove(&self.previous).map_err(io::Error::other)?;
         fs::rename(&self.path, &self.previous)?;
         self.file = begin(&self.path)?;
         Ok(())
