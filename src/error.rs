@@ -4,6 +4,8 @@
 
 use std::{fmt, io};
 
+use rustix::io::Errno;
+
 pub mod told;
 
 /// The exit code for a wrong command line.
@@ -108,6 +110,12 @@ impl Error {
                 Some("free some space ('chroot-distro clear-cache' drops downloads) and try again"),
             ),
             io::ErrorKind::ReadOnlyFilesystem => (Kind::System, Some("the filesystem is mounted read-only")),
+            _ if error.raw_os_error() == Some(Errno::NOKEY.raw_os_error()) => (
+                Kind::System,
+                Some(
+                    "this storage is encrypted and locked: unlock the device once after it has started, then try again",
+                ),
+            ),
             _ => (Kind::System, None),
         };
         let message = format_args!("cannot {attempt}: {}", reason(error));
@@ -169,11 +177,14 @@ impl Error {
     }
 }
 
-/// The reason alone, without Rust's "(os error N)" at the end.
+/// The reason alone, without Rust's "(os error N)" at the end; an errno that the C library does not name is its number.
 pub fn reason(error: &io::Error) -> String {
+    /// musl's word for those.
+    const NAMELESS: &str = "No error information";
     let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(at) if text.ends_with(')') => text[..at].to_owned(),
+    match (text.rfind(" (os error "), error.raw_os_error()) {
+        (Some(at), Some(errno)) if text[..at] == *NAMELESS => format!("Unknown error {errno}"),
+        (Some(at), _) if text.ends_with(')') => text[..at].to_owned(),
         _ => text,
     }
 }

@@ -34,6 +34,7 @@
 //! | `session` | login: what a guest sees, exit codes, and no mount left |
 //! | `joining` | several sessions of one container |
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
+//! | `older` | what kernels before 3.12 and 4.7 do otherwise with mounts and terminals; locked storage |
 //! | `options` | every option of login and run by each name, seen from inside |
 //! | `variables` | the switches of the environment, and the variables that go into a guest |
 //! | `boundary` | an isolated guest starts in a chroot, over mounts of others, and makes nodes |
@@ -155,6 +156,7 @@ mod lifecycle;
 mod limits;
 mod load;
 mod load_hostile;
+mod older;
 mod options;
 mod package;
 mod processes;

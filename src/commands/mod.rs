@@ -34,6 +34,7 @@ pub mod logs;
 pub mod man;
 mod page;
 pub mod probe;
+mod probing;
 pub mod prune;
 pub mod ps;
 pub mod pull;

@@ -16,6 +16,7 @@ use super::command::{App, Run};
 use super::selftest::write_image;
 use crate::cli::os_string;
 use crate::error::{Attempt, Result};
+use crate::sys::network::interfaces;
 
 /// print what this process sees: identity, namespaces, mounts, devices, network, environment.
 #[derive(FromArgs, ArgsInfo)]
@@ -75,7 +76,7 @@ fn seen(sockets: &[String]) -> Result<Value> {
         "processes": names("/proc").iter().filter(|name| name.parse::<u32>().is_ok()).count(),
         "root": names("/"),
         "dev": names("/dev"),
-        "interfaces": names("/sys/class/net"),
+        "interfaces": interfaces().unwrap_or_default(),
         "sockets": sockets.iter().map(|path| (path.clone(), json!(UnixStream::connect(path).is_ok()))).collect::<Value>(),
         "loopback": TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).is_ok(),
     }))

@@ -7,6 +7,7 @@ pub mod binfmt;
 pub mod boot;
 mod caller;
 pub mod device;
+mod devpts;
 pub mod elf;
 pub mod executable;
 pub mod files;

@@ -2,9 +2,11 @@
 //! and the options `ndots`, `timeout` and `attempts`.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use rustix::net::netdevice::name_to_index;
 
 use crate::host::resolv_conf::{self, NameServer};
 
@@ -86,10 +88,7 @@ fn socket(server: &NameServer) -> Option<SocketAddr> {
         (IpAddr::V6(address), Some(zone)) => {
             let index = match zone.parse() {
                 Ok(index) => index,
-                Err(_) => {
-                    let path = format!("/sys/class/net/{zone}/ifindex");
-                    fs::read_to_string(path).ok()?.trim().parse().ok()?
-                }
+                Err(_) => name_to_index(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).ok()?, zone).ok()?,
             };
             Some(SocketAddrV6::new(address, 0, 0, index).into())
         }

@@ -12,6 +12,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use super::bind::Restrict;
 use super::mount::apply;
+use super::mount::landmarks::Landmarks;
 use super::mount::root::{chroot_to_working_dir, switch_root, unshare_root};
 use super::plan::steps::Step;
 use crate::error::Result;
@@ -72,7 +73,9 @@ fn mounts() -> String {
 #[test]
 fn both_ways_make_the_container_the_root() {
     needs_root!();
-    for enter in [(|| switch_root(true)) as fn() -> Result<()>, || chroot_to_working_dir()] {
+    for enter in
+        [(|| switch_root(true, &Landmarks::default())) as fn() -> Result<()>, || chroot_to_working_dir()]
+    {
         let scene = Scene::new();
         let inode = fs::metadata(scene.root.path()).unwrap().ino();
         let steps = [scene.bind("/a/b", Restrict::NONE)];
@@ -113,7 +116,7 @@ fn a_restricted_bind_is_restricted() {
     let scene = Scene::new();
     let restrict = Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true };
     let seen = scene.enter(&[scene.bind("/m", restrict)], || {
-        switch_root(false).unwrap();
+        switch_root(false, &Landmarks::default()).unwrap();
         (fs::write("/m/new", "").is_err(), statvfs("/m").unwrap().f_flag)
     });
     let (refused, flags) = seen.unwrap();
@@ -131,7 +134,7 @@ fn a_link_leads_nowhere_but_into_the_root() {
         let scene = Scene::new();
         symlink(link, scene.root.path().join("m")).unwrap();
         let seen = scene.enter(&[scene.bind("/m", Restrict::NONE)], || {
-            switch_root(false).unwrap();
+            switch_root(false, &Landmarks::default()).unwrap();
             fs::read_to_string("/elsewhere/canary").ok()
         });
         // A link that cannot be resolved is refused by name; one that can ends in the root.

@@ -44,6 +44,9 @@ impl Store {
     pub fn containers(&self) -> Result<Vec<Container>> {
         let list = || files::names(&self.layout.containers());
         let mut names = list()?;
+        if names.is_empty() {
+            place::refuse_locked(&self.layout.containers())?;
+        }
         if names.iter().any(|name| name.starts_with('.')) {
             // Who may not, or finds it in somebody's hands, leaves it to the next.
             names.iter().for_each(|name| drop(replace::recover(&self.layout, name)));
@@ -102,6 +105,11 @@ impl Store {
     /// The filesystem that the containers are on, or would be.
     pub fn place(&self) -> Result<Place> {
         place::look(&self.layout)
+    }
+
+    /// The directory that is there already of those that lead to the containers.
+    pub fn nearest(&self) -> &Path {
+        place::existing(self.layout.data())
     }
 
     /// The containers to start with the machine, in order. They need not be there.

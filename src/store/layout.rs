@@ -23,6 +23,10 @@ impl Layout {
         Layout { data: paths.data, cache: paths.cache, trusted: paths.trusted }
     }
 
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// `containers/<name>/{rootfs/,manifest.json}`
     pub(super) fn containers(&self) -> PathBuf {
         self.data.join("containers")

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rustix::fs::{Access, StatVfsMountFlags, access, statfs, statvfs};
+use rustix::fs::{Access, CWD, Mode, OFlags, StatVfsMountFlags, access, openat, statfs, statvfs};
+use rustix::io::Errno;
 
 use super::layout::Layout;
 use crate::error::{Attempt, Error, Result};
@@ -66,7 +67,20 @@ pub(super) fn is_writable(path: &Path) -> bool {
     access(path, Access::WRITE_OK | enter).is_ok()
 }
 
-fn existing(path: &Path) -> &Path {
+/// Encrypted storage whose key the kernel has not got (fscrypt; Android before the first unlock) shows other names, and so
+/// nothing that is ours. Asked for where nothing was found: a file without a name cannot be made there (`ENOKEY`,
+/// O_TMPFILE of open(2), Linux 3.11), and is never seen where it can.
+pub(super) fn refuse_locked(path: &Path) -> Result<()> {
+    let place = existing(path);
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match openat(CWD, place, flags, Mode::RUSR) {
+        Err(Errno::NOKEY) => Err(Errno::NOKEY).attempt(|| format!("look into '{}'", place.display())),
+        _ => Ok(()),
+    }
+}
+
+/// The directory that is there, of those that lead to `path`.
+pub(super) fn existing(path: &Path) -> &Path {
     path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
 }
 

@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::{Errno, Result};
 
 use super::modern::Modern;
@@ -31,6 +31,11 @@ impl FileId {
     pub fn same_mount(&self, other: &FileId) -> bool {
         self.dev == other.dev && self.mount == other.mount
     }
+}
+
+/// Whether both are one file.
+pub fn same_file(a: &Stat, b: &Stat) -> bool {
+    (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 }
 
 /// Whether a descriptor, `O_PATH` ones too, is what is mounted and not something below it: statx(2), Linux 5.8. Before

@@ -1,6 +1,8 @@
-//! The loopback interface of a network namespace, which begins its life down (netdevice(7)).
+//! The interfaces of a network namespace, whatever `/sys` shows: that may be another one's. The loopback interface begins its
+//! life down (netdevice(7)).
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsRawFd;
 
@@ -20,4 +22,27 @@ pub fn loopback_up() -> io::Result<()> {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
+}
+
+/// The names of all interfaces, sorted (if_nameindex(3): the C library asks by rtnetlink(7)).
+pub fn interfaces() -> io::Result<Vec<String>> {
+    // SAFETY: no arguments.
+    let all = unsafe { libc::if_nameindex() };
+    if all.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let mut names = Vec::new();
+    for at in 0.. {
+        // SAFETY: the array ends with an entry whose index is 0, and no entry after that is read.
+        let entry = unsafe { &*all.add(at) };
+        if entry.if_index == 0 || entry.if_name.is_null() {
+            break;
+        }
+        // SAFETY: a name is a NUL-terminated string that lives as long as the array.
+        names.push(unsafe { CStr::from_ptr(entry.if_name) }.to_string_lossy().into_owned());
+    }
+    // SAFETY: what if_nameindex returned, once, and nothing refers to it any more.
+    unsafe { libc::if_freenameindex(all) };
+    names.sort();
+    Ok(names)
 }

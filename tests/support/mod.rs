@@ -1,5 +1,6 @@
 //! What the tests stand on: the program under test, places to run it in, servers to run it against, and images.
 
+pub mod answered;
 pub mod command;
 pub mod guest;
 pub mod http;

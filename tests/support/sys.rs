@@ -119,14 +119,14 @@ pub fn in_an_app_sandbox(command: &mut Command, glibc: bool) {
     filter(command, program);
 }
 
-const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+pub const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+pub const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+pub const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// An instruction of classic BPF; if it compares, how many to skip when it holds and when not.
-fn step(code: u16, holds: u8, fails: u8, k: u32) -> libc::sock_filter {
+pub fn step(code: u16, holds: u8, fails: u8, k: u32) -> libc::sock_filter {
     libc::sock_filter { code, jt: holds, jf: fails, k }
 }
 

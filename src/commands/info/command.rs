@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{containers, health};
 use crate::commands::command::{App, Run};
 use crate::commands::global::version;
+use crate::commands::probing;
 use crate::error::{Attempt, Result};
-use crate::host::Host;
 use crate::host::probe::FEATURES;
 use crate::oci::Arch;
 use crate::ui::{row, text::line};
@@ -40,7 +40,7 @@ impl Run for Info {
             "version": version(),
             "built_for": Arch::HOST.to_string(),
             "system": system.collect::<Map<_, _>>(),
-            "kernel": kernel(host)?,
+            "kernel": kernel(app)?,
             "health": checks.iter().map(health::Check::json).collect::<Vec<_>>(),
             "containers": containers::describe(app, host, self.names)?,
             "verdict": health::verdict(&checks),
@@ -53,13 +53,14 @@ impl Run for Info {
     }
 }
 
-/// What came of trying each feature, in an empty directory.
-fn kernel(host: &Host) -> Result<Map<String, Value>> {
-    let scratch = host.temp_dir().join(format!("cd-info-{}", std::process::id()));
-    fs::create_dir(&scratch).attempt("make a temporary directory")?;
+/// What came of trying each feature, in an empty directory, and what that means.
+fn kernel(app: &App) -> Result<Map<String, Value>> {
+    let scratch = probing::directory(app, "cd-info")?;
     let asked = FEATURES.iter().map(|feature| {
         let answer = feature.ask(&scratch).attempt(format_args!("probe '{}'", feature.name))?;
-        Ok((feature.name.to_owned(), json!(answer.to_string())))
+        let means = feature.means(answer);
+        let separator = if means.is_empty() { "" } else { ": " };
+        Ok((feature.name.to_owned(), json!(format!("{answer}{separator}{means}"))))
     });
     let answers = asked.collect();
     let _ = fs::remove_dir_all(&scratch);

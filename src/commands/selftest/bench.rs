@@ -6,8 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use crate::commands::command::App;
+use crate::commands::probing;
 use crate::error::{Attempt, Result};
-use crate::host::Host;
 
 /// The container's name; also its hostname where it has one.
 pub const NAME: &str = "selftest";
@@ -19,10 +20,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(host: &Host) -> Result<Bench> {
-        let root = host.temp_dir().join(format!("cd-selftest-{}", std::process::id()));
-        let bench = Bench { root, termux: host.termux().is_some() };
-        for directory in [&bench.root, &bench.probes(), &bench.layout(), &bench.prefix()] {
+    pub fn new(app: &App) -> Result<Bench> {
+        let root = probing::directory(app, "cd-selftest")?;
+        let bench = Bench { root, termux: app.host.termux().is_some() };
+        for directory in [&bench.probes(), &bench.layout(), &bench.prefix()] {
             fs::create_dir(directory).attempt("make a temporary directory")?;
         }
         Ok(bench)

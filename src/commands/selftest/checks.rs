@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::bench::{Bench, NAME};
 use super::image::{self, HELP, LINK, PROBE};
 use crate::running::Grade;
+use crate::sys::network::interfaces;
 
 /// What came of one check: what there is to say, or why it failed.
 pub type Outcome = Result<String, String>;
@@ -181,9 +182,7 @@ fn devices(seen: &Value) -> Outcome {
 
 /// The network is the host's: its interfaces, and a loopback that works.
 fn network(seen: &Value) -> Outcome {
-    let mut host: Vec<_> = fs::read_dir("/sys/class/net").into_iter().flatten().flatten().collect();
-    host.sort_by_key(fs::DirEntry::file_name);
-    let host: Vec<_> = host.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let host = interfaces().map_err(|error| error.to_string())?;
     require(seen["loopback"] == true, || "no socket on 127.0.0.1".to_owned())?;
     require(seen["interfaces"] == Value::from(host), || "the interfaces are not the host's".to_owned())
 }

@@ -8,7 +8,7 @@ use crate::commands::command::{App, Run};
 use crate::commands::global::version;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::host::Host;
-use crate::host::probe::{Answer, FEATURES};
+use crate::host::probe::FEATURES;
 use crate::oci::Arch;
 use crate::ui::row;
 
@@ -23,14 +23,14 @@ impl Run for SelfTest {
 
     fn run(self, app: &App) -> Result<u8> {
         let host = &app.host;
-        let bench = Bench::new(host)?;
+        let bench = Bench::new(app)?;
         let width = app.ui.columns();
         app.ui.print(about(host, width));
-        app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WITHOUT IT"));
+        app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WHAT THAT MEANS"));
         for feature in FEATURES {
             let answer = feature.ask(&bench.probes()).attempt(format_args!("probe '{}'", feature.name))?;
-            let without = if answer == Answer::Works { "" } else { feature.without };
-            app.ui.print(row(feature.name, 22, &format!("{:<15} {without}", answer.to_string()), width));
+            let means = feature.means(answer);
+            app.ui.print(row(feature.name, 22, &format!("{:<15} {means}", answer.to_string()), width));
         }
         app.ui.print(format!("\n{:<12} {:<26} {}", "SESSION", "CHECK", "RESULT"));
         let (mut failed, mut all) = (0, 0);

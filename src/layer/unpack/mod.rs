@@ -9,6 +9,7 @@
 //! Small files are made by a [`pool`] of threads; everything else happens here, in the archive's order, and waits
 //! for the files that it depends on.
 
+mod casefold;
 mod clone;
 mod directories;
 mod file;

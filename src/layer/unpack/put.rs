@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use super::casefold;
 use super::file::{self, Job, stat};
 use super::prune::remove;
 use super::rootfs_target::RootfsTarget;
@@ -55,6 +56,7 @@ impl RootfsTarget<'_> {
         let leaf = OsStr::from_bytes(name);
         let made = match make(&dir, leaf) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                casefold::refuse_another(&dir, leaf)?;
                 self.forget_below()?;
                 remove(&dir, leaf).attempt("replace what stands there")?;
                 make(&dir, leaf)
@@ -79,6 +81,7 @@ impl RootfsTarget<'_> {
                 self.set_directory(entry, &metadata)?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                casefold::refuse_another(&dir, leaf)?;
                 if !matches!(self.down(name, false)?, Step::Entered) {
                     self.replace(name, create)?;
                     self.down(name, true)?;

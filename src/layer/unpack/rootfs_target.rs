@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
+use super::casefold;
 use super::file::{Done, Job, Outcome, Refused};
 use super::fresh::Fresh;
 use super::open::Open;
 use super::pool::Pool;
 use super::prune::remove;
-use crate::error::{Error, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::layer::entry::Entry;
 use crate::layer::name::Escaped;
 use crate::report::Report;
@@ -102,7 +103,9 @@ impl<'a> RootfsTarget<'a> {
     fn make_room(&mut self, job: Job) -> Result<()> {
         self.forget_below()?;
         let (_, leaf) = job.entry.name.split().unwrap_or_default();
-        let removed = remove(&job.dir, OsStr::from_bytes(leaf));
+        let leaf = OsStr::from_bytes(leaf);
+        casefold::refuse_another(&job.dir, leaf).attempt(|| format!("entry '{}'", job.entry.name))?;
+        let removed = remove(&job.dir, leaf);
         let outcome = match removed {
             Ok(()) => job.run(),
             Err(_) => Outcome::Occupied(job),

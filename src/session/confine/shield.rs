@@ -6,23 +6,27 @@
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, open};
+use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, open, readlink};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, OpenTreeFlags, mount_bind, mount_change, mount_remount, open_tree,
+    MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
+    mount_remount, open_tree, unmount,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_name;
 
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::privilege;
-use crate::session::mount::root::{mount_flags, same_file};
+use crate::session::mount::root::mount_flags;
 use crate::sys::Modern;
 use crate::sys::descriptor::through;
+use crate::sys::identity::same_file;
 use crate::sys::mount::make_read_only;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::execve;
@@ -52,15 +56,10 @@ pub fn is_shielded() -> Result<bool> {
 /// Executes this program from a read-only mount of its file.
 fn again(own: &OwnedFd) -> Result<Infallible> {
     let attempt = "run this program from a read-only mount of itself";
-    let tree = TREE.or(|| detached().map(Some), || Ok(None)).attempt(attempt)?;
-    let path = match &tree {
-        Some(tree) => through(tree).into(),
-        None => in_a_namespace().attempt(attempt)?,
-    };
+    let read_only = TREE.or(detached, || in_a_namespace(own)).attempt(attempt)?;
     // Else it would go on for ever.
-    let found = file(&path).attempt(attempt)?;
-    let same = same_file(&fstat(own).attempt(attempt)?, &fstat(&found).attempt(attempt)?);
-    if !same || !is_read_only(&found).attempt(attempt)? {
+    let path = PathBuf::from(through(&read_only));
+    if !is_read_only(&file(&path).attempt(attempt)?).attempt(attempt)? {
         return Err(
             Error::new(Kind::Busy, "this program's own file was replaced meanwhile").hint("start it again")
         );
@@ -93,12 +92,39 @@ fn detached() -> rustix::io::Result<OwnedFd> {
     Ok(tree)
 }
 
-/// One in a mount namespace of this process's own; where it is.
-fn in_a_namespace() -> std::io::Result<std::path::PathBuf> {
-    let path = std::fs::read_link(SELF)?;
-    unshare(NamespaceTypes::NEWNS)?;
+/// One in a mount namespace of this process's own.
+fn in_a_namespace(own: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let path = readlink(SELF, Vec::new())?;
+    unshare(NamespaceTypes::NEWNS).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
-    mount_bind(&path, &path)?;
+    match mount_bind(&path, &path) {
+        // Before Linux 3.12 nothing of an initramfs can be bound.
+        Err(Errno::INVAL) => return copied(own),
+        bound => bound?,
+    }
     mount_remount(&path, mount_flags(&path)? | MountFlags::BIND | MountFlags::RDONLY, c"")?;
-    Ok(path)
+    let bound = file(Path::new(OsStr::from_bytes(path.as_bytes())))?;
+    // By its name something else may have come there meanwhile.
+    if same_file(&fstat(own)?, &fstat(&bound)?) { Ok(bound) } else { Err(Errno::STALE) }
+}
+
+/// A copy in memory. The filesystem covers `/dev`, which every system has, while it is made; then no path leads there.
+fn copied(own: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    const COPY: &str = "/dev/chroot-distro";
+    mount("tmpfs", "/dev", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=700")?;
+    let filled = fill(own, COPY).and_then(|()| {
+        mount_remount("/dev", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY, c"")?;
+        file(Path::new(COPY))
+    });
+    unmount("/dev", UnmountFlags::DETACH)?;
+    filled
+}
+
+fn fill(own: &OwnedFd, path: &str) -> rustix::io::Result<()> {
+    let copy = || {
+        let mut from = File::from(own.try_clone()?);
+        let mut to = OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?;
+        std::io::copy(&mut from, &mut to)
+    };
+    copy().map(drop).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }

@@ -176,7 +176,7 @@ pub enum Word {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::mount::root::same_file;
+    use crate::sys::identity::same_file;
 
     #[test]
     fn a_terminal_and_an_error_come_through() {

@@ -12,7 +12,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
-use crate::session::mount::root::same_file;
+use crate::sys::identity::same_file;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Besides the mount namespace, which is entered last: from then on the host's `/proc` is out of reach.

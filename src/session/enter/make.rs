@@ -12,6 +12,7 @@ use crate::guest::ldconfig;
 use crate::report::Report;
 use crate::rootfs::Rootfs;
 use crate::session::draft::Draft;
+use crate::session::mount::landmarks::Landmarks;
 use crate::session::mount::{apply, root};
 use crate::session::plan::decide::Plan;
 use crate::sys::namespace::NamespaceTypes;
@@ -19,8 +20,13 @@ use crate::sys::network::loopback_up;
 
 /// Moves the calling process into namespaces of its own, but for a PID namespace, and makes the mounts there. The
 /// working directory is then what [`root::switch_root`] makes the root. What the kernel refuses is learnt. Returns
-/// the plan as it was carried out.
-pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn Report) -> Result<Plan> {
+/// the plan as it was carried out, and what must be seen from the new root.
+pub fn make(
+    root: &Rootfs,
+    mut plan: Plan,
+    draft: &mut Draft<'_>,
+    report: &dyn Report,
+) -> Result<(Plan, Landmarks)> {
     limits::enter(root, draft, &plan, report)?;
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
     let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
@@ -30,7 +36,8 @@ pub fn make(root: &Rootfs, mut plan: Plan, draft: &mut Draft<'_>, report: &dyn R
         plan = draft.plan()?;
     }
     furnish(&root, &plan, draft, report)?;
-    Ok(plan)
+    let landmarks = Landmarks::of(&root, plan.steps.iter().chain(&plan.binds));
+    Ok((plan, landmarks))
 }
 
 /// What an isolated session is told where it shares the host's processes.
@@ -73,8 +80,8 @@ pub fn first_process(
     report: &dyn Report,
 ) -> Result<Option<(Holder, Live)>> {
     let holder = Holder::start(plan.confinement, || {
-        make(root, plan.clone(), draft, report)?;
-        root::switch_root(plan.isolated)
+        let (_, landmarks) = make(root, plan.clone(), draft, report)?;
+        root::switch_root(plan.isolated, &landmarks)
     })?;
     let Some(holder) = holder else { return Ok(None) };
     match Live::of(holder.pid, root)? {

@@ -15,8 +15,8 @@ use super::null::is_null;
 use super::peek::enlarge;
 use super::streams::{Stdio, Streams};
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::session::mount::root::same_file;
 use crate::session::terminal::own_description::own_description;
+use crate::sys::identity::same_file;
 
 /// The streams of a session, with a `terminal` of its own or without, and how they are joined to the caller's.
 pub fn pipes(terminal: bool) -> Result<(Streams, Flows)> {

@@ -333,10 +333,11 @@ impl Entering<'_> {
         match way {
             Way::New => {
                 self.prepare_guest(&plan);
-                plan = make(&self.rootfs, plan, &mut self.draft, self.report)?;
+                let landmarks;
+                (plan, landmarks) = make(&self.rootfs, plan, &mut self.draft, self.report)?;
                 // It stands for what this process becomes. Should that fail, the record is stale at once.
                 forget(self.register(&plan, getpid(), mount_namespace(std::process::id()), None)?);
-                root::switch_root(plan.isolated)?;
+                root::switch_root(plan.isolated, &landmarks)?;
             }
             Way::Join(live) => {
                 apply::make_mount_points(&self.rootfs, &plan.binds)?;

@@ -115,8 +115,8 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
         draft.learn(NamespaceTypes::NEWPID);
         plan = draft.plan()?;
     }
-    let plan = make(root, plan, &mut draft, report)?;
-    switch_root(plan.isolated)?;
+    let (plan, landmarks) = make(root, plan, &mut draft, report)?;
+    switch_root(plan.isolated, &landmarks)?;
     Ok(Arrived::Inside(plan.into(), None))
 }
 

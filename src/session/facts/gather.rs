@@ -78,6 +78,8 @@ pub struct Facts {
     pub seccomp: bool,
     /// Whether a tracer cannot change a call that the filter has let through: since Linux 4.8.
     pub filters_tracers: bool,
+    /// Whether the kernel has terminals that the host does not see.
+    pub private_terminals: bool,
 }
 
 /// Reads what a plan depends on. An error names what the request asks for and is not there.
@@ -118,6 +120,7 @@ pub fn gather(
         machine: emulator::machine(request, rootfs, provenance, host)?,
         seccomp: request.is_isolated() && seccomp::is_supported(),
         filters_tracers: device::kernel_is((4, 8)),
+        private_terminals: !request.mode.is_private() || host.has_private_terminals(),
         ..sharing
     })
 }
@@ -268,6 +271,7 @@ impl Facts {
             namespaces: Namespaces::default(),
             seccomp: true,
             filters_tracers: true,
+            private_terminals: true,
             machine: Machine::default(),
         }
     }

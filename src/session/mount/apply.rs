@@ -18,15 +18,16 @@ use rustix::mount::{
 };
 use rustix::process::fchdir;
 
+use super::devpts;
 use super::nodes::{self, Node};
-use super::root::{as_mount_flags, mount_flags, same_file};
+use super::root::{as_mount_flags, mount_flags};
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{Follow, Rootfs};
 use crate::session::bind::Restrict;
 use crate::session::plan::steps::Step;
 use crate::sys::descriptor::through;
-use crate::sys::identity::is_mount_root;
+use crate::sys::identity::{is_mount_root, same_file};
 use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Makes the missing mount points, while nothing of the host stands below the root: so nothing can be made on the
@@ -101,12 +102,23 @@ fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()>
 /// Runs the steps in order. All or nothing, but for those that the plan calls optional.
 pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report: &dyn Report) -> Result<()> {
     let mut view = View::new(root);
+    let mut failed: Vec<(Error, &Path)> = Vec::new();
     for step in steps {
-        match view.take(step) {
-            Err(error) if step.is_required() => return Err(error),
-            Err(error) => report.warn(&format!("{error}; the session goes without it")),
-            Ok(()) => {}
+        match (view.take(step), step) {
+            (
+                Err(error),
+                Step::Bind { required: false, target, .. } | Step::Mount { required: false, target, .. },
+            ) => {
+                failed.push((error, target));
+            }
+            (taken, _) => taken?,
         }
+    }
+    // Where one fails, as a rule all of its kind do: that is one thing to know.
+    if let Some(((error, _), others)) = failed.split_first() {
+        let more: Vec<_> = others.iter().map(|(_, target)| format!(", '{}'", target.display())).collect();
+        let more = more.concat();
+        report.warn(&format!("{error}; the session goes without it{more}"));
     }
     Ok(())
 }
@@ -217,6 +229,9 @@ impl<'a> View<'a> {
         let mounted = root.open_path(below, Follow::Yes).attempt(attempt)?;
         if !self.is_new(kind, &mounted).attempt(attempt)? {
             return Err(replaced(target));
+        }
+        if kind == "devpts" {
+            devpts::refuse_the_hosts(&mounted)?;
         }
         self.fresh.push((target.to_owned(), Rootfs::new(mounted)));
         Ok(())

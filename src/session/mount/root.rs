@@ -3,9 +3,10 @@
 //! Whatever is mounted there lives and dies with the namespace: the kernel takes it away with the last process,
 //! so nothing here has an undo. The host's mount table is never touched.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, Stat, StatVfsMountFlags, fstat, openat, stat, statvfs};
+use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstat, openat, stat, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change,
@@ -15,9 +16,11 @@ use rustix::path::Arg;
 use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::landmarks::Landmarks;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::rootfs::Rootfs;
 use crate::sys::descriptor::through;
+use crate::sys::identity::same_file;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 
 /// Moves into new namespaces, a mount namespace always, and makes the container's directory a mount there. It is
@@ -40,8 +43,7 @@ pub fn unshare_root(
         if sealed { mount_bind(c".", path.as_c_str()) } else { mount_bind_recursive(c".", path.as_c_str()) };
     bind.attempt("bind the container's directory on itself")?;
     chdir(path.as_c_str()).attempt("enter the container's directory")?;
-    let root = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .attempt("open the container's directory")?;
+    let root = open_directory(c".").attempt("open the container's directory")?;
     let (before, after) = (fstat(rootfs.as_fd()), fstat(&root));
     if !same_file(&before.attempt("stat the root")?, &after.attempt("stat the root")?) {
         return Err(Error::new(Kind::Busy, "the container's directory was replaced meanwhile"));
@@ -78,8 +80,9 @@ fn unshare_possible(namespaces: NamespaceTypes) -> Result<NamespaceTypes> {
 }
 
 /// Makes the working directory the root of everything, and lets go of the host's tree: of all of it, also where this
-/// process is in a chroot. A `sealed` root has nothing above it, or it is an error: from there a guest could climb out.
-pub fn switch_root(sealed: bool) -> Result<()> {
+/// process is in a chroot. A `sealed` root has nothing above it, or it is an error: from there a guest could climb out. So is
+/// one from which a landmark is not seen.
+pub fn switch_root(sealed: bool, landmarks: &Landmarks) -> Result<()> {
     let attempt = "find the root of the session's mount namespace";
     let own = own_namespace();
     if let Ok(own) = &own {
@@ -88,9 +91,16 @@ pub fn switch_root(sealed: bool) -> Result<()> {
         keep_from_the_host()?;
     }
     pivot()?;
-    if !sealed {
-        return Ok(());
+    if sealed {
+        refuse_a_root_above(own)?;
     }
+    let root = open_directory(c"/").attempt("open the container's root")?;
+    landmarks.check(&Rootfs::new(root))
+}
+
+/// Goes to the top of the mount namespace `own`, which must be the root that this process is in.
+fn refuse_a_root_above(own: rustix::io::Result<OwnedFd>) -> Result<()> {
+    let attempt = "find the root of the session's mount namespace";
     let root = stat(c"/").attempt(attempt)?;
     go_to_the_top(own.attempt(attempt)?.as_fd()).attempt(attempt)?;
     let top = stat(c"/").attempt(attempt)?;
@@ -113,7 +123,7 @@ fn own_namespace() -> rustix::io::Result<OwnedFd> {
 /// Makes the root of the mount namespace `own`, which this process is in, its root again (setns(2), Linux 3.8). The working
 /// directory stays.
 fn go_to_the_top(own: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    let here = openat(CWD, c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let here = open_directory(c".")?;
     // Refused to who shares root and working directory with a thread, as one of QEMU's own does.
     unshare(NamespaceTypes::FS).map_err(|_| Errno::INVAL)?;
     move_into_link_name_space(own, Some(LinkNameSpaceType::Mount))?;
@@ -125,13 +135,24 @@ fn go_to_the_top(own: BorrowedFd<'_>) -> rustix::io::Result<()> {
 /// pivot_root(2) refuses (`EINVAL`) where the old root is an initramfs, which cannot be put elsewhere, or itself a
 /// chroot. The new root is moved over it then, as switch_root(8) does, and entered by chroot(2).
 fn pivot() -> Result<()> {
+    let host = open_directory(c"/").attempt("open the host's root")?;
     match pivot_root(c".", c".") {
-        // The old root now lies on top of the new one, and the working directory names it.
-        Ok(()) => unmount(c".", UnmountFlags::DETACH).attempt("let go of the host's root")?,
+        Ok(()) => let_go_of(&host).attempt("let go of the host's root")?,
         Err(Errno::INVAL) => chroot_to_working_dir()?,
         Err(error) => return Err(error).attempt("make the container's directory the root (pivot_root)"),
     }
     chdir(c"/").attempt("enter the container's root")
+}
+
+/// The old root lies on top of the new one. Before Linux 3.12 umount2(2) does not step from the new root's "." up to it,
+/// and would take the new one away with all that is mounted there: so the old one is entered first.
+fn let_go_of(host: &OwnedFd) -> rustix::io::Result<()> {
+    fchdir(host)?;
+    unmount(c".", UnmountFlags::DETACH)
+}
+
+fn open_directory(path: &CStr) -> rustix::io::Result<OwnedFd> {
+    openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Makes the working directory the root (chroot(2)), for kernels and places where it cannot be pivoted to.
@@ -161,9 +182,4 @@ pub fn as_mount_flags(found: StatVfsMountFlags) -> MountFlags {
     ];
     let set = SAME.iter().filter(|(flag, _)| found.contains(*flag));
     set.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag)
-}
-
-/// Whether both are one file.
-pub fn same_file(a: &Stat, b: &Stat) -> bool {
-    (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 }

@@ -18,9 +18,11 @@ use crate::session::facts::gather::Facts;
 use crate::session::namespaces::Namespaces;
 use crate::session::request::{Mode, Request};
 
-/// Android's kernels let a process open sockets only in these groups: `inet`, `net_raw` and `net_admin`
-/// (android_filesystem_config.h).
-const ANDROID_NETWORK: [u32; 3] = [3003, 3004, 3005];
+/// Android's kernels up to 4.14 or so let a process open sockets in the first group only, and give the others `CAP_NET_RAW`
+/// and `CAP_NET_ADMIN`, whatever its capability sets say (ANDROID_PARANOID_NETWORK; android_filesystem_config.h).
+const INET: u32 = 3003;
+const NET_RAW: u32 = 3004;
+const NET_ADMIN: u32 = 3005;
 
 /// How many processes an isolated container has, if nobody says: as with podman. A real one has some dozens.
 const PROCESSES: u32 = 2048;
@@ -104,6 +106,9 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     if wants_seccomp && !facts.seccomp {
         missing.push("seccomp filters");
     }
+    if request.mode.is_private() && !silent && !facts.private_terminals {
+        missing.push("private terminals");
+    }
     if (request.strict && !missing.is_empty()) || lacking.net {
         let error = Error::unsupported(format_args!("this kernel has no {}", missing.join(", ")));
         return Err(if lacking.net {
@@ -124,7 +129,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let hostname = request.hostname.clone().or(isolated.then(|| "localhost".into()));
     let environment = environment(facts, request);
     let search_path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
-    let mut view = view(request.mode, namespaces, &facts.shared, facts.dev.as_deref());
+    let mut view =
+        view(request.mode, namespaces, &facts.shared, facts.dev.as_deref(), facts.private_terminals);
     view.extend(facts.machine.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
     let user = &facts.user;
     let mut binds = match &facts.runtime_dir {
@@ -148,7 +154,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
             .clone()
             .filter(|_| request.mode == Mode::Default && !request.namespaces && !request.no_new_privs),
         hostname: hostname.filter(|_| namespaces.uts),
-        identity: identity(facts),
+        identity: identity(facts, confinement.as_ref()),
         environment,
         working_dir: working_dir(request, facts),
         working_dir_absent: absent(request),
@@ -181,16 +187,36 @@ fn has_socketcall(facts: &Facts) -> bool {
     cfg!(target_arch = "x86") || (cfg!(target_arch = "x86_64") && facts.machine.narrow)
 }
 
-fn identity(facts: &Facts) -> Identity {
+fn identity(facts: &Facts, confinement: Option<&Confinement>) -> Identity {
     let user = &facts.user;
-    let android: &[u32] = if facts.android { &ANDROID_NETWORK } else { &[] };
+    let network = if facts.android { network_groups(user.uid, confinement) } else { Vec::new() };
+    // The guest's files say who is in them, and an isolated guest gets no right by that.
+    let closed = |group: u32| {
+        facts.android
+            && confinement.is_some()
+            && (NET_RAW..=NET_ADMIN).contains(&group)
+            && !network.contains(&group)
+    };
     let mut groups = vec![user.gid];
-    for &group in user.groups.iter().chain(android).chain(&facts.device_groups) {
-        if !groups.contains(&group) {
+    for &group in user.groups.iter().chain(&network).chain(&facts.device_groups) {
+        if !groups.contains(&group) && !closed(group) {
             groups.push(group);
         }
     }
     Identity { uid: user.uid, gid: user.gid, groups }
+}
+
+/// Those that an Android kernel wants of who uses the network: root has its capabilities by them, another user may send
+/// pings, and an isolated guest has no more than its capabilities say.
+fn network_groups(uid: u32, confinement: Option<&Confinement>) -> Vec<u32> {
+    match confinement {
+        Some(confinement) if confinement.capabilities.contains(Cap::NET_ADMIN) => {
+            vec![INET, NET_ADMIN]
+        }
+        Some(_) => vec![INET],
+        None if uid == 0 => vec![INET, NET_RAW, NET_ADMIN],
+        None => vec![INET, NET_RAW],
+    }
 }
 
 fn working_dir(request: &Request, facts: &Facts) -> PathBuf {
@@ -350,11 +376,38 @@ mod tests {
     }
 
     #[test]
-    fn android_users_get_the_network_groups() {
-        let mut facts = Facts { android: true, ..Facts::default() };
-        facts.user = User { gid: 1000, groups: vec![1000, 3003], ..facts.user };
-        let plan = plan(&command(Mode::Default), &facts).unwrap();
-        assert_eq!(plan.identity.groups, [1000, 3003, 3004, 3005]);
+    fn android_s_network_groups_give_no_more_than_the_session_has() {
+        let root = Facts { android: true, namespaces: ALL, ..Facts::default() };
+        let user = User { uid: 1000, gid: 1000, groups: vec![1000, 3003], ..root.user.clone() };
+        let user = Facts { user, ..root.clone() };
+        // As the guest's /etc/group has it.
+        let member = User { groups: vec![0, 1015, 3003, 3004, 3005], ..root.user.clone() };
+        let member = Facts { user: member, ..root.clone() };
+        let groups = |request: &Request, facts: &Facts| plan(request, facts).unwrap().identity.groups;
+        let (open, isolated) = (command(Mode::Default), command(Mode::Isolated));
+        assert_eq!(groups(&open, &root), [0, 3003, 3004, 3005]);
+        assert_eq!(groups(&open, &user), [1000, 3003, 3004]);
+        assert_eq!(groups(&isolated, &user), [1000, 3003]);
+        assert_eq!(groups(&isolated, &member), [0, 1015, 3003]);
+        let admin = Request { cap_add: Some(Cap::NET_ADMIN), ..isolated };
+        assert_eq!(groups(&admin, &member), [0, 1015, 3003, 3005]);
+        assert_eq!(groups(&open, &Facts { android: false, ..root.clone() }), [0]);
+    }
+
+    #[test]
+    fn one_devpts_for_all_is_the_host_s_and_said_to_be_missing() {
+        let facts = Facts { namespaces: ALL, private_terminals: false, ..Facts::default() };
+        let request = command(Mode::Isolated);
+        let made = plan(&request, &facts).unwrap();
+        assert_eq!(made.missing, ["private terminals"]);
+        assert!(made.steps.contains(&bind("/dev/pts", "/dev/pts", true)));
+        assert!(made.steps.contains(&Step::Devices { nodes: &[("ptmx", 5, 2)] }));
+        let is_devpts = |step: &Step| matches!(step, Step::Mount { kind: "devpts", .. });
+        assert!(!made.steps.iter().any(is_devpts), "a mount would set its options anew");
+        let error = plan(&Request { strict: true, ..request }, &facts).unwrap_err();
+        assert!(error.to_string().contains("private terminals"), "{error}");
+        let own = Facts { private_terminals: true, ..facts };
+        assert!(plan(&command(Mode::Isolated), &own).unwrap().steps.iter().any(is_devpts));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum Step {
     /// Character devices in `/dev`, mode 0666, each with its name and number: nodes of a filesystem of theirs, which no other is
     /// made in; bound read-only from the host's same path where mknod is refused.
     Devices {
-        nodes: [(&'static str, u32, u32); 6],
+        nodes: &'static [(&'static str, u32, u32)],
     },
     /// A host path, with what is mounted below it, unless it is restricted.
     Bind {
@@ -112,10 +112,16 @@ pub fn shares(mode: Mode, termux: Option<&Termux>, prefixed: bool) -> Vec<PathBu
 }
 
 /// What makes a mode's view. `shared` are those of [`shares`] that the host has, `dev` what is put together to a /dev
-/// instead of sharing that.
-pub fn view(mode: Mode, namespaces: Namespaces, shared: &[Share], dev: Option<&[DevEntry]>) -> Vec<Step> {
+/// instead of sharing that. `terminals`: the kernel has some that the host does not see.
+pub fn view(
+    mode: Mode,
+    namespaces: Namespaces,
+    shared: &[Share],
+    dev: Option<&[DevEntry]>,
+    terminals: bool,
+) -> Vec<Step> {
     if mode.is_private() {
-        return private(namespaces);
+        return private(namespaces, terminals);
     }
     let mut steps = Vec::new();
     for share in shared {
@@ -208,12 +214,11 @@ fn in_fresh_tmpfs(steps: &[Step], path: &Path) -> bool {
 const DEVICES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
-const LINKS: [(&str, &str); 5] = [
+const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
-    ("/dev/ptmx", "pts/ptmx"),
 ];
 
 /// Docker's defaults and a few more: what tells of the host's hardware, memory, keys and timing, or works on it.
@@ -243,28 +248,19 @@ fn mount(kind: &'static str, target: &str, restrict: Restrict, options: &[&str])
 }
 
 /// Pseudo-filesystems of the container's own.
-fn private(namespaces: Namespaces) -> Vec<Step> {
+fn private(namespaces: Namespaces, terminals: bool) -> Vec<Step> {
     let directory = |path: &str| Step::Directory { path: path.into() };
     let mut steps = vec![
         mount("proc", "/proc", DATA_ONLY, &[""]),
         mount("sysfs", "/sys", Restrict { read_only: true, ..DATA_ONLY }, &[""]),
         // A node that a guest makes there opens nothing.
         mount("tmpfs", "/dev", Restrict { no_dev: true, ..NO_SUID }, &["mode=755,size=65536k", "mode=755"]),
-        Step::Devices { nodes: DEVICES },
+        Step::Devices { nodes: &DEVICES },
     ];
     steps.extend(LINKS.map(|(path, to)| Step::Symlink { path: path.into(), to: to.into() }));
-    steps.extend([
-        directory("/dev/pts"),
-        // Before Linux 4.7 an instance is private only when asked for; some kernels know no group there.
-        mount(
-            "devpts",
-            "/dev/pts",
-            Restrict { no_dev: false, ..DATA_ONLY },
-            &["newinstance,ptmxmode=0666,mode=620,gid=5", "newinstance,ptmxmode=0666,mode=620", "mode=620"],
-        ),
-        directory("/dev/shm"),
-        mount("tmpfs", "/dev/shm", DATA_ONLY, &["mode=1777"]),
-    ]);
+    steps.push(directory("/dev/pts"));
+    steps.extend(if terminals { own_terminals() } else { the_hosts_terminals() });
+    steps.extend([directory("/dev/shm"), mount("tmpfs", "/dev/shm", DATA_ONLY, &["mode=1777"])]);
     if namespaces.ipc {
         steps.push(directory("/dev/mqueue"));
         steps.push(Step::Mount {
@@ -278,6 +274,25 @@ fn private(namespaces: Namespaces) -> Vec<Step> {
     steps.extend(MASKED.map(|path| Step::Mask { path: path.into() }));
     steps.extend(READ_ONLY.map(|path| Step::ReadOnly { path: path.into() }));
     steps
+}
+
+/// Before Linux 4.7 an instance is private only when asked for; some kernels know no group there.
+fn own_terminals() -> [Step; 2] {
+    let options =
+        ["newinstance,ptmxmode=0666,mode=620,gid=5", "newinstance,ptmxmode=0666,mode=620", "mode=620"];
+    [
+        Step::Symlink { path: "/dev/ptmx".into(), to: "pts/ptmx".into() },
+        mount("devpts", "/dev/pts", Restrict { no_dev: false, ..DATA_ONLY }, &options),
+    ]
+}
+
+/// Where there is one devpts for all: another mount of it would set its options anew, for the host too.
+fn the_hosts_terminals() -> [Step; 2] {
+    let (path, restrict) = (PathBuf::from("/dev/pts"), Restrict::NONE);
+    [
+        Step::Devices { nodes: &[("ptmx", 5, 2)] },
+        Step::Bind { source: path.clone(), target: path, directory: true, restrict, required: true },
+    ]
 }
 
 #[cfg(test)]
