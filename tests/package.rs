@@ -272,8 +272,15 @@ fn what_is_new_in_this_version_is_told() {
 #[test]
 fn the_scripts_are_clean() {
     need!(Tool("shellcheck"));
-    let names =
-        ["install.sh", "release", "try", "module/customize.sh", "module/service.sh", "module/uninstall.sh"];
+    let names = [
+        "install.sh",
+        "kernels",
+        "release",
+        "try",
+        "module/customize.sh",
+        "module/service.sh",
+        "module/uninstall.sh",
+    ];
     tool(
         "shellcheck",
         names.map(cross).iter().chain([&cross("module/META-INF/com/google/android/update-binary")]),
