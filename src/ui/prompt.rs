@@ -18,13 +18,14 @@ pub fn line(question: &str) -> Result<String> {
 /// Asks for a secret, shown nowhere. Ctrl-C is an error, so that the terminal gets its settings back.
 pub fn secret(question: &str) -> Result<String> {
     let Ok(before) = tcgetattr(stdin()) else { return first_line() };
-    ask(question);
     let mut quiet = before.clone();
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
     tcsetattr(stdin(), OptionalActions::Flush, &quiet).attempt("hide what is typed")?;
     let _restored = Restored(before);
+    // Only now: who answers at once is not seen, and loses no letter.
+    ask(question);
     let typed = typed(&mut stdin().lock());
     let _ = stderr().write_all(b"\n");
     typed
