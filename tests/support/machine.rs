@@ -105,7 +105,11 @@ impl Machine {
     /// The guest's environment by `env`.
     pub fn env_of(&self, cd: Cd) -> impl Fn(&str) -> Option<String> + use<> {
         let ran: Ran = cd.run().ok();
-        assert_eq!(ran.err(), "");
+        let warnings = ran.err();
+        // This machine has no cgroup, which an isolated container's first session says.
+        let strange =
+            warnings.lines().find(|line| !line.starts_with("warning: the number of processes cannot"));
+        assert_eq!(strange, None);
         let text = ran.out();
         move |name| {
             text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)

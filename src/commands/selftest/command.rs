@@ -26,7 +26,7 @@ impl Run for SelfTest {
         let bench = Bench::new(app)?;
         let width = app.ui.columns();
         app.ui.print(about(host, width));
-        app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "WHAT THAT MEANS"));
+        app.ui.print(format!("\n{:<22} {:<15} {}", "KERNEL FEATURE", "HERE", "MEANING"));
         for feature in FEATURES {
             let answer = feature.ask(&bench.probes()).attempt(format_args!("probe '{}'", feature.name))?;
             let means = feature.means(answer);
