@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
 
 use crate::load::{Layout, assert_blobs, listed, named};
@@ -190,7 +191,7 @@ fn documents_that_are_none() {
         let artifact = odd.put("application/vnd.oci.image.manifest.v1+json", artifact.to_string().as_bytes());
         odd.finish(&[artifact]);
         s.cd(["load", "/tmp/odd"]).run().fails(&["not a container image"]);
-        let odd_name = json!([{"Config": "c.json", "RepoTags": ["Not A Name", "x:1"], "Layers": ["l.tar"]}]);
+        let odd_name = json!([{"Config": "c.json", "RepoTags": ["Not A Name", format!("sha256:{}", "a".repeat(64)), "b".repeat(64), "x:1"], "Layers": ["l.tar"]}]);
         let image = image();
         let bytes = tar([
             Entry::file("manifest.json", odd_name.to_string()),
@@ -200,5 +201,21 @@ fn documents_that_are_none() {
         fs::write(s.path("x.tar"), bytes).unwrap();
         let ran = s.cd(["load", "/tmp/x.tar"]).run().ok().prints("x:1\n");
         assert!(ran.err().contains("Not A Name"), "{ran:?}");
+    });
+}
+
+#[test]
+fn a_fifo_in_a_layout_keeps_nobody_waiting() {
+    need!(Root);
+    sandbox(|s| {
+        let (image, layout) = (image(), s.path("layout"));
+        image.write_layout(&layout, "latest");
+        let layer = layout.join(blob(&image.layers[0]));
+        fs::remove_file(&layer).unwrap();
+        rustix::fs::mknodat(CWD, &layer, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        s.cd(["install", "-n", "c", "/tmp/layout"]).run().fails(&["not a regular file"]);
+        fs::remove_file(layout.join("index.json")).unwrap();
+        rustix::fs::mknodat(CWD, layout.join("index.json"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        s.cd(["install", "-n", "c", "/tmp/layout"]).run().fails(&["not an OCI image layout"]);
     });
 }

@@ -1,7 +1,8 @@
 //! OCI image layouts (image-layout.md): which image of `index.json` is meant, and a layout that is a directory.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -174,14 +175,23 @@ impl Origin for LayoutDirectory<'_> {
     fn fetch(&self, blob: &Descriptor, sink: &mut dyn Sink, task: &dyn Task) -> Result<()> {
         let path = self.blob(&blob.digest);
         let attempt = format_args!("read '{}'", path.display());
-        send_file(File::open(&path).attempt(attempt)?, sink, task).attempt(attempt)
+        send_file(open_file(&path).attempt(attempt)?, sink, task).attempt(attempt)
     }
+}
+
+/// A regular file; a FIFO in its place does not make anybody wait.
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
     let attempt = format_args!("read '{}'", path.display());
     let mut bytes = Vec::new();
-    File::open(path).attempt(attempt)?.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).attempt(attempt)?;
+    open_file(path).attempt(attempt)?.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).attempt(attempt)?;
     if bytes.len() as u64 > DOCUMENT_MAX {
         return Err(Error::invalid(format_args!("'{}' is too large for a document", path.display())));
     }

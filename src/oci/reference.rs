@@ -71,6 +71,9 @@ impl Reference {
             _ => host,
         };
         let official = registry == HUB && !path.contains('/');
+        if official && looks_like_digest(path, tag) {
+            return Err("it is a digest, or looks like one, and no image here has it".into());
+        }
         let repository = if official { format!("library/{path}") } else { path.to_owned() };
         if registry.len() + 1 + repository.len() > NAME_MAX {
             return Err(format!("the name is longer than {NAME_MAX} bytes"));
@@ -161,6 +164,13 @@ impl fmt::Display for Reference {
         self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
         self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
     }
+}
+
+/// Whether a name would be taken for a digest: `sha256:HEX` has the form of a name and a tag, and docker takes 64 digits
+/// alone for one too.
+fn looks_like_digest(name: &str, tag: Option<&str>) -> bool {
+    let hex = if matches!(name, "sha256" | "sha512") { tag.unwrap_or_default() } else { name };
+    matches!(hex.len(), 64 | 128) && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Docker's rule, and an upper-case letter: repositories have none, so it can only be a host.
@@ -294,6 +304,8 @@ mod tests {
             ("r.io/", "no repository"),
             ("a___b", "'___'"),
             ("a.-b", "'.-'"),
+            (&format!("sha256:{}", "0".repeat(64)), "digest"),
+            (&"0".repeat(64), "digest"),
             (&long, "255"),
         ] {
             let error = Reference::parse(text).unwrap_err().to_string();

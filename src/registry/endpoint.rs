@@ -232,6 +232,7 @@ impl Endpoint {
         credential: &Credential,
     ) -> Result<(), Refusal> {
         let there = WebOrigin::of(realm).map_err(Failure::fatal)?;
+        realm::refuse_downgrade(own, &there)?;
         realm::refuse_plain(&there)?;
         if !realm::is_expected(&self.registry, own, &there) && !self.realm_told.swap(true, Ordering::Relaxed)
         {

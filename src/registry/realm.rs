@@ -33,6 +33,20 @@ pub(super) fn refuse_plain(to: &WebOrigin) -> Result<(), Refusal> {
     Err(Refusal::Failed(Failure::fatal(error)))
 }
 
+/// An error where a registry that is spoken to by TLS has its token server without: whoever listens there, on this machine
+/// too, would read what the registry's clients keep secret.
+pub(super) fn refuse_downgrade(own: &WebOrigin, to: &WebOrigin) -> Result<(), Refusal> {
+    if own.scheme != "https" || to.scheme == "https" {
+        return Ok(());
+    }
+    let error = format_args!(
+        "'{}' uses https, and wants the credentials sent over plain http to '{}'",
+        own.host, to.host
+    );
+    let error = Error::new(Kind::Denied, error).hint("the registry's token server must use https too");
+    Err(Refusal::Failed(Failure::fatal(error)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +65,19 @@ mod tests {
             ("r.io", "r.io", "r.io.evil.com", false),
         ] {
             assert_eq!(is_expected(registry, &https(own), &https(realm)), expected, "{registry} {realm}");
+        }
+    }
+
+    #[test]
+    fn a_registry_with_tls_has_a_token_server_with_tls() {
+        let origin = |url: &str| WebOrigin::of(url).unwrap();
+        for (own, realm, allowed) in [
+            ("https://r.io/", "https://auth.r.io/", true),
+            ("https://localhost:5000/", "http://localhost:5001/", false),
+            ("https://r.io/", "http://127.0.0.1/", false),
+            ("http://localhost:5000/", "http://localhost:5001/", true),
+        ] {
+            assert_eq!(refuse_downgrade(&origin(own), &origin(realm)).is_ok(), allowed, "{own} {realm}");
         }
     }
 
