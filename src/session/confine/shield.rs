@@ -53,12 +53,24 @@ pub fn is_shielded() -> Result<bool> {
     file(SELF.as_ref()).and_then(|own| is_read_only(&own)).attempt("look at this program's own file")
 }
 
+/// This program's file on a read-only mount, and the name to execute it by. QEMU opens that name once more when the
+/// descriptor is closed, so it is the file's own wherever there is one.
+struct ReadOnly {
+    file: OwnedFd,
+    path: PathBuf,
+}
+
+impl ReadOnly {
+    fn by_descriptor(file: OwnedFd) -> ReadOnly {
+        ReadOnly { path: through(&file).into(), file }
+    }
+}
+
 /// Executes this program from a read-only mount of its file.
 fn again(own: &OwnedFd) -> Result<Infallible> {
     let attempt = "run this program from a read-only mount of itself";
-    let read_only = TREE.or(detached, || in_a_namespace(own)).attempt(attempt)?;
+    let ReadOnly { file: _open, path } = TREE.or(detached, || in_a_namespace(own)).attempt(attempt)?;
     // Else it would go on for ever.
-    let path = PathBuf::from(through(&read_only));
     if !is_read_only(&file(&path).attempt(attempt)?).attempt(attempt)? {
         return Err(
             Error::new(Kind::Busy, "this program's own file was replaced meanwhile").hint("start it again")
@@ -81,7 +93,7 @@ fn is_read_only(file: &OwnedFd) -> rustix::io::Result<bool> {
 }
 
 /// A mount that is in no tree; since Linux 5.12.
-fn detached() -> rustix::io::Result<OwnedFd> {
+fn detached() -> rustix::io::Result<ReadOnly> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = open_tree(CWD, SELF, flags).map_err(|error| match error {
         // Started in another mount namespace than it is in now.
@@ -89,23 +101,24 @@ fn detached() -> rustix::io::Result<OwnedFd> {
         error => error,
     })?;
     make_read_only(tree.as_fd())?;
-    Ok(tree)
+    Ok(ReadOnly::by_descriptor(tree))
 }
 
 /// One in a mount namespace of this process's own.
-fn in_a_namespace(own: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+fn in_a_namespace(own: &OwnedFd) -> rustix::io::Result<ReadOnly> {
     let path = readlink(SELF, Vec::new())?;
     unshare(NamespaceTypes::NEWNS).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
     match mount_bind(&path, &path) {
         // Before Linux 3.12 nothing of an initramfs can be bound.
-        Err(Errno::INVAL) => return copied(own),
+        Err(Errno::INVAL) => return copied(own).map(ReadOnly::by_descriptor),
         bound => bound?,
     }
     mount_remount(&path, mount_flags(&path)? | MountFlags::BIND | MountFlags::RDONLY, c"")?;
-    let bound = file(Path::new(OsStr::from_bytes(path.as_bytes())))?;
+    let path = PathBuf::from(OsStr::from_bytes(path.as_bytes()));
+    let file = file(&path)?;
     // By its name something else may have come there meanwhile.
-    if same_file(&fstat(own)?, &fstat(&bound)?) { Ok(bound) } else { Err(Errno::STALE) }
+    if same_file(&fstat(own)?, &fstat(&file)?) { Ok(ReadOnly { file, path }) } else { Err(Errno::STALE) }
 }
 
 /// A copy in memory. The filesystem covers `/dev`, which every system has, while it is made; then no path leads there.
