@@ -43,7 +43,7 @@ fn filters(request: &Request, file: &Dockerfile, slips: &mut Vec<String>) {
         if !names().any(|name| name.eq_ignore_ascii_case(filter)) {
             slips.push(format!(
                 "--no-cache-filter {filter}: there is no such stage{}",
-                meant(filter, names())
+                did_you_mean(filter, names())
             ));
         }
     }
@@ -66,7 +66,7 @@ fn secrets(request: &Request, file: &Dockerfile, slips: &mut Vec<String>) {
     let is_given = |id: &str| request.secrets.iter().any(|secret| secret.id == id);
     for id in request.secrets.iter().map(|secret| secret.id.as_str()) {
         if all_known && !of(MountKind::Secret).any(|mount| mount.id == id) {
-            let near = meant(id, of(MountKind::Secret).map(|mount| mount.id.as_str()));
+            let near = did_you_mean(id, of(MountKind::Secret).map(|mount| mount.id.as_str()));
             slips.push(format!("--secret {id}: no RUN mounts it{near}"));
         }
     }
@@ -82,6 +82,6 @@ fn secrets(request: &Request, file: &Dockerfile, slips: &mut Vec<String>) {
     }
 }
 
-fn meant<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
+fn did_you_mean<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(typed, names).map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default()
 }

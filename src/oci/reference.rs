@@ -72,7 +72,7 @@ impl Reference {
         };
         let official = registry == HUB && !path.contains('/');
         if official && looks_like_digest(path, tag) {
-            return Err("it is a digest, or looks like one, and no image here has it".into());
+            return Err("it looks like a digest, which is no name for an image".into());
         }
         let repository = if official { format!("library/{path}") } else { path.to_owned() };
         if registry.len() + 1 + repository.len() > NAME_MAX {

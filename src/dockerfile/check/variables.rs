@@ -91,13 +91,13 @@ pub(super) fn in_from(file: &Dockerfile, found: &mut Findings) {
         missing.retain(|name| !known.iter().any(|(other, _)| other == name));
         for name in missing {
             let near = nearest(&name, known.iter().map(|(name, _)| name.as_str()));
-            let message = format!("the ARG '{name}' is not declared before FROM{}", meant(near));
+            let message = format!("the ARG '{name}' is not declared before FROM{}", did_you_mean(near));
             found.add("UndefinedArgInFrom", stage.lines, message);
         }
     }
 }
 
-fn meant(near: Option<&str>) -> String {
+fn did_you_mean(near: Option<&str>) -> String {
     near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
 }
 
@@ -163,7 +163,7 @@ impl Scope {
             None if elsewhere.contains(&name) => {
                 format!("the variable '{name}' is not set here: an ARG counts in its own stage alone")
             }
-            near => format!("the variable '{name}' is not set{}", meant(near)),
+            near => format!("the variable '{name}' is not set{}", did_you_mean(near)),
         };
         found.add("UndefinedVar", lines, message);
     }
