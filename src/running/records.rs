@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::lasting::Lasting;
 use super::processes::{self, Process};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::{Name, Records};
 
 const OURS: &str = ".session";
@@ -107,16 +107,15 @@ fn beside(record: &str) -> String {
 /// Names and values.
 pub type Variables = Vec<(OsString, OsString)>;
 
-/// Records `session`, whose process runs, and the variables that it was given. `lasting`: the record is to outlive it while
-/// somebody is in this mount namespace.
+/// Records `session` and the variables that it was given; nothing when its process has ended meanwhile, as one that other
+/// guests see can at any moment. `lasting`: the record is to outlive it while somebody is in this mount namespace.
 pub(super) fn register(
     records: &Records,
     session: &Session,
     variables: &[(OsString, OsString)],
     lasting: Option<Lasting>,
-) -> Result<Registration> {
-    let process = Process::of(session.pid)
-        .ok_or_else(|| Error::not_found(format_args!("no process {} to record", session.pid)))?;
+) -> Result<Option<Registration>> {
+    let Some(process) = Process::of(session.pid) else { return Ok(None) };
     let name = format!("{}.{}.{}{OURS}", session.container, session.pid, process.started);
     let record = json!({
         "pid": session.pid,
@@ -144,7 +143,7 @@ pub(super) fn register(
             .collect();
         records.write(&beside(&registration.1), &text, 0o600)?;
     }
-    Ok(registration)
+    Ok(Some(registration))
 }
 
 /// The variables that the live sessions of `user` in `container` were given; each name once, later sessions win.
@@ -322,7 +321,7 @@ mod tests {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let registration = register(&records, &session(child.id()), &[], None).unwrap();
+        let registration = register(&records, &session(child.id()), &[], None).unwrap().unwrap();
         assert_eq!(live(&records).unwrap(), [session(child.id())]);
         let path = temp.path().join(&registration.1);
         let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -335,8 +334,8 @@ mod tests {
         fs::write(&path, record.to_string()).unwrap();
         assert!(live(&records).unwrap().is_empty());
         assert!(!path.exists());
-        assert!(register(&records, &session(child.id()), &[], None).is_err());
-        let registration = register(&records, &session(std::process::id()), &[], None).unwrap();
+        assert!(register(&records, &session(child.id()), &[], None).unwrap().is_none());
+        let registration = register(&records, &session(std::process::id()), &[], None).unwrap().unwrap();
         drop(registration);
         assert!(records.names().unwrap().is_empty());
     }
@@ -349,7 +348,7 @@ mod tests {
         let records = Records::at(temp.path());
         let session = session(std::process::id());
         let given = [("A", "1"), ("B", "x=\ny"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
-        let registration = register(&records, &session, &given, None).unwrap();
+        let registration = register(&records, &session, &given, None).unwrap().unwrap();
         let path = temp.path().join(beside(&registration.1));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(live(&records).unwrap().len(), 1);
@@ -363,7 +362,7 @@ mod tests {
     fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
-        let registration = register(&records, &session(std::process::id()), &[], None).unwrap();
+        let registration = register(&records, &session(std::process::id()), &[], None).unwrap().unwrap();
         let path = temp.path().join(&registration.1);
         let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value, stays) in [

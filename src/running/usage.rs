@@ -81,12 +81,12 @@ impl Container {
     }
 
     /// Records a session of this container, with the variables that it was given, and forgets the remembered size. The
-    /// record goes when it is dropped; a process that executes the guest leaves it to stand for it.
+    /// record goes when it is dropped; a process that executes the guest leaves it to stand for it. `None`: it has ended already.
     pub fn register_session(
         &self,
         session: &Session,
         variables: &[(OsString, OsString)],
-    ) -> Result<Registration> {
+    ) -> Result<Option<Registration>> {
         self.touch()?;
         let in_group = positions::is_in_cgroup(session.pid, &self.mark()?);
         // Who joins is not there yet: the first session has recorded it.

@@ -131,10 +131,17 @@ fn attempt(storage: &Path, port: u16, guise: Guise) -> Option<Child> {
     None
 }
 
-/// A loopback port that was free a moment ago.
+/// A loopback port that is free and that no other test of this run gets. The kernel gives none of this range to anybody by
+/// itself: neither to a client's connection, nor to one that a client makes with itself while it looks for a server.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    const PORTS: std::ops::Range<u32> = 10_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    PORTS
+        .map(|_| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32 + PORTS.start)
+        .find_map(|port| u16::try_from(port).ok().filter(free))
+        .expect("a free port")
 }
 
 /// A certificate authority of the test's own, by the `openssl` program.

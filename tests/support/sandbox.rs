@@ -73,7 +73,8 @@ pub fn sandbox_on(kernel: Kernel, body: impl FnOnce(&Sandbox) + Send) {
 impl Sandbox {
     fn enter(kernel: Kernel) -> Sandbox {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mark = format!("cd-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // Ends in a sign: the first is no part of the tenth.
+        let mark = format!("cd-test-{}-{}.", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         unshare_mounts();
         // A clone may live below /tmp itself: hold the program by descriptor while the scratch covers it.
         let program = fs::File::open(super::command::program()).expect("the program");

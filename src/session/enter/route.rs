@@ -384,7 +384,7 @@ impl Entering<'_> {
         pid: Pid,
         mount_namespace: Option<u64>,
         first_process: Option<u32>,
-    ) -> Result<Registration> {
+    ) -> Result<Option<Registration>> {
         let command = plan.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let pid = pid.as_raw_pid().unsigned_abs();
