@@ -17,6 +17,8 @@ fn commands_of_other_tools_are_answered() {
         ("start", "chroot-distro run --detach NAME"),
         ("uninstall", "chroot-distro remove NAME"),
         ("version", "chroot-distro --version"),
+        ("port", "is open on the host"),
+        ("wait", "chroot-distro logs --follow NAME"),
     ] {
         let hint = hint_of(&[word, "x"]);
         assert!(hint.contains(answer) && !hint.contains("did you mean"), "{word}: {hint}");

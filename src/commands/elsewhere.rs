@@ -10,6 +10,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("image", "type 'chroot-distro images', 'pull', 'save', 'load', 'tag', 'rmi' or 'prune'"),
     ("import", "to make a container from an archive, type 'chroot-distro install FILE --name NAME'"),
     ("network", "a session has the host's network, or none with '--network none'"),
+    ("port", "the network is the host's, so a port that is opened inside is open on the host"),
     ("restart", "type 'chroot-distro kill NAME', then 'chroot-distro run --detach NAME'"),
     (
         "start",
@@ -22,6 +23,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("upgrade", "to update the packages inside, log in and use the guest's own package manager"),
     ("version", "type 'chroot-distro --version'"),
     ("volume", "'--bind SRC:DST' of login and run shows a directory of the host inside"),
+    ("wait", "'chroot-distro logs --follow NAME' ends when the program does"),
 ];
 
 /// Options of `docker run` and `docker exec` that are typed after `login` and `run`, with the answer.
