@@ -159,9 +159,19 @@ impl Error {
         self.0.errno
     }
 
+    /// Whether the disk, or somebody's share of it, is full.
+    pub fn is_full(&self) -> bool {
+        self.errno().is_some_and(|errno| [libc::ENOSPC, libc::EDQUOT].contains(&errno))
+    }
+
     /// What to try, if anything is known.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// The message and the hint, for a warning.
+    pub fn in_one_line(&self) -> String {
+        self.hint_text().map_or_else(|| self.to_string(), |hint| format!("{self}; {hint}"))
     }
 
     /// Has the program exit with `code`. The innermost, nearest to the cause, is kept.

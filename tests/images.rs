@@ -322,3 +322,52 @@ fn prune_keeps_what_a_reset_needs() {
         assert_eq!(names(s).len(), 2);
     });
 }
+
+/// What is bad is named, and keeps nobody from the rest; nothing is freed while nobody knows what is needed.
+#[test]
+fn a_store_with_something_bad_in_it_is_used_and_told() {
+    need!(Root);
+    sandbox(|s| {
+        let layout = crate::load::Layout(std::path::Path::new("/tmp/layout"));
+        let (one, two) = (small("one"), small("two"));
+        let entry =
+            |image, name: &str| crate::load::named(layout.image(image), &format!("docker.io/library/{name}"));
+        layout.finish(&[entry(&one, "one:1"), entry(&two, "two:1")]);
+        let load = || s.cd(["load", "-q", "/tmp/layout"]).run().ok();
+        load();
+        // Directories where blobs are.
+        let stray = s.data().join("images/blobs/sha256/stray");
+        fs::create_dir(&stray).unwrap();
+        s.cd(["prune"]).run().ok().says(&["not freed", "stray"]);
+        s.cd(["rmi", "two:1"]).run().ok().says(&["freed"]);
+        fs::remove_dir(&stray).unwrap();
+        load();
+        // A manifest of other bytes.
+        let manifest = s.data().join("images/blobs/sha256").join(&one.digest()[7..]);
+        fs::write(&manifest, "garbage").unwrap();
+        let ran = s.cd(["images"]).run().ok().says(&["image 'one:1'", "damaged"]);
+        assert!(ran.out().contains("two:1"), "{ran:?}");
+        let before = blobs(s).len();
+        s.cd(["prune"]).run().fails(&["image 'docker.io/library/one:1'", "damaged", "rmi docker.io/library/one:1"]);
+        s.cd(["rmi", "two:1"]).run().ok().says(&["no space is freed", "one:1", "damaged"]);
+        assert_eq!((names(s).len(), blobs(s).len()), (1, before));
+        s.cd(["rmi", "one:1"]).run().ok().says(&["freed"]);
+        assert_eq!(blobs(s).len(), 0);
+        // An entry of the index that is none, and an index that is none.
+        load();
+        let index = s.data().join("images/index.json");
+        let good = fs::read_to_string(&index).unwrap();
+        fs::write(&index, good.replace(&two.digest(), "sha256:no")).unwrap();
+        s.cd(["images"]).run().ok().says(&["two:1", "images/index.json"]);
+        s.cd(["tag", "one:1", "three:1"]).run().ok();
+        s.cd(["prune"]).run().fails(&["two:1", "images/index.json"]);
+        s.cd(["rmi", "three:1"]).run().ok().says(&["no space is freed"]);
+        for bad in ["", "[]", "{"] {
+            fs::write(&index, bad).unwrap();
+            for args in [["images"].as_slice(), &["prune"], &["rmi", "one:1"], &["tag", "one:1", "x"]] {
+                s.cd(args).run().fails(&["index.json", "move this file away"]);
+            }
+        }
+        assert_eq!(blobs(s).len(), before);
+    });
+}

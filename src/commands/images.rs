@@ -69,6 +69,7 @@ impl Run for Images {
                 (image, summary)
             })
             .collect();
+        tell_trouble(app, &rows);
         if self.json {
             app.ui.json(&rows.iter().map(|(image, summary)| document(image, summary)).collect());
         } else if rows.is_empty() {
@@ -78,6 +79,19 @@ impl Run for Images {
             tell_sum(app, &rows);
         }
         Ok(0)
+    }
+}
+
+/// What is damaged is named, and shown as far as it can be.
+fn tell_trouble(app: &App, rows: &[(Named, Summary)]) {
+    for error in app.store.library().unreadable().unwrap_or_default() {
+        app.ui.warn(&error.in_one_line());
+    }
+    for (image, summary) in rows {
+        if let Some(error) = &summary.trouble {
+            let name = shown(image).unwrap_or_else(|| image.descriptor.short().to_owned());
+            app.ui.warn(&format!("image '{name}': {}", error.in_one_line()));
+        }
     }
 }
 

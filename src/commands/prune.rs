@@ -4,11 +4,12 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run};
 use super::rmi::tell_freed;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::image::Summary;
 use crate::install;
+use crate::oci::Digest;
 use crate::report::Report;
-use crate::store::Freed;
+use crate::store::{Freed, Name, Named};
 
 /// delete stored images that have no name, and print how much space this freed. An image loses its name when another image
 /// gets it, such as by 'pull' or 'tag'. Containers and the cache are kept, and images that 'reset' needs for a container.
@@ -27,24 +28,29 @@ impl Run for Prune {
     fn run(self, app: &App) -> Result<u8> {
         let library = app.store.library();
         let needed = install::without_a_name(&app.store)?;
-        for image in library.images()?.iter().filter(|image| image.name.is_none()) {
-            let digest = &image.descriptor.digest;
-            let blobs = Summary::of(&library, image).blobs;
-            if let Some((name, _)) = needed.iter().find(|(_, config)| blobs.contains_key(config)) {
-                app.ui.info(&format!("Kept {digest}: 'chroot-distro reset {name}' needs it"));
-                continue;
-            }
-            library.forget(digest)?;
-            app.ui.info(&format!("Deleted {digest}"));
+        let mut images = library.images()?;
+        images.retain(|image| image.name.is_none() && !is_kept(app, &Summary::of(&library, image), image, &needed));
+        let early = library.remove(&images)?;
+        for image in &images {
+            app.ui.info(&format!("Deleted {}", image.descriptor.digest));
         }
-        match library.collect()? {
-            Some(freed) if freed == Freed::default() => app.ui.info("There was nothing to free"),
-            Some(freed) => tell_freed(app, freed),
-            None => {
-                return Err(Error::new(Kind::Busy, "images are being added just now")
-                    .hint("wait until that has finished, then try again"));
-            }
+        let Some(freed) = library.collect(&app.ui).attempt("free what no image needs")? else {
+            return Err(Error::new(Kind::Busy, "images are being added just now")
+                .hint("wait until that has finished, then try again"));
+        };
+        match freed + early {
+            freed if freed == Freed::default() => app.ui.info("There was nothing to free"),
+            freed => tell_freed(app, freed),
         }
         Ok(0)
     }
+}
+
+/// Whether `reset` needs it for one of these containers, which are here with the digests of their configs.
+fn is_kept(app: &App, summary: &Summary, image: &Named, needed: &[(Name, Digest)]) -> bool {
+    let user = needed.iter().find(|(_, config)| summary.blobs.contains_key(config));
+    if let Some((name, _)) = user {
+        app.ui.info(&format!("Kept {}: 'chroot-distro reset {name}' needs it", image.descriptor.digest));
+    }
+    user.is_some()
 }

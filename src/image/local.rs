@@ -106,16 +106,20 @@ pub fn shown(image: &Named) -> Option<String> {
     Some(Reference::parse(name).map_or_else(|_| name.clone(), |reference| reference.to_string()))
 }
 
-/// Takes names away, or the one entry of an image without any, and frees what nothing else needs; none when
-/// somebody is adding images just now.
+/// Takes one name of an image away, or its entry without any, and frees what nothing else needs; none when somebody is
+/// adding images just now.
 pub fn remove(library: &Library, image: &Named, report: &dyn Report) -> Result<Option<Freed>> {
-    if let Some(name) = &image.name {
-        library.untag(name)?;
-        report.info(&format!("Removed the name {}", shown(image).unwrap_or_default()));
+    let freed = library.remove(std::slice::from_ref(image))?;
+    if let Some(name) = shown(image) {
+        report.info(&format!("Removed the name {name}"));
     }
-    let left = library.images()?;
-    if !left.iter().any(|other| other.name.is_some() && other.descriptor.digest == image.descriptor.digest) {
-        library.forget(&image.descriptor.digest)?;
+    match library.collect(report) {
+        // This image is gone all the same.
+        Err(error) => {
+            let why = error.in_one_line();
+            report.warn(&format!("no space is freed, as it is not known what is still needed: {why}"));
+            Ok(Some(freed))
+        }
+        Ok(rest) => Ok(rest.map(|rest| freed + rest)),
     }
-    library.collect()
 }

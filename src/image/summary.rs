@@ -1,5 +1,6 @@
 //! What is told of a kept image.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -19,14 +20,23 @@ pub struct Summary {
     pub created: Option<String>,
     /// Its layers, configs and documents, with their sizes in bytes.
     pub blobs: BTreeMap<Digest, u64>,
+    /// The first of its documents that is damaged or, if it is the first of all, missing.
+    pub trouble: Option<Error>,
 }
 
 impl Summary {
     /// Reads the documents of an image. What is damaged or missing is left out.
     pub fn of(library: &Library, named: &Named) -> Summary {
+        let trouble = RefCell::new(None);
+        let note = |error: Error| {
+            trouble.borrow_mut().get_or_insert(error);
+        };
+        let read = |descriptor: &Descriptor| Ok(library.document(descriptor).map_err(note).ok().flatten());
+        let below = Below::of(&named.descriptor, &read).map_err(note).unwrap_or_default();
+        if below.indexes.is_empty() && below.manifests.is_empty() {
+            note(missing(&named.descriptor, "manifest"));
+        }
         let mut summary = Summary::default();
-        let read = |descriptor: &Descriptor| Ok(library.document(descriptor).ok().flatten());
-        let below = Below::of(&named.descriptor, &read).unwrap_or_default();
         for (descriptor, _) in &below.indexes {
             summary.count(descriptor);
         }
@@ -38,6 +48,7 @@ impl Summary {
             summary.count(&found.descriptor);
             found.blobs().for_each(|blob| summary.count(blob));
         }
+        summary.trouble = trouble.into_inner();
         summary
     }
 
@@ -61,12 +72,8 @@ pub fn inspect(library: &Library, names: &[Named]) -> Result<Value> {
     let named = names.first().ok_or_else(|| Error::not_found("there is no image"))?;
     let top = &named.descriptor;
     let below = Below::of(top, &|descriptor| library.document(descriptor))?;
-    let missing = |what: &str| {
-        Error::not_found(format_args!("the {what} of image {} is missing", top.short()))
-            .hint("pull or load the image again")
-    };
-    let found = below.suitable().ok_or_else(|| missing("manifest"))?;
-    let config = config(library, found).ok_or_else(|| missing("config"))?.json;
+    let found = below.suitable().ok_or_else(|| missing(top, "manifest"))?;
+    let config = config(library, found).ok_or_else(|| missing(top, "config"))?.json;
     let summary = Summary::of(library, named);
     let tags: Vec<String> = names.iter().filter_map(shown).collect();
     let mut document = json!({
@@ -94,6 +101,11 @@ pub fn inspect(library: &Library, names: &[Named]) -> Result<Value> {
         document["Manifests"] = below.manifests.iter().map(entry).collect();
     }
     Ok(document)
+}
+
+fn missing(top: &Descriptor, what: &str) -> Error {
+    Error::not_found(format_args!("the {what} of image {} is missing", top.short()))
+        .hint("pull or load the image again")
 }
 
 /// `repository@digest`, as a registry has it.

@@ -42,7 +42,7 @@ fn an_image_of_new_layers_has_names_or_its_digest() {
     assert_eq!((found.len(), found[0].name.as_deref()), (1, None));
     // The cache may vanish; the image is whole.
     store.clear_cache(&mut |_| ()).unwrap();
-    library.collect().unwrap();
+    library.collect(&Silent).unwrap();
     assert!(layers.iter().all(|layer| library.has(&layer.blob.digest, layer.blob.size)));
     let again = keep_new(&store, &config(), &layers, &names, &Silent).unwrap();
     assert_eq!(again.digest, named.digest);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-use crate::oci::{Descriptor, Digest};
+use crate::error::{Attempt, Error, Result};
+use crate::oci::Descriptor;
 
 /// Who names an image: containerd (and so Docker) in full, the OCI spec by its tag.
 const NAME: &str = "io.containerd.image.name";
@@ -48,18 +48,18 @@ impl Index {
         self.0.to_string().into_bytes()
     }
 
-    /// All entries, in the order in which they were added.
-    pub(super) fn entries(&self) -> Result<Vec<Named>> {
-        let entries = self.0["manifests"].as_array().into_iter().flatten();
-        entries
-            .map(|entry| {
-                Ok(Named {
-                    name: name_of(entry).map(str::to_owned),
-                    descriptor: Descriptor::parse(entry, "an entry of the images' index")?,
-                    pulled: entry["annotations"][PULLED] == "true",
-                })
+    /// All entries, in the order in which they were added; an error for one that cannot be understood.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Named>> {
+        self.0["manifests"].as_array().into_iter().flatten().map(|entry| {
+            let shown = name_of(entry).or(entry["digest"].as_str()).unwrap_or("without a name");
+            Ok(Named {
+                name: name_of(entry).map(str::to_owned),
+                descriptor: Descriptor::parse(entry, "its descriptor")
+                    .attempt(format_args!("the entry '{}' of the images' index", shown.escape_debug()))
+                    .map_err(|error| error.hint("mend or delete it in 'images/index.json' of the data directory"))?,
+                pulled: entry["annotations"][PULLED] == "true",
             })
-            .collect()
+        })
     }
 
     /// Gives `name` to an image. What had it before keeps its other names, or stays without one.
@@ -87,7 +87,7 @@ impl Index {
     }
 
     /// Takes the name away. An image that has no other name stays without one.
-    pub(super) fn unset(&mut self, name: &str) {
+    fn unset(&mut self, name: &str) {
         let Some(list) = self.0["manifests"].as_array_mut() else { return };
         let Some(at) = list.iter().position(|entry| name_of(entry) == Some(name)) else { return };
         let mut entry = list.remove(at);
@@ -102,9 +102,12 @@ impl Index {
         list.push(entry);
     }
 
-    /// Forgets an image without a name.
-    pub(super) fn forget(&mut self, digest: &Digest) {
-        let digest = digest.to_string();
+    /// Takes away one name of an image, and an image that is left without any.
+    pub(super) fn remove(&mut self, entry: &Named) {
+        if let Some(name) = &entry.name {
+            self.unset(name);
+        }
+        let digest = entry.descriptor.digest.to_string();
         self.retain(|entry| name_of(entry).is_some() || entry["digest"] != *digest);
     }
 
@@ -136,6 +139,7 @@ fn name_of(entry: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::Digest;
 
     fn descriptor(text: &str) -> Descriptor {
         let json = json!({"mediaType": "m", "digest": Digest::of(text.as_bytes()).to_string(), "size": 1});
@@ -143,8 +147,13 @@ mod tests {
     }
 
     fn names(index: &Index) -> Vec<(Option<String>, String)> {
-        let entries = Index::parse(Some(&index.to_bytes())).unwrap().entries().unwrap();
-        entries.into_iter().map(|entry| (entry.name, entry.descriptor.digest.hex()[..4].to_owned())).collect()
+        let index = Index::parse(Some(&index.to_bytes())).unwrap();
+        let entries = index.entries();
+        entries.map(Result::unwrap).map(|entry| (entry.name, entry.descriptor.digest.hex()[..4].to_owned())).collect()
+    }
+
+    fn nameless(descriptor: &Descriptor) -> Named {
+        Named { name: None, descriptor: descriptor.clone(), pulled: false }
     }
 
     #[test]
@@ -164,9 +173,9 @@ mod tests {
         index.unset("b:1");
         index.unset("b:1");
         index.keep(&one);
-        index.forget(&two.digest);
+        index.remove(&nameless(&two));
         assert_eq!(names(&index).last(), Some(&(None, hex(&one))));
-        index.forget(&one.digest);
+        index.remove(&nameless(&one));
         assert_eq!(names(&index).len(), 2);
         index.keep(&two);
         index.keep(&one);
@@ -180,7 +189,7 @@ mod tests {
         index.set("docker.io/library/a:1", true, &descriptor("1"));
         assert_eq!((&index.0["x"], &index.0["annotations"]["k"]), (&json!(1), &json!("v")));
         assert_eq!(index.0["manifests"][0]["annotations"][TAG], "1");
-        assert!(index.entries().unwrap()[0].pulled);
+        assert!(index.entries().next().unwrap().unwrap().pulled);
         for bad in ["", "[]", "{}", r#"{"manifests": 1}"#] {
             assert!(Index::parse(Some(bad.as_bytes())).is_err(), "{bad}");
         }

@@ -1,7 +1,9 @@
 //! The images on disk: `images/{oci-layout,index.json,blobs/<algorithm>/<hex>}`.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read;
+use std::ops::Add;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use super::index::{Index, Named};
 use super::reach::reachable;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::oci::{Algorithm, Descriptor, Digest};
-use crate::report::Report;
+use crate::report::{Report, Silent};
 use crate::store::blobs::{self, Fetch};
 use crate::store::files::{make_dir, names, read, remove, write, write_transient};
 use crate::store::layout::PARTIAL;
@@ -47,7 +49,12 @@ impl Library {
 
     /// Every image with each of its names, in the order in which they came.
     pub fn images(&self) -> Result<Vec<Named>> {
-        self.index()?.entries()
+        Ok(self.index()?.entries().filter_map(Result::ok).collect())
+    }
+
+    /// Why an entry of the index is no image; [`Library::images`] leaves those out.
+    pub fn unreadable(&self) -> Result<Vec<Error>> {
+        Ok(self.index()?.entries().filter_map(Result::err).collect())
     }
 
     /// What has this name, `registry/repository:tag`.
@@ -62,7 +69,7 @@ impl Library {
 
     /// Whether a blob is here, by its size alone: readers verify.
     pub fn has(&self, digest: &Digest, size: u64) -> bool {
-        self.blob(digest).metadata().is_ok_and(|metadata| metadata.len() == size)
+        self.blob(digest).metadata().is_ok_and(|found| found.is_file() && found.len() == size)
     }
 
     /// A blob for reading; its contents are not verified. `NotFound` when it is not here.
@@ -141,13 +148,13 @@ impl Library {
     /// Gives `name` to an image whose blobs are all here; on disk when this returns.
     pub fn tag(&self, _: &Holding, name: &str, pulled: bool, descriptor: &Descriptor) -> Result<()> {
         self.sync()?;
-        self.change(|index| index.set(name, pulled, descriptor))
+        self.change(|index| index.set(name, pulled, descriptor)).map(drop)
     }
 
     /// Keeps an image whose blobs are all here by its digest alone; on disk when this returns.
     pub fn keep(&self, _: &Holding, descriptor: &Descriptor) -> Result<()> {
         self.sync()?;
-        self.change(|index| index.keep(descriptor))
+        self.change(|index| index.keep(descriptor)).map(drop)
     }
 
     /// Adds images whose blobs are all here, with their names, all at once; on disk when this returns.
@@ -161,6 +168,7 @@ impl Library {
                 }
             }
         })
+        .map(drop)
     }
 
     /// After a power cut no name leads to what is not there.
@@ -172,24 +180,31 @@ impl Library {
         Ok(())
     }
 
-    /// Takes `name` away; its image stays, perhaps without a name.
-    pub fn untag(&self, name: &str) -> Result<()> {
-        self.change(|index| index.unset(name))?;
+    /// Takes these entries away, all at once. An image that has another name stays under that. What this had to free to have
+    /// room for a new index is told; [`Library::collect`] frees the rest.
+    pub fn remove(&self, entries: &[Named]) -> Result<Freed> {
+        let freed = self.change(|index| entries.iter().for_each(|entry| index.remove(entry)))?;
         crate::sys::point::reach("images.untied");
-        Ok(())
-    }
-
-    /// Forgets an image without a name.
-    pub fn forget(&self, digest: &Digest) -> Result<()> {
-        self.change(|index| index.forget(digest))?;
-        crate::sys::point::reach("images.forgotten");
-        Ok(())
+        Ok(freed)
     }
 
     /// Frees the blobs that no image needs. None, and nothing is done, while somebody adds some.
-    pub fn collect(&self) -> Result<Option<Freed>> {
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Invalid`] when it cannot be known what the images need, as one is damaged: then nothing is freed.
+    pub fn collect(&self, report: &dyn Report) -> Result<Option<Freed>> {
         let Some(_lock) = Lock::alone_now(&self.blobs_lock)? else { return Ok(None) };
-        let needed = reachable(&self.index()?, &|descriptor| self.document(descriptor))?;
+        let needed = self.reachable(&self.index()?)?;
+        self.free(&needed, report).map(Some)
+    }
+
+    fn reachable(&self, index: &Index) -> Result<HashSet<Digest>> {
+        reachable(index, &|descriptor| self.document(descriptor))
+    }
+
+    /// Deletes all other blobs. What is no blob, such as a directory, is told and stays.
+    fn free(&self, needed: &HashSet<Digest>, report: &dyn Report) -> Result<Freed> {
         let mut freed = Freed::default();
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let directory = self.root.join("blobs").join(algorithm.name());
@@ -200,25 +215,58 @@ impl Library {
                 }
                 crate::sys::point::reach("images.free");
                 let path = directory.join(&name);
-                if let Ok(found) = path.symlink_metadata() {
-                    freed.count(&found);
+                let found = path.symlink_metadata();
+                match (remove(&path), found) {
+                    (Ok(()), Ok(found)) => freed.count(&found),
+                    (Ok(()), Err(_)) => {}
+                    (Err(error), _) => report.warn(&format!("not freed: {error}")),
                 }
-                remove(&path)?;
             }
         }
-        Ok(Some(freed))
+        Ok(freed)
+    }
+
+    /// On a full disk: frees what the images of `new` do not need, while the old index still stands. The documents of what is
+    /// taken away go first: if this is killed, their image is one whose manifest is missing, and not one that looks whole.
+    fn make_room(&self, new: &Index) -> Result<Freed> {
+        let Some(_lock) = Lock::alone_now(&self.blobs_lock)? else { return Ok(Freed::default()) };
+        let needed = self.reachable(new)?;
+        let mut freed = Freed::default();
+        for entry in self.images()?.iter().filter(|entry| !needed.contains(&entry.descriptor.digest)) {
+            let path = self.blob(&entry.descriptor.digest);
+            if let Ok(found) = path.symlink_metadata() {
+                remove(&path)?;
+                freed.count(&found);
+            }
+        }
+        crate::sys::point::reach("images.room");
+        Ok(freed + self.free(&needed, &Silent)?)
     }
 
     fn index(&self) -> Result<Index> {
         let path = self.root.join("index.json");
         let bytes = read(&path, DOCUMENT_MAX)?;
-        Index::parse(bytes.as_deref()).attempt(format_args!("read '{}'", path.display()))
+        Index::parse(bytes.as_deref()).attempt(format_args!("read '{}'", path.display())).map_err(|error| {
+            error.hint(
+                "move this file away, then pull or load the images again: their blobs are still here. Do not run 'prune' before",
+            )
+        })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Index)) -> Result<()> {
+    fn change(&self, change: impl FnOnce(&mut Index)) -> Result<Freed> {
         let _lock = Lock::wait(&self.index_lock, &|| ())?;
         let mut index = self.index()?;
         change(&mut index);
+        match self.write(&index) {
+            Err(error) if error.is_full() => {
+                let freed = self.make_room(&index)?;
+                self.write(&index).map(|()| freed)
+            }
+            written => written.map(|()| Freed::default()),
+        }
+    }
+
+    fn write(&self, index: &Index) -> Result<()> {
         let mark = self.root.join("oci-layout");
         if !mark.exists() {
             make_dir(&self.root)?;
@@ -253,6 +301,14 @@ impl Freed {
             true => self.shared += bytes,
             false => self.bytes += bytes,
         }
+    }
+}
+
+impl Add for Freed {
+    type Output = Freed;
+
+    fn add(self, other: Freed) -> Freed {
+        Freed { bytes: self.bytes + other.bytes, shared: self.shared + other.shared }
     }
 }
 
