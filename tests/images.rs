@@ -281,7 +281,7 @@ fn a_damaged_image_is_told_and_loaded_again() {
         s.cd(["save", "-q", "-o", "/tmp/app.tar", "app:1"]).run().ok();
         for again in ["/tmp/layout", "/tmp/app.tar"] {
             damage(s);
-            s.cd(["install", "app:1"]).run().fails(&["damaged", "pull, load or build it again"]);
+            s.cd(["install", "app:1"]).run().fails(&["damaged", "image 'app:1' is damaged", "rmi app:1"]);
             s.cd(["save", "-o", "/tmp/damaged.tar", "app:1"]).run().fails(&["damaged"]);
             s.cd(["load", again]).run().ok().says(&["was damaged here"]);
             assert_images(s);
@@ -290,6 +290,20 @@ fn a_damaged_image_is_told_and_loaded_again() {
             s.cd(["remove", "-q", "app"]).run().ok();
             s.cd(["clear-cache", "-q"]).run().ok();
         }
+        // What is made of it would be damaged too.
+        s.cd(["install", "-q", "app:1"]).run().ok();
+        damage(s);
+        fs::create_dir("/tmp/context").unwrap();
+        fs::write("/tmp/context/Dockerfile", "FROM app:1\nENV A=b\n").unwrap();
+        for args in [["commit", "app", "new:1"].as_slice(), &["build", "-t", "new:1", "/tmp/context"]] {
+            s.cd(args).run().fails(&["is damaged here", "rmi app:1"]);
+        }
+        assert_eq!(names(s), ["docker.io/library/app:1"]);
+        s.cd(["clear-cache", "-q"]).run().ok();
+        s.cd(["load", "-q", "/tmp/layout"]).run().ok();
+        s.cd(["build", "-q", "-t", "new:1", "/tmp/context"]).run().ok();
+        s.cd(["commit", "-q", "app", "new:2"]).run().ok();
+        assert_images(s);
         // Nothing is said where all is well.
         let ran = s.cd(["load", "/tmp/layout"]).run().ok();
         assert!(!ran.err().contains("damaged"), "{ran:?}");
@@ -348,7 +362,11 @@ fn a_store_with_something_bad_in_it_is_used_and_told() {
         let ran = s.cd(["images"]).run().ok().says(&["image 'one:1'", "damaged"]);
         assert!(ran.out().contains("two:1"), "{ran:?}");
         let before = blobs(s).len();
-        s.cd(["prune"]).run().fails(&["image 'docker.io/library/one:1'", "damaged", "rmi docker.io/library/one:1"]);
+        s.cd(["prune"]).run().fails(&[
+            "image 'docker.io/library/one:1'",
+            "damaged",
+            "rmi docker.io/library/one:1",
+        ]);
         s.cd(["rmi", "two:1"]).run().ok().says(&["no space is freed", "one:1", "damaged"]);
         assert_eq!((names(s).len(), blobs(s).len()), (1, before));
         s.cd(["rmi", "one:1"]).run().ok().says(&["freed"]);

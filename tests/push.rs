@@ -194,6 +194,11 @@ fn no_manifest_goes_out_without_its_blobs() {
         fs::write(&layer, &good).unwrap();
         push().ok();
         assert_eq!(served(to.port, "app", "1"), image.manifest_bytes());
+        // Also what the registry has already, and nobody would read.
+        proxy.clear();
+        fs::write(&layer, &damaged).unwrap();
+        push().fails(&["is damaged here", &format!("chroot-distro pull {name}")]);
+        assert!(writes(&proxy).is_empty());
     });
 }
 

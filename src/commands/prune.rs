@@ -29,7 +29,9 @@ impl Run for Prune {
         let library = app.store.library();
         let needed = install::without_a_name(&app.store)?;
         let mut images = library.images()?;
-        images.retain(|image| image.name.is_none() && !is_kept(app, &Summary::of(&library, image), image, &needed));
+        images.retain(|image| {
+            image.name.is_none() && !is_kept(app, &Summary::of(&library, image), image, &needed)
+        });
         let early = library.remove(&images)?;
         for image in &images {
             app.ui.info(&format!("Deleted {}", image.descriptor.digest));

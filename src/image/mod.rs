@@ -11,6 +11,7 @@
 //! | `description` | one image: manifest, config, diff_ids |
 //! | `origin`, `destination`, `copy`, `blobs` | where blobs come from and go to, and those that are here |
 //! | `local`, `open`, `pull`, `attestations` | the images that are kept here, and how they get here |
+//! | `damaged` | how one that is damaged is had again |
 //! | `summary` | what is told of a kept image |
 //! | `below` | what an image is made of, as far as it is here |
 //! | `save`, `load` | archives of kept images |
@@ -22,6 +23,7 @@ mod attestations;
 mod below;
 mod blobs;
 mod copy;
+mod damaged;
 mod description;
 mod destination;
 mod import;
@@ -49,6 +51,7 @@ mod zeros;
 pub use archive::Archive;
 pub use blobs::open_blob;
 pub use copy::{copy, document};
+pub use damaged::{again, again_named, damaged};
 pub use description::Image;
 pub use destination::{Cache, Destination};
 pub use import::{Imported, image as image_in};

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::copy::copy_blob;
+use super::damaged::damaged;
 use super::destination::Cache;
 use super::layer::Layer;
 use super::origin::{Origin, send_file};
 use super::pull::Keeping;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::net::Sink;
 use crate::oci::{Descriptor, Reference, media_type};
 use crate::report::{Report, Silent, Task};
@@ -41,14 +42,14 @@ pub struct NewImages<'a> {
 impl<'a> NewImages<'a> {
     /// Waits while images are deleted.
     pub fn new(store: &'a Store, report: &'a dyn Report) -> Result<NewImages<'a>> {
-        Ok(NewImages { store, keeping: Keeping::new(store, report)? })
+        Ok(NewImages { store, keeping: Keeping::healing(store, report)? })
     }
 
-    /// Adds the blobs and documents of one image; nothing leads to it yet.
+    /// Adds the blobs and documents of one image; nothing leads to it yet. Blobs that are here already are read: what is
+    /// damaged becomes no part of a new image.
     pub fn add(&self, config: &Value, layers: &[Layer]) -> Result<Descriptor> {
         for layer in layers {
-            copy_blob(&layer.blob, &Cached(self.store), &self.keeping, &Silent)
-                .attempt(format_args!("layer {}", layer.blob.short()))?;
+            self.layer(&layer.blob).attempt(format_args!("layer {}", layer.blob.short()))?;
         }
         crate::sys::point::reach("new_image.layers");
         let mut config = config.clone();
@@ -57,6 +58,17 @@ impl<'a> NewImages<'a> {
         let config = self.keeping.add(config.to_string().as_bytes(), media_type::OCI_CONFIG)?;
         let manifest = manifest(&config, layers).to_string();
         self.keeping.add(manifest.as_bytes(), media_type::OCI_MANIFEST)
+    }
+
+    fn layer(&self, blob: &Descriptor) -> Result<()> {
+        copy_blob(blob, &Cached(self.store), &self.keeping, &Silent).or_else(|error| match error.kind() {
+            Kind::Invalid => {
+                // The next build makes it anew.
+                self.store.discard_blob(&blob.digest)?;
+                Err(damaged(&self.store.library(), &blob.digest))
+            }
+            _ => Err(error),
+        })
     }
 
     /// Adds an index of images that [`NewImages::add`] made, each with its `platform` (image-index.md).

@@ -2,6 +2,7 @@
 //! manifests, the lowest first. So whatever a tag leads to is whole, whenever this ends.
 
 use super::copy::at_once;
+use super::damaged::damaged;
 use super::neighbours::Neighbours;
 use super::parts::Parts;
 use super::shelf::Shelf;
@@ -9,7 +10,7 @@ use crate::error::{Attempt, Error, Result};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::{self, Client, Put, Repository, Source};
 use crate::report::{Report, Silent, Task};
-use crate::store::{Store, UploadRecord};
+use crate::store::{Store, UploadRecord, is_sound};
 
 /// The smallest blob, in bytes, whose upload a later run goes on with. Of others too little is saved.
 const LARGE: u64 = 1 << 20;
@@ -62,6 +63,7 @@ impl Push<'_> {
     fn send(&self, to: &Repository<'_, '_>, blob: &Descriptor, task: &dyn Task) -> Result<()> {
         if to.has(blob)? == Some(true) {
             task.state("exists");
+            self.check(blob)?;
             // The answer to the last request of an earlier run was lost.
             self.record(blob).inspect(UploadRecord::forget);
             return Ok(());
@@ -72,11 +74,23 @@ impl Push<'_> {
     fn bring(&self, to: &Repository<'_, '_>, blob: &Descriptor, task: &dyn Task) -> Result<()> {
         let source = Source::new(self.shelf.open(blob)?, blob, task, self.record(blob));
         match registry::push(to, &source, self.neighbours.get(blob))? {
-            Put::Mounted => task.state("mounted"),
+            Put::Mounted => {
+                task.state("mounted");
+                self.check(blob)?;
+            }
             Put::Sent => (),
         }
         crate::sys::point::reach("push.blob");
         Ok(())
+    }
+
+    /// What the registry has already is not read on its way. Is it damaged here, then its image is not published as if it
+    /// were whole.
+    fn check(&self, blob: &Descriptor) -> Result<()> {
+        match is_sound(&self.shelf.open(blob)?, &blob.digest) {
+            true => Ok(()),
+            false => Err(damaged(&self.store.library(), &blob.digest)),
+        }
     }
 
     /// Where the upload goes on. A cache that cannot be written keeps nobody from pushing.

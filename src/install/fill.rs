@@ -13,7 +13,7 @@ use crate::layer::Index;
 use crate::net::Settings;
 use crate::oci::{Platform, Provenance, Reference};
 use crate::report::Report;
-use crate::store::{Name, Staged, Store};
+use crate::store::{Name, Named, Staged, Store};
 
 /// A container that is to be made.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(super) fn fill(
                 kept.ok_or_else(|| Error::not_found(format_args!("image {digest} is not here any more")))?;
             let image = image::open(&library, &kept, &new.platform)?;
             let filled = assemble(store, &Local(&library), image, workers, staged, report);
-            filled.map(Filled::local).map_err(damaged)
+            filled.map(Filled::local).map_err(|error| damaged(error, &kept))
         }
         Source::Registry(reference) => from_name(store, reference, new, host, staged, report),
         Source::Layout(path) => {
@@ -105,18 +105,16 @@ fn from_name(
     for layer in &image.manifest.layers {
         store.share_with_cache(&layer.digest, layer.size)?;
     }
+    let kept = library.named(&reference.full())?.filter(|_| whose != Whose::Registry);
     let filled = assemble(store, origin, image, new.settings.workers, staged, report);
-    match whose {
-        Whose::Registry => filled,
-        Whose::Pulled => filled.map_err(damaged),
-        Whose::Own => filled.map(Filled::local).map_err(damaged),
-    }
+    let filled = filled.map_err(|error| kept.iter().fold(error, damaged))?;
+    Ok(if whose == Whose::Own { filled.local() } else { filled })
 }
 
 /// No registry has altered what is kept here.
-fn damaged(error: Error) -> Error {
+fn damaged(error: Error, image: &Named) -> Error {
     match error.kind() {
-        Kind::Invalid => error.hint_instead("the stored image is damaged; pull, load or build it again"),
+        Kind::Invalid => error.hint_instead(image::again_named(image)),
         _ => error,
     }
 }

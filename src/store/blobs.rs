@@ -96,7 +96,7 @@ fn open(path: &Path, size: u64) -> Result<Option<File>> {
 }
 
 /// Whether a file's bytes, from its first on, are those of the digest. What cannot be read is not.
-pub(super) fn is_sound(file: &File, digest: &Digest) -> bool {
+pub fn is_sound(file: &File, digest: &Digest) -> bool {
     let (mut hasher, mut buffer, mut at) = (Hasher::new(digest.algorithm()), vec![0; 256 << 10], 0);
     loop {
         match file.read_at(&mut buffer, at) {

@@ -32,7 +32,7 @@ mod steps;
 mod trees;
 mod upload;
 
-pub use blobs::{Fetch, Partial};
+pub use blobs::{Fetch, Partial, is_sound};
 pub use building::Building;
 pub use cache_mounts::CacheMount;
 pub use container::Container;

@@ -2,7 +2,7 @@
 
 use super::chain::chain;
 use crate::error::{Attempt, Error, Result};
-use crate::image::{Layer, open_blob};
+use crate::image::{Layer, again, open_blob};
 use crate::layer::{Index, Options, Recording, RootfsTarget, Target, Trust, apply};
 use crate::report::Report;
 use crate::rootfs::Rootfs;
@@ -61,9 +61,13 @@ pub fn apply_layer(store: &Store, layer: &Layer, target: &mut dyn Target) -> Res
     };
     if wrong {
         store.discard_blob(&layer.blob.digest)?;
+        let library = store.library();
+        let hint = match library.has(&layer.blob.digest, layer.blob.size) {
+            true => again(&library, &layer.blob.digest),
+            false => "try again: it will be fetched or made anew".to_owned(),
+        };
         let damaged = Error::invalid("its contents are not what its digest says");
-        return Err(applied.err().unwrap_or(damaged).hint("try again: it will be fetched or made anew"))
-            .attempt(attempt);
+        return Err(applied.err().unwrap_or(damaged).hint(hint)).attempt(attempt);
     }
     applied.map(drop).attempt(attempt)
 }

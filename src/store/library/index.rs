@@ -56,7 +56,9 @@ impl Index {
                 name: name_of(entry).map(str::to_owned),
                 descriptor: Descriptor::parse(entry, "its descriptor")
                     .attempt(format_args!("the entry '{}' of the images' index", shown.escape_debug()))
-                    .map_err(|error| error.hint("mend or delete it in 'images/index.json' of the data directory"))?,
+                    .map_err(|error| {
+                        error.hint("mend or delete it in 'images/index.json' of the data directory")
+                    })?,
                 pulled: entry["annotations"][PULLED] == "true",
             })
         })
@@ -149,7 +151,10 @@ mod tests {
     fn names(index: &Index) -> Vec<(Option<String>, String)> {
         let index = Index::parse(Some(&index.to_bytes())).unwrap();
         let entries = index.entries();
-        entries.map(Result::unwrap).map(|entry| (entry.name, entry.descriptor.digest.hex()[..4].to_owned())).collect()
+        entries
+            .map(Result::unwrap)
+            .map(|entry| (entry.name, entry.descriptor.digest.hex()[..4].to_owned()))
+            .collect()
     }
 
     fn nameless(descriptor: &Descriptor) -> Named {
