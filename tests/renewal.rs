@@ -90,13 +90,16 @@ fn reset_makes_a_container_anew_or_leaves_it_alone() {
         fs::write(root.join("mine"), "x").unwrap();
         push("two");
         let running = session(s, &[], "c", "a", "");
-        s.cd(["reset", "c"]).run().ok().prints("");
+        s.cd(["reset", "c"]).run().ok().prints("").says(&["has changed since 'c' was made"]);
         running.wait();
         assert!(!root.join("mine").exists() && !in_file(s, "c", "a").exists());
         assert_eq!(fs::read_to_string(root.join("version")).unwrap(), "two");
         s.cd(["login", "c", "--", "cat", "/version"]).run().ok().prints("two");
         let list: Value = serde_json::from_slice(&s.cd(["list", "--json"]).run().ok().stdout).unwrap();
         assert_eq!((&list[0]["image"], list.as_array().unwrap().len()), (&json!(reference), 1));
+
+        let ran = s.cd(["reset", "c"]).run().ok();
+        assert!(!ran.err().contains("has changed"), "{ran:?}");
 
         // The registry is gone, and what was downloaded too: nothing changes, and nobody is sent home.
         fs::write(root.join("mine"), "x").unwrap();

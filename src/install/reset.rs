@@ -48,8 +48,15 @@ impl Recorded {
             Ok(reference) if !self.provenance.is_local() || is_own(store, &reference)? => {
                 let source = Source::Registry(reference);
                 let new = NewContainer { source, name: name.clone(), platform: self.platform, settings };
-                fill(store, &new, host, staged, report)
-                    .map_err(|error| if is_unknown(&error) { error.hint(AGAIN) } else { error })
+                let filled = fill(store, &new, host, staged, report)
+                    .map_err(|error| if is_unknown(&error) { error.hint(AGAIN) } else { error })?;
+                if filled.provenance.as_ref().and_then(config) != config(&self.provenance) {
+                    report.info(&format!(
+                        "The image {} has changed since '{name}' was made: it is made from the new one",
+                        self.image_ref
+                    ));
+                }
+                Ok(filled)
             }
             _ => self.fill_from_cache(store, &settings, staged, report),
         }
@@ -94,6 +101,11 @@ pub fn without_a_name(store: &Store) -> Result<Vec<(Name, Digest)>> {
         }
     }
     Ok(found)
+}
+
+/// The digest of the image's config: the same image has the same.
+fn config(provenance: &Provenance) -> Option<Digest> {
+    Some(provenance.manifest().ok()?.config.digest)
 }
 
 const AGAIN: &str =
