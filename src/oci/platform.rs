@@ -50,6 +50,25 @@ impl Arch {
         }
     }
 
+    /// The variant that an image has which names none, as a number.
+    fn usual(self) -> u32 {
+        match self {
+            Arch::Aarch64 => 8,
+            Arch::Arm => 7,
+            _ => 1,
+        }
+    }
+
+    /// The lowest and the highest variant, where they are numbers (Go's GOARM, GOARM64 and GOAMD64).
+    fn variants(self) -> Option<(u32, u32)> {
+        match self {
+            Arch::Aarch64 => Some((8, 9)),
+            Arch::Arm => Some((5, 8)),
+            Arch::X86_64 => Some((1, 4)),
+            Arch::I686 | Arch::Riscv64 => None,
+        }
+    }
+
     /// Any one-word spelling, with the variant that some of them imply.
     fn spelled(word: &str) -> Option<(Arch, Option<&'static str>)> {
         Some(match word {
@@ -103,7 +122,22 @@ impl Platform {
             _ => return Err(unknown()),
         };
         let (arch, implied) = Arch::spelled(word).ok_or_else(unknown)?;
-        Ok(Platform { arch, variant: variant.or(implied).map(str::to_owned) })
+        let platform = Platform { arch, variant: variant.or(implied).map(str::to_owned) };
+        match arch.variants() {
+            Some((low, high)) if !platform.level().is_some_and(|level| (low..=high).contains(&level)) => {
+                Err(Error::unsupported(format_args!("there is no '{text}'"))
+                    .hint(format_args!("the variants are linux/{0}/v{low} to linux/{0}/v{high}", arch.oci())))
+            }
+            _ => Ok(platform),
+        }
+    }
+
+    /// Its variant as a number; none for a variant that is none.
+    fn level(&self) -> Option<u32> {
+        match &self.variant {
+            None => Some(self.arch.usual()),
+            Some(text) => text.trim_start_matches('v').split('.').next().and_then(|n| n.parse().ok()),
+        }
     }
 
     /// A manifest's `os`, `architecture` and `variant`; `None` for what we cannot run (another system, another
@@ -129,16 +163,7 @@ impl Platform {
         if self.arch != offered.arch {
             return None;
         }
-        let usual = match self.arch {
-            Arch::Aarch64 => 8,
-            Arch::Arm => 7,
-            _ => 1,
-        };
-        let level = |variant: &Option<String>| match variant {
-            None => Some(usual),
-            Some(text) => text.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok()),
-        };
-        match (level(&self.variant), level(&offered.variant)) {
+        match (self.level(), offered.level()) {
             (Some(wanted), Some(have)) => wanted.checked_sub(have),
             _ => (self.variant == offered.variant).then_some(0),
         }
@@ -260,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_that_no_cpu_has_is_refused() {
+        for text in ["linux/amd64/v9", "amd64/v0", "linux/arm64/v7", "linux/arm/v4", "linux/arm/x", "amd64/"]
+        {
+            assert!(Platform::parse(text).is_err(), "{text}");
+        }
+        let error = Platform::parse("linux/amd64/v9").unwrap_err();
+        assert_eq!(error.hint_text(), Some("the variants are linux/amd64/v1 to linux/amd64/v4"));
+    }
+
+    #[test]
     fn spellings() {
         for (text, arch, variant) in [
             ("aarch64", Arch::Aarch64, None),
@@ -271,6 +306,8 @@ mod tests {
             ("AMD64", Arch::X86_64, None),
             ("linux/386", Arch::I686, None),
             ("riscv64", Arch::Riscv64, None),
+            ("linux/amd64/v4", Arch::X86_64, Some("v4")),
+            ("linux/arm64/v8.2", Arch::Aarch64, Some("v8.2")),
         ] {
             assert_eq!(Platform::parse(text).unwrap(), Platform { arch, variant: variant.map(Into::into) });
         }
