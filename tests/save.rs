@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount};
 use serde_json::{Value, json};
 
 use crate::load::{Layout, named};
@@ -131,6 +132,38 @@ fn an_existing_file_stays_and_a_failure_leaves_none() {
         s.cd(["save", "-q", "-o", "/tmp/y.tar.gz", "one:1"]).run().ok();
         assert!(fs::read(s.path("y.tar.gz")).unwrap().starts_with(&[0x1f, 0x8b]));
         s.cd(["save", "-q", "-o", "/tmp/y.tar.zst", "one:1"]).run().code(2).says(&[".tar.gz"]);
+    });
+}
+
+/// Nothing is written where images are only read.
+#[test]
+fn a_read_only_data_directory_is_saved_and_pushed_from() {
+    need!(Root, Tool("docker-registry"));
+    sandbox(|s| {
+        two(s);
+        let registry = Registry::start();
+        mount_bind(s.data(), s.data()).unwrap();
+        mount_remount(s.data(), MountFlags::BIND | MountFlags::RDONLY, c"").unwrap();
+        s.cd(["save", "-q", "-o", "/tmp/x.tar", "one:1"]).run().ok();
+        s.cd(["push", "-q", "one:1", &registry.reference("one:1")]).run().ok();
+        s.cd(["images"]).run().ok();
+        s.cd(["rmi", "one:1"]).run().fails(&["read-only"]);
+        unmount(s.data(), UnmountFlags::empty()).unwrap();
+    });
+}
+
+#[test]
+fn an_output_that_is_none_is_refused_before_anything_is_read() {
+    need!(Root);
+    sandbox(|s| {
+        two(s);
+        for output in ["", "/", "..", "new/"] {
+            let ran =
+                s.cd(["save", "-o", output, "one:1"]).run().code(2).says(&["is not the name of a file"]);
+            assert_eq!(ran.err().lines().count(), 1, "{ran:?}");
+        }
+        let closed = s.world("sh").args(["-c", "exec /tmp/bin/chroot-distro save one:1 >&-"]);
+        closed.run().code(2).says(&["standard output leads nowhere", "--output"]);
     });
 }
 

@@ -141,7 +141,7 @@ fn archive(app: &App, container: &str, wanted: &Wanted, portable: bool, write: &
             return Err(Error::usage("an archive is nothing for a terminal")
                 .hint("add '--output FILE', or send it to a file or a program"));
         }
-        None => Output::Stdout(std::io::stdout()),
+        None => Output::stdout()?,
     };
     let cut = write(&container, options, output, &app.ui)?;
     if let Some(path) = path {

@@ -56,7 +56,7 @@ impl Run for PushImage {
         let destination = self.destination.as_deref().map(destination).transpose()?;
         let library = app.store.library();
         // Nothing is freed meanwhile.
-        let _holding = library.hold(&app.ui)?;
+        let _holding = library.reading(&app.ui)?;
         let settings = Settings::of(&app.host, self.allow_insecure);
         let client = Client::new(&app.host, settings, &app.ui);
         match found(&library, &self.image)? {

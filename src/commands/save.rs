@@ -1,6 +1,6 @@
 //! `save`: stored images as an archive.
 
-use std::io::{BufWriter, Stdout, Write, stdout};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
@@ -103,7 +103,7 @@ fn to_stdout(app: &App, images: &[Named], format: Format) -> Result<()> {
         return Err(Error::usage("an archive is nothing for a terminal")
             .hint("add '--output FILE', or send it to a file or a program"));
     }
-    let mut output: BufWriter<Stdout> = BufWriter::with_capacity(256 << 10, stdout());
+    let mut output = BufWriter::with_capacity(256 << 10, Output::stdout()?);
     image::save(&app.store, images, format, &mut output, &app.ui)?;
-    output.flush().attempt("write the archive")
+    output.into_inner().map_err(|error| Error::io("write the archive", error.into_error()))?.finish()
 }

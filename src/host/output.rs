@@ -3,10 +3,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, fstatvfs, linkat, open, renameat_with};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, RenameFlags, fcntl_getfl, fstat, fstatvfs, linkat, open, renameat_with, stat,
+};
 use rustix::io::Errno;
 
 use super::files::beside;
@@ -31,9 +34,27 @@ pub struct NewFile {
 }
 
 impl Output {
+    /// Standard output, if it leads anywhere: where it was closed, the start of every Rust program has opened `/dev/null`
+    /// in its place, for reading too.
+    pub fn stdout() -> Result<Output> {
+        let stdout = io::stdout();
+        let was_closed = || -> rustix::io::Result<bool> {
+            let (opened, found) = (fcntl_getfl(&stdout)?, fstat(&stdout)?);
+            let null = stat("/dev/null")?;
+            Ok(opened.contains(OFlags::RDWR) && (found.st_rdev, found.st_ino) == (null.st_rdev, null.st_ino))
+        };
+        match was_closed() {
+            Ok(true) => Err(Error::usage("standard output leads nowhere").hint("add '--output FILE'")),
+            _ => Ok(Output::Stdout(stdout)),
+        }
+    }
+
     /// A new file at `path`. `Exists` when something stands there: nothing is ever replaced.
     pub fn create(path: &Path) -> Result<Output> {
         let attempt = format_args!("create '{}'", path.display());
+        if path.file_name().is_none() || path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(Error::usage(format_args!("'{}' is not the name of a file", path.display())));
+        }
         if path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }

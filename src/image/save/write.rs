@@ -46,7 +46,7 @@ pub fn save(
 ) -> Result<()> {
     let library = store.library();
     // Nobody deletes them meanwhile.
-    let _holding = library.hold(report)?;
+    let _holding = library.reading(report)?;
     let has = |blob: &Descriptor| Ok(library.has(&blob.digest, blob.size));
     let whole = |named: &Named| -> Result<Whole> {
         let mut below = Below::of(&named.descriptor, &|descriptor| library.document(descriptor))?;

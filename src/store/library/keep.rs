@@ -101,6 +101,14 @@ impl Library {
         Lock::wait_shared(&self.blobs_lock, &long).map(|_lock| Holding { _lock })
     }
 
+    /// Before blobs are read that nobody may free meanwhile. On a read-only filesystem nobody can, and there is no lock.
+    pub fn reading(&self, report: &dyn Report) -> Result<Option<Holding>> {
+        match self.hold(report) {
+            Err(error) if error.errno() == Some(libc::EROFS) => Ok(None),
+            held => held.map(Some),
+        }
+    }
+
     /// Whether the bytes of a blob that is here are those of its digest, all of them readable.
     pub fn is_sound(&self, digest: &Digest) -> bool {
         self.open(digest).is_ok_and(|file| blobs::is_sound(&file, digest))
