@@ -77,12 +77,21 @@ pub fn survey(reader: &mut Reader<impl BufRead>) -> Result<Holds> {
     if roots.best().is_none_or(|(_, count)| count < CERTAIN)
         && let Some(base) = contents.image()
     {
+        // What follows the archive in a compressed file is damage.
+        reader.drain()?;
         return Ok(Holds::Image(contents.below(&base)));
     }
     let Some((prefix, _)) = roots.best() else {
         if contents.is_ancient() {
             return Err(Error::unsupported("it was written by 'docker save' before Docker 1.10")
                 .hint("load it with a newer docker and save it again"));
+        }
+        if let Some(index) = contents.bad_index() {
+            return Err(Error::invalid(format_args!(
+                "its '{}' is not the index of an OCI layout",
+                index.display()
+            ))
+            .hint("the archive is damaged, or was not written whole: save the image again"));
         }
         return Err(Error::invalid(match entries {
             0 => "the archive is empty".to_owned(),
@@ -180,6 +189,12 @@ impl Contents {
             blobs: strip(self.blobs, base),
             base: base.to_owned(),
         }
+    }
+
+    /// The `index.json` beside an `oci-layout`; a good one would have been found.
+    fn bad_index(&self) -> Option<PathBuf> {
+        let beside = |path: &PathBuf| path.ends_with("oci-layout").then(|| path.with_file_name("index.json"));
+        self.files.keys().find_map(beside).filter(|path| self.files.contains_key(path))
     }
 
     /// What `docker save` wrote before 1.10: a directory a layer, and `repositories` beside them.

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
+
+use rustix::fs::{FileType, fstat, stat};
 
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
@@ -19,7 +22,9 @@ pub fn open_archive(store: &Store, path: &Path, report: &dyn Report) -> Result<F
     if file.metadata().attempt(attempt)?.is_file() {
         return Ok(file);
     }
-    copied(store, file, &path.display(), report)
+    let name = path.display();
+    refuse_endless(&file, &name)?;
+    copied(store, file, &name, report)
 }
 
 /// What standard input brings until its end. A terminal brings no archive, so it is refused.
@@ -29,7 +34,20 @@ pub fn read_stdin(store: &Store, report: &dyn Report) -> Result<File> {
         return Err(Error::usage("standard input is a terminal, not an archive")
             .hint("write for example: chroot-distro install - --name NAME <rootfs.tar.xz"));
     }
-    copied(store, stdin, &"standard input", report)
+    let name = "standard input";
+    refuse_endless(&stdin, &name)?;
+    copied(store, stdin, &name, report)
+}
+
+/// Devices such as /dev/zero have no end.
+fn refuse_endless(file: impl AsFd, name: &dyn fmt::Display) -> Result<()> {
+    let found = fstat(file).attempt(format_args!("look at {name}"))?;
+    let is_device = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice;
+    let is_null = stat("/dev/null").is_ok_and(|null| null.st_rdev == found.st_rdev);
+    match is_device && !is_null {
+        true => Err(Error::invalid(format_args!("{name} is a device, not an archive"))),
+        false => Ok(()),
+    }
 }
 
 /// A copy without a name, since an archive is read twice: to see what it is, and to unpack it.

@@ -6,7 +6,7 @@ use super::{docker, oci};
 use crate::error::Result;
 use crate::image::pull::Keeping;
 use crate::oci::{Descriptor, Digest, Reference};
-use crate::report::Report;
+use crate::report::{Report, Silent};
 use crate::store::{Named, Store};
 
 /// An image that was loaded, under one of its names.
@@ -27,9 +27,19 @@ pub struct Kept {
 /// those of images; [`Kind::NotFound`](crate::error::Kind::NotFound) for missing ones.
 pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec<Kept>> {
     let keeping = Keeping::healing(store, report)?;
+    let kept = keep(store, place, &keeping, report);
+    drop(keeping);
+    if kept.is_err() {
+        // What it brought is no part of an image. What cannot be freed now is freed by the next 'prune' or 'rmi'.
+        let _ = store.library().collect(&Silent);
+    }
+    kept
+}
+
+fn keep(store: &Store, place: &Place<'_>, keeping: &Keeping<'_>, report: &dyn Report) -> Result<Vec<Kept>> {
     let ready = match (place.index()?, place) {
-        (None, Place::Archive(archive, contents)) => docker::load(archive, contents, &keeping, report)?,
-        (index, _) => oci::load(place, &index.unwrap_or_default(), &keeping, report)?,
+        (None, Place::Archive(archive, contents)) => docker::load(archive, contents, keeping, report)?,
+        (index, _) => oci::load(place, &index.unwrap_or_default(), keeping, report)?,
     };
     crate::sys::point::reach("load.blobs");
     let (mut kept, mut new) = (Vec::new(), Vec::new());
@@ -41,6 +51,14 @@ pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec
             kept.push(Kept { name: None, digest: digest.clone() });
         }
         for name in names {
+            if let Some(other) = kept.iter_mut().find(|other: &&mut Kept| other.name.as_ref() == Some(name)) {
+                report.warn(&format!(
+                    "two images here are called {name}: {} gets this name, and {} none",
+                    digest.short(),
+                    other.digest.short()
+                ));
+                other.name = None;
+            }
             if is_new(&there, name, image, report) {
                 new.push(Named { name: Some(name.full()), descriptor: image.clone(), pulled: false });
             }
