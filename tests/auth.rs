@@ -184,7 +184,12 @@ fn a_token_server_elsewhere_is_named_where_it_got_credentials() {
     sandbox(|s| {
         let plain = Registry::start();
         small("x").push(&plain, "app:1");
-        for (host, told) in [("localhost", true), ("127.0.0.1", false)] {
+        let other = crate::support::http::Server::start(|request, out| {
+            Answer::new(200, "{\"token\":\"t\"}").write(request, out).map(|()| true)
+        });
+        let other = format!("127.0.0.1:{}", other.port);
+        for (host, told) in [("localhost".to_owned(), true), ("127.0.0.1".to_owned(), false), (other, true)] {
+            let named = host.clone();
             let proxy = Proxy::start(plain.port, move |request, _| {
                 if request.path.starts_with("/token") {
                     return Fault::Answer(Answer::new(200, "{\"token\":\"t\"}"));
@@ -193,15 +198,18 @@ fn a_token_server_elsewhere_is_named_where_it_got_credentials() {
                     return Fault::None;
                 }
                 let port = request.host().rsplit(':').next().unwrap_or_default();
-                let realm = format!("Bearer realm=\"http://{host}:{port}/token\"");
+                let at = if host.contains(':') { host.clone() } else { format!("{host}:{port}") };
+                let realm = format!("Bearer realm=\"http://{at}/token\"");
                 Fault::Answer(Answer::new(401, "{}").with("WWW-Authenticate", realm))
             });
+            let name = named.replace(':', "-");
             let install = |name: &str| s.cd(["install", "-n", name, &proxy.reference("app:1")]);
-            let ran = install(&format!("a-{host}")).env("CD_DOCKER_AUTH", "kit:pw").run().ok();
-            let warned = ran.err().matches("CD_DOCKER_AUTH to the token server 'localhost'").count();
+            let ran = install(&format!("a-{name}")).env("CD_DOCKER_AUTH", "kit:pw").run().ok();
+            let words = format!("CD_DOCKER_AUTH sent to the token server 'http://{named}");
+            let warned = ran.err().matches(&words).count();
             assert_eq!(warned, usize::from(told), "{ran:?}");
             s.cd(["clear-cache"]).run().ok();
-            let ran = install(&format!("b-{host}")).run().ok();
+            let ran = install(&format!("b-{name}")).run().ok();
             assert!(!ran.err().contains("token server"), "{ran:?}");
         }
     });

@@ -53,6 +53,8 @@ fn tags_are_listed_page_by_page() {
             "/v2/app/tags/list?n=3" => more("<?last=c>; rel=\"next\"", &["a", "b"]),
             "/v2/ever/tags/list" => more("<?again>; rel=\"next\"", &["a"]),
             "/v2/ever/tags/list?again" => more("<?again>; rel=\"next\"", &["b"]),
+            "/v2/round/tags/list" | "/v2/round/tags/list?b" => more("<?a>; rel=\"next\"", &["a", "b"]),
+            "/v2/round/tags/list?a" => more("<?b>; rel=\"next\"", &["b", "a", "c"]),
             "/v2/none/tags/list" => Answer::new(200, r#"{"name": "none", "tags": null}"#),
             "/v2/odd/tags/list" => Answer::new(200, "<html>"),
             _ => Answer::new(404, r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such name"}]}"#),
@@ -76,6 +78,10 @@ fn tags_are_listed_page_by_page() {
     let json: Value = serde_json::from_slice(&list(&["--json", "-l", "3"], "app").ok().stdout).unwrap();
     assert_eq!(json[2], json!({"name": at("d").trim(), "tag": "d"}));
     list(&[], "ever").ok().prints(&["a", "b"].map(|tag| at(tag).replace("/app", "/ever")).concat());
+    // Pages that name each other, with the same tags.
+    of(&asked);
+    list(&[], "round").ok().prints(&["a", "b", "c"].map(|tag| at(tag).replace("/app", "/round")).concat());
+    assert_eq!(of(&asked).len(), 3);
     list(&[], "none").ok().prints("").says(&["has no tags"]);
     list(&[], "odd").fails(&["not JSON"]);
     list(&[], "absent").fails(&["has no image 'absent'", "no such name"]);
@@ -132,6 +138,27 @@ fn a_deletion_is_one_request_and_says_why_not() {
             ran.says(words);
             let target = image.trim_start_matches("app").trim_start_matches([':', '@']);
             assert_eq!(of(&asked), [format!("DELETE /v2/app/manifests/{target}")], "{status}");
+        }
+        // Not two things at once, nor the image where the tag alone may be meant.
+        let (server, asked) = registry(|_| Answer::new(202, ""));
+        let both = format!("{}/app:1@{digest}", server.host());
+        s.cd(["rmi", "--remote", &both]).run().code(2).says(&["a tag and a digest", "leave out"]);
+        assert_eq!(of(&asked), [""; 0]);
+        // Credentials that nobody asked for were not refused either.
+        for status in [401, 403] {
+            let (server, asked) =
+                registry(move |_| Answer::new(status, r#"{"errors":[{"message":"its own words"}]}"#));
+            let name = format!("{}/app:1", server.host());
+            for args in [["rmi", "--remote", &name].as_slice(), &["pull", &name], &["install", &name]] {
+                let ran = s.cd(args).env("CD_DOCKER_AUTH", "a:b").run();
+                let ran = ran.fails(&[
+                    "its own words",
+                    "does not say how to log in",
+                    "CD_DOCKER_AUTH were not sent",
+                ]);
+                assert!(!ran.err().contains("refuses the credentials"), "{ran:?}");
+                assert_eq!(of(&asked).len(), 1, "{args:?}");
+            }
         }
         // A token for deletion is asked for; a registry that is busy is asked again.
         let busy = Mutex::new(true);

@@ -63,6 +63,10 @@ impl Run for RemoveImages {
 fn remove_remote(app: &App, images: &[String], insecure: bool) -> Result<()> {
     let parse = |text: &String| {
         let image = reference(text)?;
+        if image.digest.is_some() && image.tag.is_some() {
+            return Err(Error::usage(format_args!("'{text}' names a tag and a digest"))
+                .hint("leave out the digest to delete the tag alone, or the tag to delete the image with all its tags"));
+        }
         match text.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
             true => Ok(image),
             false => Err(Error::usage(format_args!("'{text}' has no tag")).hint(format_args!(

@@ -48,8 +48,16 @@ pub struct Answer {
     pub response: Response,
     /// The source of credentials that were refused.
     pub refused: Option<String>,
+    /// The source of credentials that were not sent, as the refusal did not say how (`WWW-Authenticate`).
+    pub unsent: Option<String>,
     /// What the token server said when it refused.
     pub said: String,
+}
+
+impl Answer {
+    fn of(response: Response, said: String) -> Answer {
+        Answer { response, refused: None, unsent: None, said }
+    }
 }
 
 impl Endpoint {
@@ -184,7 +192,7 @@ impl Endpoint {
         let response = attempt(authorization)?;
         // Who answers from another place may not say where the registry's credentials go (as in CVE-2020-15157).
         if !is_refusal(response.status()) || http::origin(&response)? != own {
-            return Ok(Answer { response, refused: None, said: String::new() });
+            return Ok(Answer::of(response, String::new()));
         }
         let credential = match self.credentials_refused.load(Ordering::Relaxed) {
             true => None,
@@ -197,17 +205,20 @@ impl Endpoint {
 
         let (response, said) = match authorize(credential.as_ref()) {
             Ok(Some(authorization)) => (attempt(Some(authorization))?, String::new()),
-            Ok(None) => (response, String::new()),
+            Ok(None) => {
+                let unsent = credential.map(|credential| credential.source);
+                return Ok(Answer { unsent, ..Answer::of(response, String::new()) });
+            }
             Err(Refusal::Denied(said)) => (response, said),
             Err(Refusal::Failed(failure)) => return Err(failure),
         };
         let Some(credential) = credential.filter(|_| is_refusal(response.status())) else {
-            return Ok(Answer { response, refused: None, said });
+            return Ok(Answer::of(response, said));
         };
 
         self.grants.forget(&scopes);
         if !scopes.iter().all(Scope::only_reads) {
-            return Ok(Answer { response, refused: Some(credential.source), said });
+            return Ok(Answer { refused: Some(credential.source), ..Answer::of(response, said) });
         }
         let anonymous = match authorize(None) {
             Ok(authorization) => attempt(authorization)?,
@@ -220,10 +231,10 @@ impl Endpoint {
             report
                 .warn(&format!("'{registry}' refuses the credentials from {source}: going on without them"));
         }
-        Ok(Answer { response: anonymous, refused: refused.then_some(credential.source), said })
+        Ok(Answer { refused: refused.then_some(credential.source), ..Answer::of(anonymous, said) })
     }
 
-    /// Says, once, where credentials go when nobody would expect it.
+    /// Says, once and before it happens, where credentials go when nobody would expect it.
     fn tell_realm(
         &self,
         report: &dyn Report,
@@ -236,8 +247,10 @@ impl Endpoint {
         realm::refuse_plain(&there)?;
         if !realm::is_expected(&self.registry, own, &there) && !self.realm_told.swap(true, Ordering::Relaxed)
         {
-            let (source, host) = (&credential.source, &there.host);
-            report.warn(&format!("'{self}' sent the credentials from {source} to the token server '{host}'"));
+            let (source, url) = (&credential.source, url::shown(realm));
+            report.warn(&format!(
+                "'{self}' wants the credentials from {source} sent to the token server '{url}'"
+            ));
         }
         Ok(())
     }

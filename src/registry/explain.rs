@@ -50,7 +50,13 @@ pub fn status(mut answer: Answer, endpoint: &Endpoint, what: What<'_>) -> Failur
     match status {
         StatusCode::NOT_FOUND => Failure::fatal(absent(endpoint, what, &said)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Failure::fatal(refusal(endpoint, what, answer.refused, &said))
+            let error = refusal(endpoint, what, answer.refused, &said);
+            Failure::fatal(match answer.unsent {
+                Some(source) => error.hint_instead(format_args!(
+                    "'{endpoint}' does not say how to log in, so the credentials from {source} were not sent"
+                )),
+                None => error,
+            })
         }
         status if retry::is_passing(status) => passing(endpoint, status, after, &said),
         status => {

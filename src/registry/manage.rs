@@ -1,6 +1,8 @@
 //! What a registry has of a repository, and how it is deleted there (distribution spec, "Content Discovery" and "Content
 //! Management"). Only the registry itself is asked: a mirror may know an older state.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use ureq::ResponseExt;
 use ureq::http::{Method, StatusCode};
@@ -27,25 +29,27 @@ const PAGES: usize = 1000;
 /// [`Kind::NotFound`] when the registry has no such repository, [`Kind::Denied`] when it shows it to others.
 pub fn tags(client: &Client<'_>, repository: &Reference, limit: Option<usize>) -> Result<Vec<String>> {
     let at = Repository::with(client, repository, PULL);
-    let (mut tags, mut next) = (Vec::new(), None);
+    let (mut tags, mut next) = (BTreeSet::new(), None);
     let query = limit.map_or(String::new(), |limit| format!("?n={limit}"));
-    for _ in 0..PAGES {
-        let mut page = at.patiently(None, &mut || match &next {
+    for number in 1..=PAGES {
+        let page = at.patiently(None, &mut || match &next {
             Some(url) => page(&at, String::clone(url)),
             None => page(&at, at.url(&format!("tags/list{query}"))?),
         })?;
-        let count = page.tags.len();
-        tags.append(&mut page.tags);
-        // Some registries name a next page for ever.
-        if page.next.is_none() || page.next == next || count == 0 || limit.is_some_and(|l| tags.len() >= l) {
+        let before = tags.len();
+        tags.extend(page.tags);
+        // Some registries name a next page for ever: one that brings nothing new is the last.
+        if page.next.is_none() || tags.len() == before || limit.is_some_and(|limit| tags.len() >= limit) {
             break;
         }
         next = page.next;
+        if number == PAGES {
+            client
+                .report()
+                .warn(&format!("the list of tags has more than {PAGES} pages; the rest is left out"));
+        }
     }
-    // Debian's registry has them as its disk has them.
-    tags.sort_unstable();
-    tags.truncate(limit.unwrap_or(usize::MAX));
-    Ok(tags)
+    Ok(tags.into_iter().take(limit.unwrap_or(usize::MAX)).collect())
 }
 
 struct Page {

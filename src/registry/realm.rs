@@ -12,12 +12,12 @@ const KNOWN: [(&str, &str); 3] = [
     ("docker.elastic.co", "docker-auth.elastic.co"),
 ];
 
-/// Whether a registry is known to have its token server there: the same host, one above or below it, or [`KNOWN`].
+/// Whether a registry is known to have its token server there: the same host and port, one above or below it, or [`KNOWN`].
 pub(super) fn is_expected(registry: &str, own: &WebOrigin, realm: &WebOrigin) -> bool {
     let below = |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     // Above a host stands a domain, not a suffix such as `io`.
     let above = realm.host.contains('.') && below(&own.host, &realm.host);
-    own.host == realm.host
+    (own.host == realm.host && own.port == realm.port)
         || below(&realm.host, &own.host)
         || above
         || KNOWN.iter().any(|(of, host)| *of == registry && *host == realm.host)
@@ -54,6 +54,9 @@ mod tests {
     #[test]
     fn what_is_expected() {
         let https = |host: &str| WebOrigin::of(&format!("https://{host}/")).unwrap();
+        // Another server may listen at another port.
+        assert!(is_expected("r.io:5000", &https("r.io:5000"), &https("r.io:5000")));
+        assert!(!is_expected("r.io:5000", &https("r.io:5000"), &https("r.io:5001")));
         for (registry, own, realm, expected) in [
             ("docker.io", "registry-1.docker.io", "auth.docker.io", true),
             ("ghcr.io", "ghcr.io", "ghcr.io", true),
