@@ -193,6 +193,27 @@ fn mistakes_are_told() {
         s.cd(["tag", "absent", "x"]).run().fails(&["absent"]);
         s.cd(["pull", "Not An Image"]).run().code(2);
         s.cd(["pull"]).run().code(2);
+        // What is no name is a wrong command line, what is not here an error.
+        let none = format!("sha256:{}", "0".repeat(64));
+        for args in [
+            ["images"].as_slice(),
+            &["inspect", "--type", "image"],
+            &["rmi"],
+            &["save"],
+            &["push"],
+            &["tag", &name],
+        ] {
+            let with = |text| s.cd(args.iter().copied().chain([text])).run();
+            for text in ["Not An Image", "x@sha256:00", "", "x:", "docker://x"] {
+                with(text).code(2).says(&["not an image reference"]);
+            }
+            if args[0] != "tag" {
+                with("absent").code(1).says(&["absent"]);
+                with(&none).code(1).says(&["no image", &none]);
+            }
+        }
+        s.cd(["inspect", "UPPER"]).run().code(1).says(&["no container and no image"]);
+        s.cd(["inspect", "Not An Image"]).run().code(2);
         // What is damaged is fetched again, also where its size is right.
         damage(s);
         s.cd(["pull", &name]).run().ok().says(&["was damaged here"]);

@@ -101,7 +101,7 @@ fn look(app: &App, text: &str, container: Option<bool>) -> Result<Found> {
         Some(false) => find(&library, text).map(Found::Image),
         None => found().or_else(|_| {
             find(&library, text).map(Found::Image).map_err(|error| match error.kind() {
-                Kind::NotFound => {
+                _ if Name::parse(text).is_ok() || error.kind() == Kind::NotFound => {
                     let hint = error.hint_text().unwrap_or_default().to_owned();
                     Error::not_found(format_args!("there is no container and no image '{text}' here"))
                         .hint(hint)

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::origin::{Origin, send_file};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, WRONG_USAGE};
 use crate::net::Sink;
-use crate::oci::{Descriptor, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::{Report, Task};
 use crate::store::{Freed, Library, Named};
 use crate::suggest::nearest;
@@ -23,7 +23,7 @@ impl Origin for Local<'_> {
 }
 
 /// What `text` names: a name, a digest, or the beginning of one. A digest may have several names: all of them come.
-/// `NotFound` suggests the nearest.
+/// `NotFound` suggests the nearest; what is no name of an image at all is a wrong command line.
 pub fn find(library: &Library, text: &str) -> Result<Vec<Named>> {
     let images = library.images()?;
     let full = Reference::parse(text).map(|reference| reference.full());
@@ -51,12 +51,15 @@ pub fn find(library: &Library, text: &str) -> Result<Vec<Named>> {
 }
 
 fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
-    if let Err(error) = parsed {
-        return error;
+    if let (Err(error), Err(_)) = (parsed, Digest::parse(text)) {
+        return error.exits(WRONG_USAGE);
     }
     let error = Error::not_found(format_args!("there is no image '{text}' here"));
     match tag_of(text, images).or_else(|| near(text, images)) {
         Some(hint) => error.hint(hint),
+        None if text.contains("sha256:") || text.contains("sha512:") => {
+            error.hint("'chroot-distro images' shows those that are")
+        }
         None => error.hint(format_args!(
             "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
         )),
