@@ -59,3 +59,28 @@ fn a_build_is_there_as_a_whole_or_not_at_all() {
         }
     });
 }
+
+#[test]
+fn a_deletion_of_what_builds_cached_leaves_what_the_next_build_can_use() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        context(s);
+        make(s);
+        fs::write(s.rootfs("c").join("gone"), "x").unwrap();
+        s.cd(["commit", "-q", "c", "base"]).run().ok();
+        for nth in 0..4 {
+            build(s).run().ok();
+            let moment = format!("build_cache.delete:{nth}");
+            let clear = || s.cd(["clear-cache", "-q", "--build-cache"]);
+            let ran = clear().env("CD_FAULT", &moment).run();
+            assert_eq!(ran.signal, Some(9), "{moment} was not reached: {ran:?}");
+            s.cd(["rmi", "-q", "app"]).run().ok();
+            build(s).run().ok();
+            s.cd(["install", "-q", "-n", "app", "app"]).run().ok();
+            assert_eq!(fs::read_to_string(s.rootfs("app").join("new")).unwrap(), "new\n", "{moment}");
+            s.cd(["remove", "-q", "app"]).run().ok();
+            clear().run().ok();
+            assert_eq!((count(s, "build_cache"), count(s, "build_trees")), (0, 0), "{moment}");
+        }
+    });
+}
