@@ -180,6 +180,11 @@ fn mistakes_are_told() {
         s.cd(["rmi", &registry.reference("tinny:1")]).run().fails(&["did you mean", "tiny:1"]);
         make_named(s, "web");
         s.cd(["rmi", "web"]).run().fails(&["'web' is a container", "remove web"]);
+        s.cd(["tag", &name, "web:1"]).run().ok();
+        for command in ["rmi", "save"] {
+            s.cd([command, "web"]).run().fails(&["here is 'web:1'", "without a tag"]);
+        }
+        s.cd(["rmi", "web:1"]).run().ok();
         s.cd(["tag", "new", &name]).run().fails(&[&format!("tag {name} new")]);
         s.cd(["tag", &name, "app:1"]).run().ok();
         s.cd(["rmi", "ap"]).run().fails(&["did you mean 'app:1'"]);

@@ -128,7 +128,8 @@ fn is_of(image: &Named, wanted: &Reference, any_tag: bool) -> bool {
 }
 
 fn table(rows: &[(Named, Summary)], digests: bool) -> Table {
-    let mut table = Table::new(["IMAGE", "DIGEST", "PLATFORM", "CREATED", "SIZE"]).yielding(&["IMAGE"]);
+    let mut table =
+        Table::new(["IMAGE", "DIGEST", "PLATFORM", "CREATED", "SIZE"]).yielding(&["PLATFORM"]).first_above();
     for (image, summary) in rows {
         let digest = &image.descriptor.digest;
         table.row([

@@ -4,7 +4,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::command::{App, Run, reference};
 use crate::error::{Attempt, Error, Kind, Result};
-use crate::image::{find, remove, shown};
+use crate::image::{find, other_tag, remove, shown};
 use crate::net::Settings;
 use crate::oci::Reference;
 use crate::registry::{self, Client};
@@ -114,13 +114,17 @@ pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
     }
 }
 
-/// A container is deleted by another command.
+/// A container is deleted by another command. Is an image of this name here by another tag, then that is meant.
 fn or_a_container(app: &App, text: &str, error: Error) -> Error {
     match app.container(text) {
-        Ok(container) if error.kind() == Kind::NotFound => error.hint_instead(format_args!(
-            "'{0}' is a container; 'chroot-distro remove {0}' deletes it with all its data",
-            container.name()
-        )),
+        Ok(container)
+            if error.kind() == Kind::NotFound && other_tag(&app.store.library(), text).is_none() =>
+        {
+            error.hint_instead(format_args!(
+                "'{0}' is a container; 'chroot-distro remove {0}' deletes it with all its data",
+                container.name()
+            ))
+        }
         _ => error,
     }
 }

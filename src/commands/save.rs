@@ -9,7 +9,7 @@ use super::command::{App, Run};
 use crate::cli::os_string;
 use crate::error::{Attempt, Error, Result};
 use crate::host::output::Output;
-use crate::image::{self, Format, find};
+use crate::image::{self, Format, find, other_tag};
 use crate::layer::{Compression, Compressor};
 use crate::oci::Reference;
 use crate::report::Report;
@@ -76,13 +76,13 @@ fn wanted(app: &App, text: &str) -> Result<Named> {
 /// `save` of other tools is for images, and a container's name is typed there too.
 fn or_a_container(app: &App, error: Error, text: &str) -> Error {
     match Name::parse(text).and_then(|name| app.store.container(&name)) {
-        Ok(container) => {
+        Ok(container) if other_tag(&app.store.library(), text).is_none() => {
             let name = container.name();
             error.hint_instead(format_args!(
                 "'{name}' is a container; to save it: chroot-distro backup {name} --output {name}.tar.gz"
             ))
         }
-        Err(_) => error,
+        _ => error,
     }
 }
 

@@ -58,7 +58,7 @@ pub use import::{Imported, image as image_in};
 pub use layer::Layer;
 pub use layout::LayoutDirectory;
 pub use load::{Kept, Place, load};
-pub use local::{Local, find, remove, shown};
+pub use local::{Local, find, other_tag, remove, shown};
 pub use meant::{Whose, here, meant};
 pub use neighbours::Neighbours;
 pub use new_image::{NewImages, keep_new};

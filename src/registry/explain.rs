@@ -104,13 +104,13 @@ fn refusal(endpoint: &Endpoint, what: What<'_>, refused: Option<String>, said: &
         }
         None if matches!(what, What::Push(_) | What::Deletion(_)) => {
             Error::new(Kind::Denied, format_args!("'{endpoint}' refuses the {what}{said}"))
-                .hint(format_args!("log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password"))
+                .hint(format_args!("log in: 'chroot-distro auth add {endpoint}', or set CD_DOCKER_AUTH=user:password"))
         }
         None => Error::new(
             Kind::Denied,
             format_args!("the {what} does not exist on '{endpoint}', or it is private{said}"),
         )
-        .hint(format_args!("check the name; for a private image log in: chroot-distro auth add {endpoint}, or set CD_DOCKER_AUTH=user:password")),
+        .hint(format_args!("check the name; for a private image log in: 'chroot-distro auth add {endpoint}', or set CD_DOCKER_AUTH=user:password")),
     }
 }
 
