@@ -137,7 +137,12 @@ fn a_deletion_is_one_request_and_says_why_not() {
             let ran = if status == 202 { ran.ok() } else { ran.code(1) };
             ran.says(words);
             let target = image.trim_start_matches("app").trim_start_matches([':', '@']);
-            assert_eq!(of(&asked), [format!("DELETE /v2/app/manifests/{target}")], "{status}");
+            let mut asked = of(&asked);
+            // Of an image it is looked first what it belongs to.
+            if image.contains('@') {
+                assert_eq!(asked.remove(0), format!("GET /v2/app/manifests/{target}"));
+            }
+            assert_eq!(asked, [format!("DELETE /v2/app/manifests/{target}")], "{status}");
         }
         // Not two things at once, nor the image where the tag alone may be meant.
         let (server, asked) = registry(|_| Answer::new(202, ""));
@@ -236,6 +241,11 @@ fn what_belongs_to_an_image_is_listed_where_the_registry_does_not() {
         s.cd(["push", "-q", &digest(&other), &to.reference("app:other")]).run().ok();
         assert_eq!(list()["manifests"][0], entry);
         assert_eq!(list()["manifests"][1]["artifactType"], "application/vnd.oci.image.config.v1+json");
+        // One that is deleted goes from the list.
+        s.cd(["rmi", "--remote", &format!("{}@{}", to.reference("app"), digest(&other))]).run().ok();
+        assert_eq!(list()["manifests"], json!([entry]));
+        s.cd(["push", "-q", &digest(&other), &to.reference("app:other")]).run().ok();
+        assert_eq!(list()["manifests"].as_array().unwrap().len(), 2);
         // What is no list is left alone, and told.
         image.push(&to, &format!("app:{tag}"));
         s.cd(["push", "-q", &digest(&other), &to.reference("app:other")]).run().fails(&["something else"]);
@@ -245,5 +255,75 @@ fn what_belongs_to_an_image_is_listed_where_the_registry_does_not() {
         let target = format!("127.0.0.1:{}/app:1", lists.port);
         s.cd(["push", "-q", &digest(&other), &target]).env("CD_DOWNLOAD_WORKERS", "1").run().ok();
         assert_eq!(lists.log(), "L? POST PUT+".to_owned() + &format!("{} C? L? C? M", image.layers[0].len()));
+    });
+}
+
+/// The distribution spec (1.1), "Content Discovery" and "Content Management", sentence by sentence.
+#[test]
+fn what_the_specification_asks_of_whoever_lists_and_deletes() {
+    need!(Root);
+    sandbox(|s| {
+        let subject = descriptor("application/vnd.oci.image.manifest.v1+json", b"the image");
+        let (_, signature) = signature(&subject);
+        let (signed, list_tag) = (digest(&signature), subject["digest"].as_str().unwrap().replace(':', "-"));
+        let entry = descriptor("application/vnd.oci.image.manifest.v1+json", &signature);
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let list = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [entry]}).to_string();
+        let (by_digest, by_tag) =
+            (format!("/v2/app/manifests/{signed}"), format!("/v2/app/manifests/{list_tag}"));
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let (of_puts, paths) = (bodies.clone(), (by_digest.clone(), by_tag.clone()));
+        let (server, asked) = registry(move |request| match (&*request.method, &*request.path) {
+            ("GET", path) if *path == paths.0 => Answer::new(200, signature.clone()),
+            ("GET", path) if *path == paths.1 => Answer::new(200, list.clone()),
+            ("GET", "/v2/app/tags/list?n=2") => {
+                Answer::new(200, tags(&["a"])).with("Link", "</v2/app/tags/list?n=2&last=a>; rel=\"next\"")
+            }
+            ("GET", "/v2/app/tags/list?n=2&last=a") => Answer::new(200, tags(&["b", "c"])),
+            ("DELETE", _) => Answer::new(202, ""),
+            ("PUT", _) => {
+                let kind = request.fields.get("content-type").unwrap_or_default().to_owned();
+                of_puts.lock().expect("bodies").push(kind);
+                Answer::new(201, "")
+            }
+            _ => Answer::new(404, "{}"),
+        });
+        let (app, host) = (format!("{}/app", server.host()), server.host());
+        let table: [(&str, Vec<String>, Vec<String>); 4] = [
+            (
+                "a tag is deleted by DELETE /v2/<name>/manifests/<tag>, and nothing else is",
+                vec!["rmi".into(), "--remote".into(), format!("{app}:1")],
+                vec!["DELETE /v2/app/manifests/1".into()],
+            ),
+            (
+                "a manifest is deleted by its digest; one with a subject leaves the list of its tag schema",
+                vec!["rmi".into(), "--remote".into(), format!("{app}@{signed}")],
+                ["GET ", "DELETE "]
+                    .map(|method| format!("{method}{by_digest}"))
+                    .into_iter()
+                    .chain(["GET ", "PUT "].map(|method| format!("{method}{by_tag}")))
+                    .collect(),
+            ),
+            (
+                "tags are listed with n, and go on at the Link, which is used as it stands",
+                ["search", "--list-tags", "--limit", "2", &app].map(str::to_owned).into(),
+                vec!["GET /v2/app/tags/list?n=2".into(), "GET /v2/app/tags/list?n=2&last=a".into()],
+            ),
+            (
+                "a name that is not there is 404, and asked for once",
+                ["search", "--list-tags", &format!("{host}/none")].map(str::to_owned).into(),
+                vec!["GET /v2/none/tags/list".into()],
+            ),
+        ];
+        for (sentence, args, requests) in table {
+            let ran = s.cd(&args).run();
+            assert_eq!(of(&asked), requests, "{sentence}: {ran:?}");
+            assert_eq!(
+                ran.code == Some(0),
+                !args.iter().any(|arg| arg.ends_with("/none")),
+                "{sentence}: {ran:?}"
+            );
+        }
+        assert_eq!(*bodies.lock().unwrap(), [kind]);
     });
 }

@@ -10,7 +10,7 @@ use crate::registry::{self, Answered, Client};
 use crate::report::Report;
 use crate::ui::{Table, prompt};
 
-/// keep logins for registries. The actions are 'add', 'remove' and 'list'. 'add' asks for the user and the password, shows
+/// keep logins for registries. The operations are 'add', 'remove' and 'list'. 'add' asks for the user and the password, shows
 /// them to the registry, and keeps them if the registry accepts them. They are kept in the file auth.json, which podman, skopeo
 /// and others read too.
 #[derive(FromArgs, ArgsInfo)]

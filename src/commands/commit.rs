@@ -26,7 +26,7 @@ use crate::transfer::diff;
 )]
 pub struct Commit {
     /// change the image's configuration by a Dockerfile instruction: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL,
-    /// ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR; can be given more than once
+    /// ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR
     #[argh(option, short = 'c', arg_name = "INSTRUCTION")]
     change: Vec<String>,
 

@@ -57,13 +57,17 @@ fn missing(text: &str, images: &[Named], parsed: Result<String>) -> Error {
     let error = Error::not_found(format_args!("there is no image '{text}' here"));
     match tag_of(text, images).or_else(|| near(text, images)) {
         Some(hint) => error.hint(hint),
-        None if text.contains("sha256:") || text.contains("sha512:") => {
-            error.hint("'chroot-distro images' shows those that are")
-        }
+        // No registry knows an image by this.
+        None if is_digest(text) => error.hint("'chroot-distro images' shows those that are"),
         None => error.hint(format_args!(
             "'chroot-distro images' shows those that are; 'chroot-distro pull {text}' gets one"
         )),
     }
+}
+
+/// Whether it is a digest, or what tables show of one, and hardly a name.
+fn is_digest(text: &str) -> bool {
+    Digest::parse(text).is_ok() || (text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The hint, where the image is here by another tag.

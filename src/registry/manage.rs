@@ -8,13 +8,14 @@ use ureq::ResponseExt;
 use ureq::http::{Method, StatusCode};
 
 use super::client::{Client, Fetched};
+use super::referrers;
 use super::repository::Repository;
 use super::scope::{DELETE, PULL};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::net::http::Response;
 use crate::net::retry::Failure;
 use crate::net::{body, url};
-use crate::oci::Reference;
+use crate::oci::{Digest, Reference};
 
 /// The largest page of tags that is read, in bytes.
 const PAGE_MAX: u64 = 8 << 20;
@@ -87,12 +88,14 @@ fn next(response: &Response) -> Result<Option<String>> {
     found.map(|target| url::join(&response.get_uri().to_string(), &target)).transpose()
 }
 
-/// Deletes a tag, or the manifest of a digest with all tags that lead to it.
+/// Deletes a tag, or the manifest of a digest with all tags that lead to it. A manifest that belongs to another image is
+/// taken from the list that clients keep of those.
 ///
 /// # Errors
 ///
 /// [`Kind::NotFound`] when there is none, [`Kind::Unsupported`] when the registry does not delete this way.
 pub fn delete(client: &Client<'_>, reference: &Reference) -> Result<()> {
+    let belongs_to = subject(client, reference);
     let at = Repository::with(client, reference, DELETE);
     let deleted = at.patiently(None, &mut || {
         let url = at.url(&format!("manifests/{}", reference.target()))?;
@@ -103,7 +106,25 @@ pub fn delete(client: &Client<'_>, reference: &Reference) -> Result<()> {
             _ => Err(at.refused(answer)),
         }
     })?;
-    if deleted { Ok(()) } else { Err(undeletable(client, reference)) }
+    match (deleted, &reference.digest, belongs_to) {
+        (false, ..) => Err(undeletable(client, reference)),
+        (true, Some(digest), Some(subject)) => {
+            referrers::unlist(&Repository::new(client, reference), digest, &subject).attempt(format_args!(
+                "it is deleted; take it from the list of what belongs to {}",
+                subject.short()
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the manifest of this digest belongs to. A tag is not looked at: its manifest stays.
+fn subject(client: &Client<'_>, reference: &Reference) -> Option<Digest> {
+    reference.digest.as_ref()?;
+    match client.manifest(reference, None).ok()? {
+        Fetched::Document { bytes, .. } => referrers::subject(&bytes),
+        Fetched::Unchanged => None,
+    }
 }
 
 /// Many registries delete by digest alone; some not at all.

@@ -30,16 +30,14 @@ pub fn manifest(
 }
 
 /// What a document belongs to.
-fn subject(bytes: &[u8]) -> Option<Digest> {
+pub(super) fn subject(bytes: &[u8]) -> Option<Digest> {
     let json: Value = serde_json::from_slice(bytes).ok()?;
     Digest::parse(json["subject"]["digest"].as_str()?).ok()
 }
 
 /// Adds a manifest to the list of what belongs to `subject`.
 fn list(to: &Repository<'_, '_>, document: &Descriptor, bytes: &[u8], subject: &Digest) -> Result<()> {
-    // At most 32 and 64 letters.
-    let (algorithm, hex) = (subject.algorithm().name(), subject.hex());
-    let tag = format!("{algorithm}-{}", &hex[..hex.len().min(64)]);
+    let tag = tag_of(subject);
     let mut index = there(to, &tag)?;
     let entry = entry(document, bytes);
     let Some(entries) = index["manifests"]
@@ -49,6 +47,30 @@ fn list(to: &Repository<'_, '_>, document: &Descriptor, bytes: &[u8], subject: &
         return Ok(());
     };
     entries.push(entry);
+    put(to, &tag, &index)
+}
+
+/// Takes a manifest that was deleted from the list of what belongs to `subject`, where there is such a list (distribution
+/// spec, "Deleting Manifests").
+pub(super) fn unlist(to: &Repository<'_, '_>, deleted: &Digest, subject: &Digest) -> Result<()> {
+    let (tag, deleted) = (tag_of(subject), deleted.to_string());
+    let mut index = there(to, &tag)?;
+    let Some(entries) = index["manifests"].as_array_mut() else { return Ok(()) };
+    let before = entries.len();
+    entries.retain(|entry| entry["digest"] != *deleted);
+    if entries.len() == before {
+        return Ok(());
+    }
+    put(to, &tag, &index)
+}
+
+/// The tag of the list: at most 32 and 64 letters.
+fn tag_of(subject: &Digest) -> String {
+    let (algorithm, hex) = (subject.algorithm().name(), subject.hex());
+    format!("{algorithm}-{}", &hex[..hex.len().min(64)])
+}
+
+fn put(to: &Repository<'_, '_>, tag: &str, index: &Value) -> Result<()> {
     let bytes = index.to_string().into_bytes();
     let descriptor = Descriptor {
         media_type: media_type::OCI_INDEX.to_owned(),
@@ -57,7 +79,7 @@ fn list(to: &Repository<'_, '_>, document: &Descriptor, bytes: &[u8], subject: &
         urls: Vec::new(),
         data: None,
     };
-    to.manifest(&descriptor, &bytes, Some(&tag)).map(drop)
+    to.manifest(&descriptor, &bytes, Some(tag)).map(drop)
 }
 
 /// The list as it is; an empty one where there is none.
