@@ -10,7 +10,7 @@ use super::origin::{Origin, send_file};
 use super::pull::Keeping;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::net::Sink;
-use crate::oci::{Descriptor, Reference, media_type};
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::report::{Report, Silent, Task};
 use crate::store::Store;
 
@@ -46,18 +46,27 @@ impl<'a> NewImages<'a> {
     }
 
     /// Adds the blobs and documents of one image; nothing leads to it yet. Blobs that are here already are read: what is
-    /// damaged becomes no part of a new image.
+    /// damaged becomes no part of a new image. One that is here as a whole is not new.
     pub fn add(&self, config: &Value, layers: &[Layer]) -> Result<Descriptor> {
-        for layer in layers {
-            self.layer(&layer.blob).attempt(format_args!("layer {}", layer.blob.short()))?;
-        }
-        crate::sys::point::reach("new_image.layers");
         let mut config = config.clone();
         let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
         config["rootfs"] = json!({"type": "layers", "diff_ids": diff_ids});
-        let config = self.keeping.add(config.to_string().as_bytes(), media_type::OCI_CONFIG)?;
-        let manifest = manifest(&config, layers).to_string();
+        let config = config.to_string();
+        let manifest = manifest(&describe(&config, media_type::OCI_CONFIG), layers).to_string();
+        if !self.is_here(&manifest, layers) {
+            for layer in layers {
+                self.layer(&layer.blob).attempt(format_args!("layer {}", layer.blob.short()))?;
+            }
+        }
+        crate::sys::point::reach("new_image.layers");
+        self.keeping.add(config.as_bytes(), media_type::OCI_CONFIG)?;
         self.keeping.add(manifest.as_bytes(), media_type::OCI_MANIFEST)
+    }
+
+    fn is_here(&self, manifest: &str, layers: &[Layer]) -> bool {
+        let library = self.store.library();
+        let has = |blob: &Descriptor| library.has(&blob.digest, blob.size);
+        has(&describe(manifest, media_type::OCI_MANIFEST)) && layers.iter().all(|layer| has(&layer.blob))
     }
 
     fn layer(&self, blob: &Descriptor) -> Result<()> {
@@ -105,6 +114,11 @@ pub(super) fn manifest(config: &Descriptor, layers: &[Layer]) -> Value {
         "config": described(config, &config.media_type),
         "layers": layers.collect::<Vec<Value>>(),
     })
+}
+
+fn describe(text: &str, media_type: &str) -> Descriptor {
+    let (digest, size) = (Digest::of(text.as_bytes()), text.len() as u64);
+    Descriptor { media_type: media_type.to_owned(), digest, size, urls: Vec::new(), data: None }
 }
 
 fn described(blob: &Descriptor, media_type: &str) -> Value {
