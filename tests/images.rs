@@ -274,6 +274,10 @@ fn what_install_lacks_is_looked_for_here_first() {
         s.cd(["pull", "-q", &name]).run().ok();
         s.cd(["tag", &name, &registry.reference("tiny:3")]).run().ok();
         s.cd(["install", &other]).run().fails(&["no such image", &format!("here is '{name}', '")]);
+        // Of one that was made here a registry may have a stranger's.
+        s.cd(["tag", &name, &registry.reference("mine:1")]).run().ok();
+        let said = format!("There is no '{}' here", registry.reference("mine:2"));
+        s.cd(["install", &registry.reference("mine:2")]).run().fails(&[&said, "asking the registry"]);
         // The container is there, and its image was made anew.
         s.cd(["install", "-q", &name]).run().ok();
         s.cd(["install", &name]).run().fails(&["already exists", "chroot-distro reset tiny", "--name NAME"]);

@@ -75,6 +75,13 @@ pub fn other_tag(library: &Library, text: &str) -> Option<String> {
     tag_of(text, &library.images().ok()?)
 }
 
+/// The same of images that were made or loaded here: a registry's of this name is a stranger's.
+pub fn own_tag(library: &Library, text: &str) -> Option<String> {
+    let mut own = library.images().ok()?;
+    own.retain(|image| !image.pulled);
+    tag_of(text, &own)
+}
+
 fn tag_of(text: &str, images: &[Named]) -> Option<String> {
     let asked = Reference::parse(text).ok()?;
     let is_same = |image: &&Named| {

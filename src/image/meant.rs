@@ -1,7 +1,7 @@
 //! The image that a reference means: one that is kept here under this name, or the registry's.
 
 use super::description::Image;
-use super::local::other_tag;
+use super::local::{other_tag, own_tag};
 use super::open::open;
 use super::resolve::Pull;
 use crate::error::{Error, Kind, Result};
@@ -25,6 +25,10 @@ pub fn meant(library: &Library, pull: &Pull<'_>, newer: bool, report: &dyn Repor
     if let Some(found) = here(library, pull, newer)? {
         return Ok(found);
     }
+    let name = pull.reference().to_string();
+    if let Some(here) = own_tag(library, &name).filter(|_| !newer_of_kept(library, pull)) {
+        report.info(&format!("There is no '{name}' here ({here}): asking the registry"));
+    }
     match (pull.resolve(), library.named(&pull.reference().full())?) {
         (Err(error), Some(kept)) if error.kind() == Kind::Network => {
             report.info(&format!("Using the image that is kept here, because {error}"));
@@ -33,6 +37,11 @@ pub fn meant(library: &Library, pull: &Pull<'_>, newer: bool, report: &dyn Repor
         (Err(error), _) => Err(or_another_tag(library, pull, error)),
         (Ok(image), _) => Ok((image, Whose::Registry)),
     }
+}
+
+/// Whether it is here under its own name, and only a newer one is looked for.
+fn newer_of_kept(library: &Library, pull: &Pull<'_>) -> bool {
+    library.named(&pull.reference().full()).is_ok_and(|kept| kept.is_some())
 }
 
 /// The image of `pull` where it is here; asks nobody. One that was made or loaded here wins. One that was pulled, or is in the
