@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use serde_json::{Value, json};
 
+use crate::support::answered::{self, Answer};
 use crate::support::prelude::*;
 
 /// A container of one file, without a registry.
@@ -285,5 +286,54 @@ fn a_filesystem_without_owners_is_refused_with_its_name() {
         ran.fails(&["fuse"]);
         assert_eq!(listed, Vec::<String>::new());
         assert_eq!(fs::read_dir("/tmp/under").unwrap().count(), 0, "something was made before the refusal");
+    });
+}
+
+/// Who cannot enter cannot delete what fills the disk.
+#[test]
+fn a_full_disk_lets_everybody_in_and_containers_go() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        fs::create_dir_all(s.data()).unwrap();
+        mount("small", s.data(), "tmpfs", MountFlags::empty(), Some(c"size=8m")).unwrap();
+        Image::busybox().write_layout(&s.path("layout"), "latest");
+        s.cd(["install", "-q", "-n", "c", "/tmp/layout"]).run().ok();
+        let fill = || fs::write(s.rootfs("c").join("filler"), vec![1; 16 << 20]).unwrap_err();
+        // Its record is longer than what any file that is replaced gives back.
+        let words = format!("echo in # {}", "x".repeat(64 << 10));
+        for mode in ["--minimal", "--isolated", "--user=root"] {
+            assert_eq!(fill().kind(), std::io::ErrorKind::StorageFull);
+            let ran = s.cd(["login", mode, "c", "--", "sh", "-c", &words]).run().ok().prints("in\n");
+            assert!(ran.err().contains("'ps' may not list this session"), "{ran:?}");
+        }
+        s.cd(["run", "-d", "c", "--", "sh", "-c", &format!("{words}\nsleep 1000")]).run().ok();
+        let listed = s.cd(["ps", "-q"]).run().ok().out();
+        assert!(!listed.is_empty());
+        s.cd(["login", "c", "--", "sh", "-c", &format!("rm /filler; {words}")]).run().ok();
+        s.cd(["kill", "-q", "c"]).run().ok();
+        assert_eq!(fill().kind(), std::io::ErrorKind::StorageFull);
+        s.cd(["remove", "-q", "c"]).run().ok();
+        unmount(s.data(), UnmountFlags::empty()).unwrap();
+    });
+}
+
+/// On a tmpfs directories need no room: this is a disk.
+#[test]
+fn a_container_is_removed_from_a_disk_without_room_for_a_directory() {
+    need!(Root);
+    sandbox(|s| {
+        make(s, "c");
+        let index = s.data().join("containers/c/.index");
+        assert!(index.exists());
+        let calls = [libc::SYS_mkdir, libc::SYS_mkdirat];
+        let ran = answered::run(s.cd(["remove", "-q", "c"]), &calls, &|call| {
+            let path = call.text(usize::from(call.number == libc::SYS_mkdirat));
+            match path.contains("/staging/c.") && index.exists() {
+                true => Answer::Errno(libc::ENOSPC),
+                false => Answer::Go,
+            }
+        });
+        ran.ok();
+        assert_eq!(s.names(), Vec::<String>::new());
     });
 }

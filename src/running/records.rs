@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::lasting::Lasting;
 use super::processes::{self, Process};
 use crate::error::Result;
+use crate::report::Report;
 use crate::store::{Name, Records};
 
 const OURS: &str = ".session";
@@ -114,6 +115,7 @@ pub(super) fn register(
     session: &Session,
     variables: &[(OsString, OsString)],
     lasting: Option<Lasting>,
+    report: &dyn Report,
 ) -> Result<Option<Registration>> {
     let Some(process) = Process::of(session.pid) else { return Ok(None) };
     let name = format!("{}.{}.{}{OURS}", session.container, session.pid, process.started);
@@ -134,16 +136,30 @@ pub(super) fn register(
         "boot_id": boot_id(),
         "pid_namespace": pid_namespace(),
     });
-    records.write(&name, record.to_string().as_bytes(), 0o644)?;
     let registration = Registration(records.clone(), name);
-    if !variables.is_empty() {
-        let text: Vec<u8> = variables
-            .iter()
-            .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
-            .collect();
-        records.write(&beside(&registration.1), &text, 0o600)?;
+    match write(&registration, &record, variables) {
+        Err(error) if error.is_full() => {
+            report.warn(&format!("'ps' may not list this session: {error}"));
+        }
+        written => written?,
     }
     Ok(Some(registration))
+}
+
+fn write(
+    Registration(records, name): &Registration,
+    record: &Value,
+    variables: &[(OsString, OsString)],
+) -> Result<()> {
+    records.write(name, record.to_string().as_bytes(), 0o644)?;
+    if variables.is_empty() {
+        return Ok(());
+    }
+    let text: Vec<u8> = variables
+        .iter()
+        .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
+        .collect();
+    records.write(&beside(name), &text, 0o600)
 }
 
 /// The variables that the live sessions of `user` in `container` were given; each name once, later sessions win.
@@ -297,6 +313,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::report::Silent;
     use crate::testing::TempDir;
     use std::fs::File;
 
@@ -321,7 +338,7 @@ mod tests {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let registration = register(&records, &session(child.id()), &[], None).unwrap().unwrap();
+        let registration = register(&records, &session(child.id()), &[], None, &Silent).unwrap().unwrap();
         assert_eq!(live(&records).unwrap(), [session(child.id())]);
         let path = temp.path().join(&registration.1);
         let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -334,8 +351,9 @@ mod tests {
         fs::write(&path, record.to_string()).unwrap();
         assert!(live(&records).unwrap().is_empty());
         assert!(!path.exists());
-        assert!(register(&records, &session(child.id()), &[], None).unwrap().is_none());
-        let registration = register(&records, &session(std::process::id()), &[], None).unwrap().unwrap();
+        assert!(register(&records, &session(child.id()), &[], None, &Silent).unwrap().is_none());
+        let registration =
+            register(&records, &session(std::process::id()), &[], None, &Silent).unwrap().unwrap();
         drop(registration);
         assert!(records.names().unwrap().is_empty());
     }
@@ -348,7 +366,7 @@ mod tests {
         let records = Records::at(temp.path());
         let session = session(std::process::id());
         let given = [("A", "1"), ("B", "x=\ny"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
-        let registration = register(&records, &session, &given, None).unwrap().unwrap();
+        let registration = register(&records, &session, &given, None, &Silent).unwrap().unwrap();
         let path = temp.path().join(beside(&registration.1));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(live(&records).unwrap().len(), 1);
@@ -362,7 +380,8 @@ mod tests {
     fn a_record_is_believed_only_of_this_boot_and_judged_only_among_our_own_numbers() {
         let temp = TempDir::new();
         let records = Records::at(temp.path());
-        let registration = register(&records, &session(std::process::id()), &[], None).unwrap().unwrap();
+        let registration =
+            register(&records, &session(std::process::id()), &[], None, &Silent).unwrap().unwrap();
         let path = temp.path().join(&registration.1);
         let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value, stays) in [

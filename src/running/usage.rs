@@ -16,6 +16,7 @@ use super::processes::{Process, Program};
 use super::records::{self, Registration, Session, Variables};
 use crate::cgroup::{self, Mark};
 use crate::error::{Attempt, Result};
+use crate::report::Report;
 use crate::store::{Container, Store};
 use crate::sys::signal;
 
@@ -81,18 +82,20 @@ impl Container {
     }
 
     /// Records a session of this container, with the variables that it was given, and forgets the remembered size. The
-    /// record goes when it is dropped; a process that executes the guest leaves it to stand for it. `None`: it has ended already.
+    /// record goes when it is dropped; a process that executes the guest leaves it to stand for it. A full disk has no room for
+    /// one: `report` is told, for who cannot enter cannot delete anything. `None`: it has ended already.
     pub fn register_session(
         &self,
         session: &Session,
         variables: &[(OsString, OsString)],
+        report: &dyn Report,
     ) -> Result<Option<Registration>> {
         self.touch()?;
         let in_group = positions::is_in_cgroup(session.pid, &self.mark()?);
         // Who joins is not there yet: the first session has recorded it.
         let is_there = |lasting: &Lasting| Some(lasting.inode) == session.mount_namespace;
         let lasting = if in_group { None } else { Lasting::of(session.pid).filter(is_there) };
-        records::register(&self.records(), session, variables, lasting)
+        records::register(&self.records(), session, variables, lasting, report)
     }
 
     /// The variables that this user's live sessions in it were given; those of later ones win. What one user was told, a token

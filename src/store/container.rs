@@ -94,9 +94,13 @@ impl Container {
     }
 
     /// Forgets the remembered size: the tree is about to change. A new file each time, so that whoever measures
-    /// meanwhile sees that it changed.
+    /// meanwhile sees that it changed; on a full disk none.
     pub fn touch(&self) -> Result<()> {
-        files::write_transient(&self.path.join(SIZE), b"", 0o644)
+        let path = self.path.join(SIZE);
+        match files::write_transient(&path, b"", 0o644) {
+            Err(error) if error.is_full() => files::remove(&path),
+            written => written,
+        }
     }
 
     /// The index of the tree as installed; `None` for a container of the Python tool.
@@ -206,7 +210,7 @@ impl Container {
     /// the next sweep.
     pub fn delete(self, _lock: &Lock, each: &mut dyn FnMut(&Path)) -> Result<()> {
         crate::sys::point::reach("remove.seized");
-        let scratch = Scratch::new(&self.layout.staging(), &self.name)?;
+        let scratch = self.grave()?;
         fs::rename(&self.path, scratch.path().join(self.name.as_str()))
             .attempt(format_args!("rename '{}'", self.path.display()))?;
         crate::sys::point::reach("remove.renamed");
@@ -219,6 +223,17 @@ impl Container {
             crate::sys::point::reach("remove.path");
             each(path);
         })
+    }
+
+    /// Where it goes to be deleted. On a full disk its index makes room, without which it is a container still.
+    fn grave(&self) -> Result<Scratch> {
+        match Scratch::new(&self.layout.staging(), &self.name) {
+            Err(error) if error.is_full() => {
+                files::remove(&self.path.join(INDEX))?;
+                Scratch::new(&self.layout.staging(), &self.name)
+            }
+            made => made,
+        }
     }
 
     /// `Exists` when there is a container of the name `new`.

@@ -402,7 +402,7 @@ impl Entering<'_> {
             detached: request.detach,
             first_process,
         };
-        self.container.register_session(&session, &self.draft.variables())
+        self.container.register_session(&session, &self.draft.variables(), self.report)
     }
 
     /// Goes where the others are, and tells what is not as it was asked for.
