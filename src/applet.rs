@@ -10,7 +10,7 @@ use crate::cli::{self, Line, help as page};
 use crate::commands::choose::find;
 use crate::commands::global::{GLOBAL, Global, version};
 use crate::commands::{App, COMMANDS, Command, applets, help};
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
 use crate::privilege::{self, Wishes};
 use crate::store::Store;
@@ -27,10 +27,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.map(|argument| cli::text(&argument)).collect();
-    dispatch(&program, &words).unwrap_or_else(|error| {
+    dispatch(&program, &words).map_err(explain).unwrap_or_else(|error| {
         Ui::new(Verbosity::Quiet).error(&error);
         error.exit_code()
     })
+}
+
+/// What fails without `/proc` names a file in it at best.
+fn explain(error: Error) -> Error {
+    match error.errno().is_none() || Path::new("/proc/self/stat").exists() {
+        true => error,
+        false => error.hint("'/proc' is not mounted here: try again after 'mount -t proc proc /proc'"),
+    }
 }
 
 fn dispatch(program: &OsStr, words: &[String]) -> Result<u8> {

@@ -170,3 +170,25 @@ fn the_self_test_asks_the_kernel_for_interfaces() {
         s.world("unshare").args(["--net", "/tmp/bin/chroot-distro", "selftest"]).run().ok();
     });
 }
+
+#[test]
+fn a_machine_without_proc_is_told_what_is_missing() {
+    need!(Root, Tool("unshare"));
+    sandbox(|s| {
+        make(s);
+        let script = "umount -l /proc; exec /tmp/bin/chroot-distro \"$@\"";
+        let without = |words: &[&str]| {
+            let shell = ["-m", "--propagation", "private", "sh", "-c", script, "sh"];
+            s.world("unshare").args([&shell, words].concat()).run()
+        };
+        let missing = "'/proc' is not mounted here";
+        for words in
+            [&["login", "c"][..], &["login", "--isolated", "c"], &["ps"], &["list"], &["remove", "c"]]
+        {
+            assert_ne!(without(words).says(&[missing, "mount -t proc"]).code, Some(0), "{words:?}");
+        }
+        assert!(without(&["info"]).ok().out().contains("'/proc' is not mounted here"));
+        assert!(!without(&["login", "--no-such-option"]).err().contains(missing));
+        s.cd(["list", "-q"]).run().ok().prints("c\n");
+    });
+}

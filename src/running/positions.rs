@@ -21,7 +21,7 @@ use super::climb::{self, Id};
 use super::lasting;
 use super::processes::{GENERATIONS, Process, mount_namespace, parent, signal_if};
 use crate::cgroup::{self, Group, Mark};
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 
 /// By what the processes of one container are known.
 #[derive(Debug)]
@@ -59,6 +59,10 @@ fn all() -> Result<Vec<u32>> {
     let entries = fs::read_dir("/proc").attempt("list '/proc'")?;
     let mut all: Vec<u32> =
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    if all.is_empty() {
+        // Where it is mounted, this process itself is there.
+        return Err(Error::io("find a process in '/proc'", rustix::io::Errno::NOENT.into()));
+    }
     // The last field is the number that was given last (proc_loadavg(5)); those above it are older: numbers begin anew.
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let last = text.split_ascii_whitespace().last().and_then(|field| field.parse().ok()).unwrap_or(u32::MAX);

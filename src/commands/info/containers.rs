@@ -8,19 +8,20 @@ use crate::guest::accounts::has_shell;
 use crate::host::{Host, device};
 use crate::oci::Provenance;
 use crate::rootfs::Rootfs;
-use crate::running::Usage;
 use crate::session::emulator;
 use crate::store::Container;
 use crate::ui::human;
 
 /// Each one; `names` also tells its name and its image's.
 pub fn describe(app: &App, host: &Host, names: bool) -> Result<Vec<Value>> {
-    let all = app.store.usages()?;
-    Ok(all.iter().map(|(container, usage)| one(container, usage, host, names)).collect())
+    let live = app.store.sessions()?;
+    let sessions = |of: &Container| live.iter().filter(|session| session.container == *of.name()).count();
+    let all = app.store.containers()?;
+    Ok(all.iter().map(|container| one(container, sessions(container), host, names)).collect())
 }
 
 /// What cannot be read is left out: one damaged container hides no other.
-fn one(container: &Container, usage: &Usage, host: &Host, names: bool) -> Value {
+fn one(container: &Container, sessions: usize, host: &Host, names: bool) -> Value {
     let rootfs = container.rootfs().ok();
     let provenance = container.provenance().ok().flatten();
     let arch = rootfs.as_ref().and_then(|rootfs| emulator::guest(rootfs, provenance.as_ref()));
@@ -29,7 +30,6 @@ fn one(container: &Container, usage: &Usage, host: &Host, names: bool) -> Value 
     let size = container.size().ok();
     let kind = provenance.as_ref().and_then(Provenance::media_type);
     let start = rootfs.as_ref().map(|rootfs| start(rootfs, provenance.as_ref()));
-    let sessions = usage.sessions.len();
 
     let mut summary = vec![distribution.clone().unwrap_or_else(|| "no base distribution".to_owned())];
     summary.extend(arch.map(|arch| arch.to_string()));

@@ -82,6 +82,9 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
 fn capabilities(status: &str) -> Found {
     const NEEDED: [(u32, &str); 6] =
         [(0, "CHOWN"), (6, "SETGID"), (7, "SETUID"), (18, "SYS_CHROOT"), (21, "SYS_ADMIN"), (27, "MKNOD")];
+    if status.is_empty() {
+        return (State::Problem, "nothing is known, for '/proc' is not mounted here".to_owned());
+    }
     let held = u64::from_str_radix(field(status, "CapEff"), 16).unwrap_or_default();
     let lacking: Vec<&str> =
         NEEDED.iter().filter(|(bit, _)| held & (1 << bit) == 0).map(|(_, name)| *name).collect();
