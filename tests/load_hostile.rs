@@ -90,6 +90,33 @@ fn blobs_that_are_not_what_they_say_or_are_missing() {
 }
 
 #[test]
+fn a_load_that_fails_frees_what_it_brought_and_nothing_else() {
+    need!(Root);
+    sandbox(|s| {
+        // Blobs whose index was moved away, and a pull that was interrupted.
+        let blobs = s.data().join("images/blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        let there = [format!("{:064x}", 1), format!("{:064x}.partial", 2)];
+        there.iter().for_each(|name| fs::write(blobs.join(name), "x").unwrap());
+        let image = image();
+        let layer = blob(&image.layers[0]);
+        let spoilt = layout(&image, |entries| {
+            let (_, bytes) = entries.iter_mut().find(|(name, _)| *name == layer).unwrap();
+            bytes[0] ^= 1;
+        });
+        fs::write(s.path("x.tar"), spoilt).unwrap();
+        s.cd(["load", "/tmp/x.tar"]).run().fails(&["damaged"]);
+        let mut left: Vec<_> = fs::read_dir(&blobs)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, there);
+        fs::remove_dir_all(&blobs).unwrap();
+    });
+}
+
+#[test]
 fn claims_without_end() {
     need!(Root);
     sandbox(|s| {

@@ -41,7 +41,8 @@ impl Summary {
             summary.count(descriptor);
         }
         for found in &below.manifests {
-            let config = config(library, found);
+            let config = library.document(&found.manifest.config).map_err(note).ok().flatten();
+            let config = config.and_then(|bytes| ImageConfig::parse(&bytes).ok());
             summary.platforms.extend(platform(found, config.as_ref()));
             let created = config.as_ref().and_then(|config| config.json["created"].as_str());
             summary.created = summary.created.take().or(created.map(str::to_owned));

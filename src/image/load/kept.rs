@@ -27,11 +27,12 @@ pub struct Kept {
 /// those of images; [`Kind::NotFound`](crate::error::Kind::NotFound) for missing ones.
 pub fn load(store: &Store, place: &Place<'_>, report: &dyn Report) -> Result<Vec<Kept>> {
     let keeping = Keeping::healing(store, report)?;
+    let there = store.library().inventory()?;
     let kept = keep(store, place, &keeping, report);
     drop(keeping);
     if kept.is_err() {
         // What it brought is no part of an image. What cannot be freed now is freed by the next 'prune' or 'rmi'.
-        let _ = store.library().collect(&Silent);
+        let _ = store.library().collect_but(&there, &Silent);
     }
     kept
 }

@@ -202,9 +202,24 @@ impl Library {
     ///
     /// [`Kind::Invalid`] when it cannot be known what the images need, as one is damaged: then nothing is freed.
     pub fn collect(&self, report: &dyn Report) -> Result<Option<Freed>> {
+        self.collect_but(&HashSet::new(), report)
+    }
+
+    /// The same, but for what is in this [`Library::inventory`].
+    pub fn collect_but(&self, there: &HashSet<String>, report: &dyn Report) -> Result<Option<Freed>> {
         let Some(_lock) = Lock::alone_now(&self.blobs_lock)? else { return Ok(None) };
         let needed = self.reachable(&self.index()?)?;
-        self.free(&needed, report).map(Some)
+        self.free(&needed, there, report).map(Some)
+    }
+
+    /// What is where the blobs are, such as begun ones too.
+    pub fn inventory(&self) -> Result<HashSet<String>> {
+        let mut found = HashSet::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let names = names(&self.root.join("blobs").join(algorithm.name()))?;
+            found.extend(names.into_iter().map(|name| format!("{}:{name}", algorithm.name())));
+        }
+        Ok(found)
     }
 
     fn reachable(&self, index: &Index) -> Result<HashSet<Digest>> {
@@ -212,23 +227,19 @@ impl Library {
     }
 
     /// Deletes all other blobs. What is no blob, such as a directory, is told and stays.
-    fn free(&self, needed: &HashSet<Digest>, report: &dyn Report) -> Result<Freed> {
+    fn free(&self, needed: &HashSet<Digest>, there: &HashSet<String>, report: &dyn Report) -> Result<Freed> {
         let mut freed = Freed::default();
-        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-            let directory = self.root.join("blobs").join(algorithm.name());
-            for name in names(&directory)? {
-                let digest = Digest::parse(&format!("{}:{name}", algorithm.name()));
-                if digest.is_ok_and(|digest| needed.contains(&digest)) {
-                    continue;
-                }
-                crate::sys::point::reach("images.free");
-                let path = directory.join(&name);
-                let found = path.symlink_metadata();
-                match (remove(&path), found) {
-                    (Ok(()), Ok(found)) => freed.count(&found),
-                    (Ok(()), Err(_)) => {}
-                    (Err(error), _) => report.warn(&format!("not freed: {error}")),
-                }
+        let is_needed = |name: &str| Digest::parse(name).is_ok_and(|digest| needed.contains(&digest));
+        let mut names: Vec<String> = self.inventory()?.into_iter().collect();
+        names.sort_unstable();
+        for name in names.iter().filter(|name| !is_needed(name) && !there.contains(*name)) {
+            crate::sys::point::reach("images.free");
+            let path = self.root.join("blobs").join(name.replacen(':', "/", 1));
+            let found = path.symlink_metadata();
+            match (remove(&path), found) {
+                (Ok(()), Ok(found)) => freed.count(&found),
+                (Ok(()), Err(_)) => {}
+                (Err(error), _) => report.warn(&format!("not freed: {error}")),
             }
         }
         Ok(freed)
@@ -248,7 +259,7 @@ impl Library {
             }
         }
         crate::sys::point::reach("images.room");
-        Ok(freed + self.free(&needed, &Silent)?)
+        Ok(freed + self.free(&needed, &HashSet::new(), &Silent)?)
     }
 
     fn index(&self) -> Result<Index> {
@@ -256,7 +267,7 @@ impl Library {
         let bytes = read(&path, DOCUMENT_MAX)?;
         Index::parse(bytes.as_deref()).attempt(format_args!("read '{}'", path.display())).map_err(|error| {
             error.hint(
-                "move this file away, then pull or load the images again: their blobs are still here. Do not run 'prune' before",
+                "move this file away, then pull or load the images again: their blobs are still here, until 'rmi' or 'prune' finds no image that needs them",
             )
         })
     }
