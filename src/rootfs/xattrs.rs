@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::attributes;
 use super::dir::{Dir, leaf};
+use crate::sys;
 use crate::sys::descriptor::through;
 
 impl Dir {
@@ -82,11 +83,11 @@ fn set(dir: &Dir, name: &OsStr, key: &OsStr, value: &[u8]) -> io::Result<()> {
 }
 
 fn get_all(dir: &Dir, name: &OsStr) -> io::Result<Vec<(OsString, Vec<u8>)>> {
-    let path = through_proc(dir, name);
-    match collect(
-        |list| rustix::fs::llistxattr(&path, list),
-        |key, value| rustix::fs::lgetxattr(&path, key, value),
-    ) {
+    let list = |list: &mut [u8]| match sys::xattr::list_at(dir.as_fd(), name, list) {
+        Err(Errno::NOSYS) => rustix::fs::llistxattr(through_proc(dir, name), list),
+        listed => listed,
+    };
+    match collect(list, |key, value| rustix::fs::lgetxattr(through_proc(dir, name), key, value)) {
         Err(Errno::NOENT) => xattrs(by_descriptor(dir, name)?),
         found => Ok(found?),
     }

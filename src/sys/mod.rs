@@ -19,5 +19,6 @@ pub mod resolve;
 pub mod seccomp;
 pub mod signal;
 pub mod trap;
+pub mod xattr;
 
 pub use modern::Modern;

@@ -14,6 +14,8 @@ use super::file::{Job, Outcome};
 
 /// Jobs that may wait, so that there are some for other directories among them.
 const MAX_JOBS: usize = 512;
+/// Jobs for which a thread is woken.
+const WAKE: usize = 8;
 /// Contents that may wait, in bytes.
 const MAX_BYTES: usize = 4 << 20;
 /// More writers only meet at the filesystem's journal.
@@ -44,8 +46,11 @@ struct Queue {
     busy: Vec<RawFd>,
     /// What the threads have done.
     done: VecDeque<Outcome>,
-    /// How many threads there are.
+    /// How many threads there are, and how many of them wait for work: a wake-up that nobody waits for is a system call, too.
     threads: usize,
+    idle: usize,
+    /// The parser waits for a file.
+    awaited: bool,
     closed: bool,
 }
 
@@ -69,8 +74,12 @@ impl Pool {
         queue.bytes += job.content.len();
         queue.jobs.push_back(job);
         if queue.jobs.len() <= MAX_JOBS && queue.bytes <= MAX_BYTES {
+            // A thread that wakes up finds some work. Whoever waits for the files does what is left.
+            let wake = queue.idle > 0 && queue.jobs.len() >= WAKE;
             drop(queue);
-            self.shared.changed.notify_one();
+            if wake {
+                self.shared.changed.notify_one();
+            }
             return None;
         }
         let job = queue.next()?;
@@ -144,7 +153,9 @@ impl Shared {
             if let Some(job) = queue.next() {
                 return Some(job);
             }
+            queue.idle += 1;
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
         }
     }
 
@@ -162,7 +173,9 @@ impl Shared {
                 drop(queue);
                 return Some(self.run(job));
             }
+            queue.awaited = true;
             queue = self.finished.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.awaited = false;
         }
     }
 
@@ -182,8 +195,11 @@ impl Shared {
             let mut queue = self.lock();
             queue.leave(directory);
             queue.done.push_back(outcome);
+            let awaited = queue.awaited;
             drop(queue);
-            self.finished.notify_one();
+            if awaited {
+                self.finished.notify_one();
+            }
         }
     }
 }

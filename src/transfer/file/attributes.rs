@@ -104,6 +104,13 @@ impl Attributes {
         })
     }
 
+    /// The mode of a new file until it has all of these: its own where it lets the group do no more than others, so that
+    /// nobody can read it meanwhile who cannot afterwards.
+    pub(crate) fn mode_meanwhile(&self) -> u32 {
+        let is_open = self.mode >> 3 & 7 == self.mode & 7;
+        if is_open { self.mode & 0o777 } else { 0o600 }
+    }
+
     /// What is different in the destination, which is `found`.
     pub(crate) fn differences(&self, to: Handle<'_>, found: &Metadata) -> Result<Vec<&'static str>> {
         let differs = [

@@ -22,6 +22,8 @@ fn temporary() -> &'static OsStr {
 pub(super) struct Spot<'a> {
     pub(super) dir: &'a Dir,
     pub(super) leaf: &'a OsStr,
+    /// The directory was made just now: nothing stands there.
+    pub(super) is_new: bool,
 }
 
 impl Spot<'_> {
@@ -41,7 +43,8 @@ impl Spot<'_> {
         wanted: &Attributes,
         lost: &mut Lost,
     ) -> Result<()> {
-        let file = new(|name| self.dir.create_file(name, 0o600), self.dir)?;
+        let mode = wanted.mode_meanwhile();
+        let file = new(|name| self.dir.create_file(name, mode), self.dir)?;
         let filled =
             copy_contents(from, &file, source).and_then(|()| wanted.set_on_new(Handle::open(&file), lost));
         point::reach("sync.filled");

@@ -137,7 +137,7 @@ fn file(syncer: &mut Syncer<'_>, from: &From<'_>, to: &Place) -> Result<()> {
         return Err(is_directory());
     }
     let (dir, leaf) = to.rootfs.parent(&to.path).map_err(|error| missing(to, error))?;
-    let spot = Spot { dir: &dir, leaf: &leaf };
+    let spot = Spot { dir: &dir, leaf: &leaf, is_new: false };
     if let Some(found) = spot.found()? {
         if found.file_type == FileType::Directory {
             return Err(is_directory());

@@ -53,7 +53,7 @@ impl<'a> Syncer<'a> {
             self.outcome.special(format!("'{}'", self.shown(path)));
             return Ok(false);
         }
-        let found = to.found()?;
+        let found = if to.is_new { None } else { to.found()? };
         if self.options.archive
             && let Some(linked) = self.link(from, to, found.as_ref(), path)?
         {
@@ -83,7 +83,7 @@ impl<'a> Syncer<'a> {
         if !self.options.dry_run {
             let top = self.top.as_ref().ok_or_else(|| Error::not_found("the destination is gone"))?;
             let (dir, leaf) = open_above(top, &first)?;
-            match to.hard_link(Spot { dir: &dir, leaf: &leaf }) {
+            match to.hard_link(Spot { dir: &dir, leaf: &leaf, is_new: false }) {
                 Err(error) if cannot_link(&error) => return Ok(None),
                 linked => linked?,
             }
@@ -167,8 +167,7 @@ impl<'a> Syncer<'a> {
             return Ok(());
         }
         if from.metadata.file_type == FileType::Regular {
-            let file = from.dir.open(from.leaf).attempt("open it")?;
-            let metadata: Metadata = rustix::fs::fstat(&file).attempt("stat it")?.into();
+            let (file, metadata) = from.dir.open_found(from.leaf).attempt("open it")?;
             let wanted = self.options.wanted(Handle::open(&file), &metadata)?;
             return to.file(&file, &metadata, &wanted, &mut self.outcome.lost);
         }

@@ -21,6 +21,8 @@ struct Level {
     wanted: Attributes,
     /// The names that the source has, where the others are to be deleted.
     seen: Option<HashSet<OsString>>,
+    /// Whether it was made just now, so that nothing stands in it yet.
+    is_new: bool,
     /// Whether anything in it was written, so that its time is another.
     changed: bool,
 }
@@ -70,7 +72,9 @@ impl Tree<'_, '_> {
     ) -> Result<Level> {
         let options = self.syncer.options;
         let mut changed = true;
-        match found.filter(|found| found.file_type == FileType::Directory) {
+        let found_directory = found.filter(|found| found.file_type == FileType::Directory);
+        let is_new = found_directory.is_none();
+        match found_directory {
             None => self.syncer.told(found, path, vec!["type"]),
             Some(found) => {
                 let what = wanted.differences(Handle::open(to), found)?;
@@ -84,7 +88,7 @@ impl Tree<'_, '_> {
             }
         }
         let seen = options.delete.then(HashSet::new);
-        Ok(Level { path: path.to_owned(), wanted, seen, changed })
+        Ok(Level { path: path.to_owned(), wanted, seen, is_new, changed })
     }
 
     /// Whether it is none of our business. What is not is remembered: it has a counterpart.
@@ -120,8 +124,9 @@ impl Tree<'_, '_> {
         }
         let Some(to) = self.to.as_mut() else { return Ok(false) };
         let dry_run = self.syncer.options.dry_run;
-        let spot = Spot { dir: to.dir(), leaf: at.leaf };
-        let found = spot.found()?;
+        let is_new = to.data().is_new;
+        let spot = Spot { dir: to.dir(), leaf: at.leaf, is_new };
+        let found = if is_new { None } else { spot.found()? };
         let is_there = found.as_ref().is_some_and(|found| found.file_type == FileType::Directory);
         if !is_there && dry_run {
             self.missing = 1;
@@ -159,7 +164,8 @@ impl Tree<'_, '_> {
             return Ok(());
         }
         let Some(to) = self.to.as_mut() else { return Ok(()) };
-        let result = match self.syncer.file(&from, &Spot { dir: to.dir(), leaf: at.leaf }, path) {
+        let is_new = to.data().is_new;
+        let result = match self.syncer.file(&from, &Spot { dir: to.dir(), leaf: at.leaf, is_new }, path) {
             Err(error) if is_gone(&error) && at.dir.metadata(at.leaf).is_err() => Ok(false),
             result => result,
         };
