@@ -13,7 +13,7 @@
 //! | `job`, `engine`, `message`, `progress` | what stages share; their processes, and what those tell |
 //! | `stage`, `made` | one stage, and what it has come to |
 //! | `run_step`, `mounts`, `resolving` | RUN |
-//! | `copy_step`, `copy` | COPY, ADD and WORKDIR; what they take |
+//! | `taking`, `copy` | COPY, ADD and WORKDIR; what they take |
 //! | `config`, `ports` | what instructions do to an image's config |
 //! | `cache`, `exchange`, `tree` | what steps have made, here and elsewhere; the tree of a stage on disk |
 //! | `finish`, `written` | the image, and its files alone |
@@ -23,7 +23,6 @@ pub mod cache;
 pub mod change;
 pub mod config;
 pub mod copy;
-mod copy_step;
 mod engine;
 pub mod exchange;
 mod expanded;
@@ -42,6 +41,7 @@ mod run_step;
 mod scope;
 mod slips;
 mod stage;
+mod taking;
 pub mod tree;
 mod written;
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::content::Content;
 use super::entry::{Entry, EntryKind};
-use super::flow::flow;
+use super::inflating::pair;
 use super::name::Name;
 use super::read::Reader;
 use super::target::Target;
@@ -88,7 +88,7 @@ fn thread_beside(
     apply: &mut dyn FnMut(&mut dyn BufRead) -> Result<u64>,
 ) -> Result<Applied> {
     thread::scope(|scope| {
-        let (producer, mut consumer) = flow();
+        let (producer, mut consumer) = pair();
         thread::Builder::new()
             .name("inflate".into())
             .spawn_scoped(scope, move || producer.run(layer))

@@ -93,7 +93,8 @@ pub(super) struct Consumer {
     total: u64,
 }
 
-pub(super) fn flow() -> (Producer, Consumer) {
+/// Both sides.
+pub(super) fn pair() -> (Producer, Consumer) {
     let between = Arc::<Between>::default();
     let consumer = Consumer {
         side: Side(between.clone()),
