@@ -103,6 +103,27 @@ fn what_is_long_is_cut() {
 }
 
 #[test]
+fn the_json_of_a_failed_step_says_why_it_failed() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        make(s);
+        s.cd(["commit", "-q", "c", "base:1"]).run().ok();
+        let ran = build(s, "FROM base:1\nRUN exit 3\n", &["--progress", "rawjson"]).code(1);
+        let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
+        let vertexes = ran
+            .err()
+            .lines()
+            .filter_map(read)
+            .map(|status| status["vertexes"][0].clone())
+            .collect::<Vec<_>>();
+        let errors: Vec<&str> = vertexes.iter().filter_map(|vertex| vertex["error"].as_str()).collect();
+        assert_eq!(errors, ["Dockerfile:2: RUN failed: exit code 3"], "{ran:?}");
+        let ran = build(s, "FROM base:1\nCOPY gone /\n", &["--progress", "rawjson"]).code(1);
+        ran.says(&["\"error\":\"Dockerfile:2: 'gone' is not there; "]);
+    });
+}
+
+#[test]
 fn triggers_say_where_they_come_from() {
     need!(Root);
     sandbox(|s| {

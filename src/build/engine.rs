@@ -216,12 +216,14 @@ impl Child {
             Some(Message::Warn(line)) => progress.warn(&line),
             Some(Message::Made(made)) => return Made::from_json(&made).map(Some),
             Some(Message::Failed(error, place)) => {
-                progress.failed(self.stage, place);
+                progress.failed(self.stage, &error, place);
                 return Err(error);
             }
             None => {
-                return Err(Error::new(Kind::System, "the process of a stage has ended before it was done")
-                    .hint("was it killed, for want of memory?"));
+                let error = Error::new(Kind::System, "the process of a stage has ended before it was done")
+                    .hint("was it killed, for want of memory?");
+                progress.failed(self.stage, &error, None);
+                return Err(error);
             }
         }
         Ok(None)

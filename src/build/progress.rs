@@ -1,6 +1,7 @@
 //! How the engine tells of the stages.
 
 use crate::dockerfile::Lines;
+use crate::error::Error;
 
 /// Hears of everything in the order in which it happens.
 pub trait Progress {
@@ -11,7 +12,7 @@ pub trait Progress {
     /// The step is done: `CACHED`, or nothing, and how many milliseconds it took.
     fn done(&self, stage: usize, how: &str, time: u64);
     /// The stage failed in its step, which stands there in the Dockerfile.
-    fn failed(&self, stage: usize, place: Option<Lines>);
+    fn failed(&self, stage: usize, error: &Error, place: Option<Lines>);
     /// A line for the user.
     fn info(&self, line: &str);
     /// A line for `--verbose`.

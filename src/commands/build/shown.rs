@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::build::Progress;
 use crate::dockerfile::Lines;
+use crate::error::Error;
 use crate::oci::{Digest, time};
 use crate::report::{Report, Task};
 use crate::ui::Ui;
@@ -197,14 +198,14 @@ impl Progress for Shown<'_> {
         }
     }
 
-    fn failed(&self, stage: usize, place: Option<Lines>) {
+    fn failed(&self, stage: usize, error: &Error, place: Option<Lines>) {
         let Some(mut step) = self.steps.borrow_mut().running.remove(&stage) else { return };
         if !step.partial.is_empty() {
             let rest = std::mem::take(&mut step.partial);
             self.lines(&mut step, &rest);
         }
         if self.style == Style::RawJson {
-            self.vertex(&step, &[("completed", now()), ("error", "failed".into())]);
+            self.vertex(&step, &[("completed", now()), ("error", error.in_one_line().into())]);
             return;
         }
         if let Some(task) = &step.task {
