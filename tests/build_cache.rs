@@ -52,6 +52,29 @@ fn steps_of_another_machine_come_from_a_directory() {
 }
 
 #[test]
+fn a_base_image_is_unpacked_once_where_a_run_follows() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        context(s, "FROM base:1\nUSER 7\nWORKDIR /w\nCOPY sub /sub\nRUN cat /sub/file >/tmp/copied\n");
+        make(s);
+        s.cd(["commit", "-q", "c", "base:1"]).run().ok();
+        let kept = |ending: &str| {
+            let entries = fs::read_dir(s.cache().join("build_trees")).into_iter().flatten().flatten();
+            entries.filter(|entry| entry.path().extension().is_some_and(|found| found == ending)).count()
+        };
+        build(s, &[]).run().ok();
+        // The index alone is written where the layers were read for it.
+        assert_eq!(kept("index"), 0);
+        fs::write(s.path("c/Dockerfile"), "FROM base:1\nCOPY sub /other\n").unwrap();
+        build(s, &[]).run().ok();
+        assert_eq!(kept("index"), 0);
+        tool("rm", ["-rf".as_ref(), s.cache().join("build_trees").as_os_str()]);
+        build(s, &["--no-cache"]).run().ok();
+        assert_eq!((kept("index"), kept("lock")), (1, 0), "no RUN: no tree");
+    });
+}
+
+#[test]
 fn steps_of_another_machine_come_from_a_registry() {
     need!(Root, Tool("busybox"), Tool("docker-registry"));
     sandbox(|s| {

@@ -13,7 +13,7 @@ use super::exchange::Imports;
 use super::graph::{From, Names, TRIGGER};
 use super::made::Made;
 use super::request::Request;
-use super::tree::{Tree, chain, index};
+use super::tree::{Tree, base, chain, index};
 use crate::dockerfile::{Instruction, Located, Stage};
 use crate::error::{Attempt, Error, Result};
 use crate::host::Host;
@@ -99,6 +99,14 @@ impl<'a> Job<'a> {
     pub fn laid_out(&self, of: &Made) -> Result<Tree<'a>> {
         let (base, made) = of.layers.split_at(of.base.min(of.layers.len()));
         Tree::new(self.store, base, made, self.report)
+    }
+
+    /// Has the tree of a base image on disk, for all builds.
+    pub fn unpack(&self, layers: &[Layer]) -> Result<()> {
+        match self.store.find_tree(&chain(layers)) {
+            Some(_) => Ok(()),
+            None => base(self.store, layers, self.report).map(drop),
+        }
     }
 
     /// The root of a stage or an image, for reading: where it stands in the stage's process, or laid out here, while the tree

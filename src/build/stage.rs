@@ -45,6 +45,8 @@ pub struct Making<'a> {
     /// Of the tree as it is now; none while nobody asked.
     index: Option<Index>,
     tree: Option<Tree<'a>>,
+    /// Whether a RUN is still to come, which needs the base image's files on disk.
+    runs: bool,
     /// Account files as so many layers make them: each COPY --chown asks for them, and a base image is large.
     files: BTreeMap<PathBuf, (usize, Option<Vec<u8>>)>,
     pub(super) scope: Scope<'a>,
@@ -76,6 +78,7 @@ impl<'a> Making<'a> {
             layers: below.layers,
             index: None,
             tree: None,
+            runs: false,
             files: BTreeMap::new(),
             scope: Scope::new(job.names.globals, below.arguments),
             has_cmd: false,
@@ -90,7 +93,8 @@ impl<'a> Making<'a> {
     pub fn run(mut self, steps: &[Located]) -> Result<Option<Tree<'a>>, (Error, Lines)> {
         let total = 1 + steps.iter().filter(|step| is_counted(&step.instruction)).count();
         let mut count = 1;
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
+            self.runs = steps[at..].iter().any(|step| matches!(step.instruction, Instruction::Run(_)));
             count += usize::from(is_counted(&step.instruction));
             let shown = match is_counted(&step.instruction) {
                 true => format!("[{}{count}/{total}] {}", self.job.label(self.number), step.text),
@@ -169,8 +173,8 @@ impl<'a> Making<'a> {
         let (count, below) = match self.files.remove(path) {
             Some(known) => known,
             None => {
-                let base = self.base.min(self.layers.len());
-                (base, self.job.read(&self.layers[..base], path)?)
+                let layers = self.base_layers()?;
+                (layers.len(), self.job.read(layers, path)?)
             }
         };
         let found = self.job.read_on(below, &self.layers[count..], path)?;
@@ -287,9 +291,20 @@ impl<'a> Making<'a> {
             return Ok(tree.index());
         }
         if self.index.is_none() {
+            self.base_layers()?;
             self.index = Some(self.job.index_of(&self.layers, self.base)?);
         }
         self.index.as_ref().ok_or_else(|| Error::invalid("there is no index"))
+    }
+
+    /// Those of the base image. Where a RUN will need their files they are unpacked now: what asks about them before then reads
+    /// the tree, and a large image is decompressed once.
+    fn base_layers(&self) -> Result<&[Layer]> {
+        let layers = &self.layers[..self.base.min(self.layers.len())];
+        if self.runs {
+            self.job.unpack(layers)?;
+        }
+        Ok(layers)
     }
 
     /// A layer of what `send` sends, which stands in the tree and in the index then.
