@@ -4,8 +4,9 @@ use std::fs;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
-use crate::isolation::{INSIDE, disk, make_with_probe};
+use crate::isolation::{INSIDE, make_with_probe};
 use crate::support::prelude::*;
+use crate::support::sys::disk;
 
 /// Climbs out of a root below its own, as far as it goes; what is seen from there.
 const CLIMBING: &str = "isolation::there_is_no_way_out";

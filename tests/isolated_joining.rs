@@ -5,6 +5,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::need::kernel;
 use crate::support::prelude::*;
 
 /// Stops all that is to be seen, over and over.
@@ -27,15 +28,18 @@ fn who_joins_is_never_inside_with_the_rights_of_the_host() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
         make(s);
-        let first = login(s, &["--isolated", "--cap-add=SYS_PTRACE"], STOPPING).spawn();
-        written(s, "root/stays");
-        for user in ["root", "user"] {
+        for (users, user) in [("host", "root"), ("host", "user"), ("auto", "root")] {
+            let first = ["--isolated", "--userns", users, "--cap-add=SYS_PTRACE"];
+            let first = login(s, &first, STOPPING).spawn();
+            written(s, "root/stays");
             for terminal in ["-t", "-T"] {
                 let options = ["--isolated", terminal, "-u", user, "-e", "TOKEN=s3cret"];
                 let joining = login(s, &options, "exec sleep 1000").spawn();
                 let pid = stopped(s);
                 let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
                 let status = read("status");
+                let own = users == "auto" && s.kernel == Kernel::Running && kernel() >= (6, 3);
+                assert_eq!(status.contains("Uid:\t0\t"), user == "root" && !own, "{status}");
                 assert!(status.contains("CapBnd:\t00000000a00425fb"), "{status}");
                 assert!(user == "root" || status.contains("CapEff:\t0000000000000000"), "{status}");
                 assert!(!read("cmdline").contains("s3cret"));
@@ -46,8 +50,10 @@ fn who_joins_is_never_inside_with_the_rights_of_the_host() {
                 kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
                 joining.wait().status(137);
             }
+            end(first);
+            assert!(s.settles());
+            std::fs::remove_file(s.rootfs("c").join("root/stays")).unwrap();
         }
-        end(first);
     });
 }
 

@@ -36,6 +36,7 @@
 //! | `documented` | the facts that the Python tool documents, release 2.1.4 |
 //! | `older` | what kernels before 3.12 and 4.7 do otherwise with mounts and terminals; locked storage |
 //! | `options` | every option of login and run by each name, seen from inside |
+//! | `user_namespace` | `--userns auto`: users of a container's own, owners on the disk, joining, binds, the network |
 //! | `variables` | the switches of the environment, and the variables that go into a guest |
 //! | `boundary` | an isolated guest starts in a chroot, over mounts of others, and makes nodes |
 //! | `isolated_joining` | who joins an isolated container is never inside with the host's rights, locks or words |
@@ -185,4 +186,5 @@ mod sync_hostile;
 mod terminal;
 mod termux;
 mod tls;
+mod user_namespace;
 mod variables;

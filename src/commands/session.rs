@@ -93,13 +93,18 @@ pub(super) struct Options {
     #[argh(switch)]
     pub(super) shared_display: bool,
 
-    /// mount SRC of the host at DST; OPTIONS are ro, nosuid, nodev, noexec, separated by commas
+    /// mount SRC of the host at DST; OPTIONS are ro, nosuid, nodev, noexec, noidmap, separated by commas
     #[argh(option, short = 'b', arg_name = "SRC[:DST[:OPTIONS]]")]
     pub(super) bind: Vec<String>,
 
     /// network: 'host' uses the host's network, 'none' has only a loopback interface (default: host)
     #[argh(option, arg_name = "NETWORK")]
     pub(super) network: Option<String>,
+
+    /// users of an isolated container: with 'auto' its root is a user without rights on this machine, with 'host' it is this
+    /// machine's root with few rights (default: host)
+    #[argh(option, arg_name = "USERS")]
+    pub(super) userns: Option<String>,
 
     /// give an isolated container a capability, such as NET_ADMIN, or ALL
     #[argh(option, arg_name = "NAME")]
@@ -185,6 +190,13 @@ impl Options {
                 Some("none") => Some(Network::None),
                 Some(other) => {
                     return Err(Error::usage(format_args!("--network '{other}': it is host or none")));
+                }
+            },
+            users: match self.userns.as_deref() {
+                None | Some("host") => false,
+                Some("auto") => true,
+                Some(other) => {
+                    return Err(Error::usage(format_args!("--userns '{other}': it is auto or host")));
                 }
             },
             cap_add: match &self.cap_add[..] {

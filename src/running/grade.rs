@@ -39,7 +39,9 @@ impl Grade {
     pub fn of_session(session: &Session) -> Option<Grade> {
         let status = || fs::read_to_string(format!("/proc/{}/status", session.pid)).unwrap_or_default();
         let filter = || status().lines().any(|line| line.starts_with("Seccomp:") && line.ends_with('2'));
-        session.isolated.then(|| Grade::of(session.first_process.is_some(), filter(), false))
+        let map = |pid: &str| fs::read(format!("/proc/{pid}/uid_map")).ok();
+        let users = || map(&session.pid.to_string()).is_some_and(|theirs| map("self") != Some(theirs));
+        session.isolated.then(|| Grade::of(session.first_process.is_some(), filter(), users()))
     }
 
     /// In words.

@@ -15,11 +15,19 @@ pub struct Restrict {
     pub no_suid: bool,
     pub no_dev: bool,
     pub no_exec: bool,
+    /// Not a restriction: in a user namespace too it keeps the owners that it has on the host.
+    pub no_idmap: bool,
 }
 
 impl Restrict {
     /// Restricts nothing.
-    pub const NONE: Restrict = Restrict { read_only: false, no_suid: false, no_dev: false, no_exec: false };
+    pub const NONE: Restrict =
+        Restrict { read_only: false, no_suid: false, no_dev: false, no_exec: false, no_idmap: false };
+
+    /// Whether it restricts nothing.
+    pub fn is_none(self) -> bool {
+        Restrict { no_idmap: false, ..self } == Restrict::NONE
+    }
 }
 
 /// A host path that the user wants to see in the guest.
@@ -29,7 +37,7 @@ pub struct Bind {
     pub source: PathBuf,
     /// In the guest, absolute; the source's own absolute path when not given.
     pub target: Option<PathBuf>,
-    /// `ro`, `nosuid`, `nodev`, `noexec`.
+    /// `ro`, `nosuid`, `nodev`, `noexec`, `noidmap`.
     pub restrict: Restrict,
 }
 
@@ -54,9 +62,10 @@ impl Bind {
                 b"nosuid" => restrict.no_suid = true,
                 b"nodev" => restrict.no_dev = true,
                 b"noexec" => restrict.no_exec = true,
+                b"noidmap" => restrict.no_idmap = true,
                 // Of docker and podman: labels of SELinux, and hints for other systems than Linux.
                 b"" | b"z" | b"Z" | b"cached" | b"consistent" | b"delegated" => {}
-                _ => return Err(wrong("the options are ro, rw, nosuid, nodev and noexec")),
+                _ => return Err(wrong("the options are ro, rw, nosuid, nodev, noexec and noidmap")),
             }
         }
         let source = source.ok_or_else(|| wrong("there is no source"))?.into();

@@ -14,6 +14,7 @@
 //! | `request`, `bind`, `namespaces` | what was asked for |
 //! | `facts` | what is there: reading |
 //! | `plan` | deciding: pure |
+//! | `users` | the user namespace of an isolated container |
 //! | `mount` | the mounts, in namespaces of the container's own |
 //! | `confine` | what an isolated guest cannot do |
 //! | `terminal` | the guest's terminal and the one outside |
@@ -36,6 +37,7 @@ mod request;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use bind::Bind;
 pub use confine::shield::shield;

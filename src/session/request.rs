@@ -68,6 +68,8 @@ pub struct Request {
     pub mode: Mode,
     /// `CD_USE_NS`: namespaces as the kernel has them, with the host's paths all the same.
     pub namespaces: bool,
+    /// `--userns auto`: root of an isolated container is a user of the host's that has no rights there.
+    pub users: bool,
     /// What the kernel lacks is an error.
     pub strict: bool,
     /// The network: the running container's, or the host's, when not given.

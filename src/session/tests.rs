@@ -46,8 +46,8 @@ impl Scene {
             unshare(NamespaceTypes::NEWNS).unwrap();
             let rootfs = Rootfs::new(self.root.open());
             apply::make_mount_points(&rootfs, steps)?;
-            let (root, _) = unshare_root(&rootfs, NamespaceTypes::empty(), false)?;
-            apply::run(&root, steps, &Silent)?;
+            let (root, _) = unshare_root(&rootfs, NamespaceTypes::empty(), false, None)?;
+            apply::run(&root, steps, None, &Silent)?;
             Ok(inside())
         };
         std::thread::scope(|scope| scope.spawn(login).join().unwrap())
@@ -114,7 +114,7 @@ fn setuid_works_on_a_nosuid_filesystem_whose_mount_keeps_it() {
 fn a_restricted_bind_is_restricted() {
     needs_root!();
     let scene = Scene::new();
-    let restrict = Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true };
+    let restrict = Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
     let seen = scene.enter(&[scene.bind("/m", restrict)], || {
         switch_root(false, &Landmarks::default()).unwrap();
         (fs::write("/m/new", "").is_err(), statvfs("/m").unwrap().f_flag)

@@ -16,7 +16,7 @@ use super::logs::LogWriter;
 use super::name::Name;
 use super::records::Records;
 use super::scratch::{self, Scratch};
-use super::{files, logs};
+use super::{files, logs, ranges};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::oci::Provenance;
 use crate::report::Report;
@@ -177,6 +177,16 @@ impl Container {
             entries.extend(isolated.then(|| Entry { name: self.name.clone(), rest: String::new() }));
         })
         .map(drop)
+    }
+
+    /// Which user of the host is the first of its own users, if it ever had some.
+    pub fn users(&self) -> Result<Option<u32>> {
+        ranges::of(&self.layout, &self.name)
+    }
+
+    /// The same; it gets a range of 65,536 that no other container has, if it has none. `Busy` where none is left.
+    pub fn give_users(&self) -> Result<u32> {
+        ranges::give(&self.layout, &self.name)
     }
 
     /// `PID command` of whoever holds the container for itself.

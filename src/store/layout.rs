@@ -74,7 +74,12 @@ impl Layout {
         self.trusted.join("isolated")
     }
 
-    /// Of both lists. No container's: those locks begin with a letter or digit.
+    /// The first of the users that a container has, one container a line.
+    pub(super) fn users(&self) -> PathBuf {
+        self.trusted.join("users")
+    }
+
+    /// Of all lists. No container's: those locks begin with a letter or digit.
     pub(super) fn lists_lock(&self) -> PathBuf {
         self.data.join("locks/.autostart.lock")
     }

@@ -1,5 +1,5 @@
-//! What root has said of containers, by name: which start with the machine, in that order, and which are isolated. Small
-//! files, a container a line; ours alone, and where only root writes.
+//! What root has said of containers, by name: which start with the machine, in that order, which are isolated, and whose
+//! users are whose. Small files, a container a line; ours alone, and where only root writes.
 
 use std::path::PathBuf;
 
@@ -19,9 +19,11 @@ pub enum List {
     Autostart,
     /// Those whose sessions are isolated unless the user says otherwise.
     Isolated,
+    /// The first of the host's users that are a container's own.
+    Users,
 }
 
-const ALL: [List; 2] = [List::Autostart, List::Isolated];
+const ALL: [List; 3] = [List::Autostart, List::Isolated, List::Users];
 
 /// One line: a container, and what else is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl List {
         match self {
             List::Autostart => layout.autostart(),
             List::Isolated => layout.isolated(),
+            List::Users => layout.users(),
         }
     }
 }

@@ -23,6 +23,7 @@ mod logs;
 mod name;
 mod new_blob;
 mod place;
+mod ranges;
 mod records;
 mod renamed;
 mod replace;

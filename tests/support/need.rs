@@ -13,6 +13,8 @@ pub enum Need {
     Tool(&'static str),
     /// This filesystem in the kernel.
     Filesystem(&'static str),
+    /// Linux of this version at least.
+    Kernel(u32, u32),
     /// This hierarchy of cgroups can be mounted and written: a controller of version 1, or `cgroup2`.
     Cgroup(&'static str),
 }
@@ -24,9 +26,17 @@ impl Need {
             Need::Tool(name) => program(name).is_some(),
             Need::Filesystem(name) => std::fs::read_to_string("/proc/filesystems")
                 .is_ok_and(|list| list.split_whitespace().any(|word| word == name)),
+            Need::Kernel(major, minor) => kernel() >= (major, minor),
             Need::Cgroup(name) => std::thread::spawn(move || has_cgroups(name)).join().unwrap_or(false),
         }
     }
+}
+
+/// The version of the running kernel.
+pub fn kernel() -> (u32, u32) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// Tried in a mount namespace of this thread's own.

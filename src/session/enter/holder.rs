@@ -22,6 +22,7 @@ use super::null::nothing;
 use crate::error::told;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::session::confine::Confinement;
+use crate::session::users::Users;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 use crate::sys::process::{Disposition, Fork, close_from, fork, on_signal, set_title, wait};
 
@@ -48,10 +49,11 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Starts PID 1, which calls `prepare`, takes on `confinement` and then only waits. `None` where the kernel refuses a
+    /// Starts PID 1, which calls `prepare`, becomes root of `users`, takes on `confinement` and then only waits. `None` where the kernel refuses a
     /// PID namespace. Only while single-threaded.
     pub fn start(
         confinement: Option<Confinement>,
+        users: Option<&Users>,
         prepare: impl FnOnce() -> Result<()>,
     ) -> Result<Option<Holder>> {
         let attempt = "start the container's first process";
@@ -70,7 +72,11 @@ impl Holder {
         match forked {
             Fork::Child => {
                 drop((lifeline, outcome, own));
-                std::process::exit(first_process(prepare, confinement, held, File::from(report)));
+                let rights = || {
+                    users.map_or(Ok(()), Users::enter)?;
+                    confinement.map_or(Ok(()), |confinement| confinement.apply())
+                };
+                std::process::exit(first_process(prepare, rights, held, File::from(report)));
             }
             Fork::Parent(pid) => {
                 drop((held, report));
@@ -122,13 +128,13 @@ fn hold(live: &Live) -> rustix::io::Result<OwnedFd> {
 /// PID 1's life; its exit code, which nobody asks for.
 fn first_process(
     prepare: impl FnOnce() -> Result<()>,
-    confinement: Option<Confinement>,
+    give_up_rights: impl FnOnce() -> Result<()>,
     held: OwnedFd,
     mut report: File,
 ) -> i32 {
     let prepared = settle(held, prepare)
         // Should a guest get hold of it, there is nothing to be had.
-        .and_then(|()| confinement.map_or(Ok(()), |confinement| confinement.apply()));
+        .and_then(|()| give_up_rights());
     if let Err(error) = prepared {
         let _ = report.write_all(&told::write(&error));
         return 1;

@@ -11,7 +11,7 @@ use crate::session::plan::decide::Plan;
 
 /// Moves the calling process to `live`'s place.
 pub fn join(live: &Live, plan: &Plan, report: &dyn Report) -> Result<()> {
-    let detached = apply::detach(&plan.binds, &live.rootfs()?)?;
+    let detached = apply::detach(&plan.binds, &live.rootfs()?, live.users())?;
     live.join()?;
     if detached.is_empty() {
         return Ok(());

@@ -12,6 +12,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::{Attempt, Result};
 use crate::rootfs::Rootfs;
+use crate::session::users::{self, Users};
 use crate::sys::identity::same_file;
 use crate::sys::namespace::{NamespaceTypes, unshare};
 
@@ -31,6 +32,7 @@ pub struct Live {
     root: OwnedFd,
     mount: OwnedFd,
     pids: Option<OwnedFd>,
+    users: Option<Users>,
     others: Vec<(OwnedFd, LinkNameSpaceType)>,
 }
 
@@ -38,25 +40,33 @@ impl Live {
     /// Looks at process `pid`. `None` when it is gone, hidden from us, or not at the container's root in a mount
     /// namespace of its own: the number may be another's by now, or the guest has moved on to a root of its making, or
     /// into a user namespace. (Any user can do that, also one of the host's who may enter the container's directory.)
-    pub fn of(pid: u32, rootfs: &Rootfs) -> Result<Option<Live>> {
+    ///
+    /// One whose user 0 is `first` outside is in the container's own user namespace. Only root can make one like it; and what
+    /// a guest makes is gone when the first process is, whose number is looked at.
+    pub fn of(pid: u32, rootfs: &Rootfs, first: Option<u32>) -> Result<Option<Live>> {
         let attempt = format_args!("look at process {pid}");
-        match Live::look(pid, rootfs) {
+        match Live::look(pid, rootfs, first) {
             Ok(live) => Ok(live),
             Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => Ok(None),
             Err(error) => Err(error).attempt(attempt),
         }
     }
 
-    fn look(pid: u32, rootfs: &Rootfs) -> rustix::io::Result<Option<Live>> {
+    fn look(pid: u32, rootfs: &Rootfs, first: Option<u32>) -> rustix::io::Result<Option<Live>> {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let process = openat(CWD, format!("/proc/{pid}"), directory, Mode::empty())?;
         let root = openat(&process, "root", directory, Mode::empty())?;
         if !same_file(&fstat(&root)?, &fstat(rootfs.as_fd())?) {
             return Ok(None);
         }
-        if other_namespace(&process, "ns/user")?.is_some() {
-            // Whoever is root there has mounted what they like: it is no place for our root.
-            return Ok(None);
+        let mut users = None;
+        if let Some(namespace) = other_namespace(&process, "ns/user")? {
+            let map = openat(&process, "uid_map", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            match first {
+                Some(first) if users::is_map_of(first, &map) => users = Some(Users::of(first, namespace)),
+                // Whoever is root there has mounted what they like: it is no place for our root.
+                _ => return Ok(None),
+            }
         }
         let Some(mount) = other_namespace(&process, "ns/mnt")? else { return Ok(None) };
         let pids = other_namespace(&process, "ns/pid")?;
@@ -64,7 +74,7 @@ impl Live {
         for (name, kind) in OTHERS {
             others.extend(other_namespace(&process, name)?.map(|namespace| (namespace, kind)));
         }
-        Ok(Some(Live { pid, process, root, mount, pids, others }))
+        Ok(Some(Live { pid, process, root, mount, pids, users, others }))
     }
 
     /// Whether it is in a PID namespace that is not ours.
@@ -75,6 +85,11 @@ impl Live {
     /// Whether its network is not ours.
     pub fn has_own_network(&self) -> bool {
         self.others.iter().any(|(_, kind)| *kind == LinkNameSpaceType::Network)
+    }
+
+    /// The container's own users, if it has some.
+    pub fn users(&self) -> Option<&Users> {
+        self.users.as_ref()
     }
 
     /// Its number.

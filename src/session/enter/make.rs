@@ -15,6 +15,7 @@ use crate::session::draft::Draft;
 use crate::session::mount::landmarks::Landmarks;
 use crate::session::mount::{apply, root};
 use crate::session::plan::decide::Plan;
+use crate::session::users::Users;
 use crate::sys::namespace::NamespaceTypes;
 use crate::sys::network::loopback_up;
 
@@ -25,17 +26,24 @@ pub fn make(
     root: &Rootfs,
     mut plan: Plan,
     draft: &mut Draft<'_>,
+    users: Option<&Users>,
     report: &dyn Report,
 ) -> Result<(Plan, Landmarks)> {
     limits::enter(root, draft, &plan, report)?;
     apply::make_mount_points(root, plan.steps.iter().chain(&plan.binds))?;
-    let types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
-    let (root, refused) = root::unshare_root(root, types, plan.isolated)?;
+    let mut types = plan.namespaces.types().difference(NamespaceTypes::NEWPID);
+    if let Some(users) = users
+        && users.join_network()?
+    {
+        types = types.difference(NamespaceTypes::NEWNET);
+    }
+    let mapped = users.and_then(|users| users.root.as_ref());
+    let (root, refused) = root::unshare_root(root, types, plan.isolated, mapped)?;
     if !refused.is_empty() {
         draft.learn(refused);
         plan = draft.plan()?;
     }
-    furnish(&root, &plan, draft, report)?;
+    furnish(&root, &plan, draft, users, report)?;
     let landmarks = Landmarks::of(&root, plan.steps.iter().chain(&plan.binds));
     Ok((plan, landmarks))
 }
@@ -45,7 +53,13 @@ pub const NO_BOUNDARY: &str =
     ", and its isolation is not a boundary: root in the container can signal every process of this machine";
 
 /// In the namespaces that `plan` is for.
-fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -> Result<()> {
+fn furnish(
+    root: &Rootfs,
+    plan: &Plan,
+    draft: &Draft<'_>,
+    users: Option<&Users>,
+    report: &dyn Report,
+) -> Result<()> {
     if !plan.missing.is_empty() {
         let missing = plan.missing.join(", ");
         let so = if plan.isolated && !plan.namespaces.pid { NO_BOUNDARY } else { "" };
@@ -55,7 +69,7 @@ fn furnish(root: &Rootfs, plan: &Plan, draft: &Draft<'_>, report: &dyn Report) -
         // A registration that is there already may be by a file that root inside could write.
         emulator.register(draft.host, plan.isolated)?;
     }
-    apply::run(root, plan.steps.iter().chain(&plan.binds), report)?;
+    apply::run(root, plan.steps.iter().chain(&plan.binds), users, report)?;
     if let Some(program) = &plan.ldconfig
         && let Err(error) = ldconfig::run(program, root)
     {
@@ -77,14 +91,15 @@ pub fn first_process(
     root: &Rootfs,
     plan: &Plan,
     draft: &mut Draft<'_>,
+    users: Option<&Users>,
     report: &dyn Report,
 ) -> Result<Option<(Holder, Live)>> {
-    let holder = Holder::start(plan.confinement, || {
-        let (_, landmarks) = make(root, plan.clone(), draft, report)?;
+    let holder = Holder::start(plan.confinement, users, || {
+        let (_, landmarks) = make(root, plan.clone(), draft, users, report)?;
         root::switch_root(plan.isolated, &landmarks)
     })?;
     let Some(holder) = holder else { return Ok(None) };
-    match Live::of(holder.pid, root)? {
+    match Live::of(holder.pid, root, plan.users)? {
         Some(live) => Ok(Some((holder, live))),
         None => Err(Error::new(Kind::System, "the container's first process has ended at once")),
     }

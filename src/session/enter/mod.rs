@@ -23,6 +23,7 @@ mod relay;
 mod route;
 mod run;
 mod streams;
+mod way;
 
 pub use ended::Ended;
 pub use route::{describe, enter};

@@ -26,6 +26,7 @@ use super::pipes::{pipes, refuse_places};
 use super::program::{self, Launch};
 use super::relay::{Passing, Relay};
 use super::streams::Streams;
+use super::way::{Way, own_users};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::guest::{provision, renumber};
 use crate::host::Host;
@@ -85,16 +86,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// What is seen inside of a process that is about to become the guest's program.
 const TITLE: &[u8] = b"chroot-distro: session";
-
-/// Where a session's process goes.
-enum Way {
-    /// Into namespaces that it makes.
-    New,
-    /// To the others.
-    Join(Live),
-    /// Below PID 1, which has made the namespaces.
-    Below(Holder, Live),
-}
 
 /// What came of going there.
 enum Arrived {
@@ -193,6 +184,7 @@ impl Entering<'_> {
             return Err(Error::new(Kind::Busy, format_args!("'{name}' is running with {network}"))
                 .hint("leave out '--network' to join it, or leave its other sessions first"));
         }
+        self.draft.facts.users = live.users().map(|users| users.first);
         let user = self.draft.facts.user.name.to_string_lossy();
         let variables = self.container.session_variables(&user)?;
         self.draft.share(variables);
@@ -213,6 +205,7 @@ impl Entering<'_> {
             return self.set_up(&running.map_or(Way::New, Way::Join), plan).map(Some);
         }
         let Some(way) = self.way(&plan, running)? else { return Ok(None) };
+        let first = way.users().map(|users| users.first);
         let (streams, flows) = match (apart, terminal) {
             (true, terminal) => pipes(terminal)?,
             (false, true) => {
@@ -221,6 +214,9 @@ impl Entering<'_> {
             }
             (false, false) => (take(&mut launch.streams), Flows::default()),
         };
+        if let Some(first) = first {
+            streams.give(first.saturating_add(plan.identity.uid));
+        }
         let (listener, speaker) = channel::pair()?;
         let relay = Relay::prepare(terminal, apart)?;
         match fork().attempt("start the session's process")? {
@@ -244,8 +240,11 @@ impl Entering<'_> {
             None if !plan.namespaces.pid => Ok(Some(Way::New)),
             None => {
                 self.prepare_guest(plan);
-                let Some((holder, live)) = first_process(&self.rootfs, plan, &mut self.draft, self.report)?
-                else {
+                let users = own_users(self.container, &self.rootfs, plan, &mut self.draft, self.report)?;
+                let plan = self.draft.plan()?;
+                let started =
+                    first_process(&self.rootfs, &plan, &mut self.draft, users.as_ref(), self.report)?;
+                let Some((holder, live)) = started else {
                     self.draft.learn(NamespaceTypes::NEWPID);
                     return Ok(None);
                 };
@@ -285,9 +284,9 @@ impl Entering<'_> {
     fn running(&self) -> Result<Option<Live>> {
         let isolated = self.draft.request.mode == Mode::Isolated;
         for session in self.container.sessions()? {
-            let Some(live) = Live::of(session.first_process.unwrap_or(session.pid), &self.rootfs)? else {
-                continue;
-            };
+            let process = session.first_process.unwrap_or(session.pid);
+            let users = if session.isolated { self.container.users()? } else { None };
+            let Some(live) = Live::of(process, &self.rootfs, users)? else { continue };
             if session.isolated != isolated {
                 let name = self.container.name();
                 let mode = if session.isolated { "with" } else { "without" };
@@ -307,7 +306,7 @@ impl Entering<'_> {
             return Ok(None);
         }
         for process in self.container.at_home()? {
-            match Live::of(process.pid, &self.rootfs)? {
+            match Live::of(process.pid, &self.rootfs, None)? {
                 Some(live) if !live.has_own_pids() => return Ok(Some(live)),
                 _ => {}
             }
@@ -334,7 +333,7 @@ impl Entering<'_> {
             Way::New => {
                 self.prepare_guest(&plan);
                 let landmarks;
-                (plan, landmarks) = make(&self.rootfs, plan, &mut self.draft, self.report)?;
+                (plan, landmarks) = make(&self.rootfs, plan, &mut self.draft, None, self.report)?;
                 // It stands for what this process becomes. Should that fail, the record is stale at once.
                 forget(self.register(&plan, getpid(), mount_namespace(std::process::id()), None)?);
                 root::switch_root(plan.isolated, &landmarks)?;
@@ -353,6 +352,9 @@ impl Entering<'_> {
                     self.join(live, &plan)?;
                 }
             }
+        }
+        if let Some(users) = way.users() {
+            users.enter()?;
         }
         Ok(Arrived::Inside(plan.into()))
     }
@@ -411,6 +413,9 @@ impl Entering<'_> {
         let own = live.has_own_pids();
         if request.mode == Mode::Isolated && !own {
             self.report.warn(&format!("'{name}' is running without a PID namespace{NO_BOUNDARY}"));
+        }
+        if request.users && live.users().is_none() {
+            self.report.warn(&format!("'{name}' is running without a user namespace: so is this session"));
         }
         if request.mode != Mode::Isolated && request.namespaces != own {
             let with = if own { "with" } else { "without" };

@@ -109,13 +109,13 @@ fn arrive(root: &Rootfs, mut draft: Draft<'_>, report: &dyn Report) -> Result<Ar
     umask(FileMode::from_raw_mode(0o022));
     let mut plan = draft.plan()?;
     if plan.namespaces.pid {
-        if let Some((holder, live)) = first_process(root, &plan, &mut draft, report)? {
+        if let Some((holder, live)) = first_process(root, &plan, &mut draft, None, report)? {
             return below(holder, &live, plan);
         }
         draft.learn(NamespaceTypes::NEWPID);
         plan = draft.plan()?;
     }
-    let (plan, landmarks) = make(root, plan, &mut draft, report)?;
+    let (plan, landmarks) = make(root, plan, &mut draft, None, report)?;
     switch_root(plan.isolated, &landmarks)?;
     Ok(Arrived::Inside(plan.into(), None))
 }

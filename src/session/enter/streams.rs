@@ -63,6 +63,11 @@ impl Streams {
         }
     }
 
+    /// Has the pipes belong to `uid`, a user of the host's: inside a user namespace it could not be done any more.
+    pub fn give(&self, uid: u32) {
+        self.descriptors().into_iter().for_each(|stream| give_pipe(stream, uid));
+    }
+
     /// Their own descriptors.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let each = match self {
@@ -122,11 +127,13 @@ impl Stdio {
 /// A pipe can then be opened by name (`/dev/stdout`), as a program's configuration has it; who has it already is asked for
 /// nothing. Never a file or a FIFO on a disk, which is somebody's own.
 fn give_pipes(uid: u32) {
-    for stream in [stdin(), stdout(), stderr()] {
-        if fstatfs(stream).is_ok_and(|found| found.f_type as u64 == PIPEFS_MAGIC) {
-            // In a user namespace it may be nobody's to give.
-            let _ = fchown(stream, Some(Uid::from_raw(uid)), None);
-        }
+    [stdin(), stdout(), stderr()].into_iter().for_each(|stream| give_pipe(stream, uid));
+}
+
+fn give_pipe(stream: BorrowedFd<'_>, uid: u32) {
+    if fstatfs(stream).is_ok_and(|found| found.f_type as u64 == PIPEFS_MAGIC) {
+        // In a user namespace it may be nobody's to give.
+        let _ = fchown(stream, Some(Uid::from_raw(uid)), None);
     }
 }
 

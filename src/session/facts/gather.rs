@@ -72,6 +72,8 @@ pub struct Facts {
     pub device_groups: Vec<u32>,
     /// Those that the kernel has.
     pub namespaces: Namespaces,
+    /// The first of the host's users that are the container's own, where it has some.
+    pub users: Option<u32>,
     /// How the guest's programs run on this CPU.
     pub machine: Machine,
     /// Whether the kernel has seccomp filters.
@@ -272,6 +274,7 @@ impl Facts {
             seccomp: true,
             filters_tracers: true,
             private_terminals: true,
+            users: None,
             machine: Machine::default(),
         }
     }

@@ -13,19 +13,21 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
-    mount_bind_recursive, mount_change, mount_move, mount_remount, move_mount, open_tree, unmount,
+    MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change, mount_remount,
+    move_mount,
 };
 use rustix::process::fchdir;
 
 use super::devpts;
 use super::nodes::{self, Node};
 use super::root::{as_mount_flags, mount_flags};
+use super::source::{BindSource, MOVE, point, restriction};
 use crate::error::{Attempt, Error, Kind as ErrorKind, Result};
 use crate::report::Report;
 use crate::rootfs::{Follow, Rootfs};
 use crate::session::bind::Restrict;
 use crate::session::plan::steps::Step;
+use crate::session::users::Users;
 use crate::sys::descriptor::through;
 use crate::sys::identity::{is_mount_root, same_file};
 use crate::sys::namespace::{NamespaceTypes, unshare};
@@ -100,8 +102,13 @@ fn make_mount_point(root: &Rootfs, target: &Path, directory: bool) -> Result<()>
 }
 
 /// Runs the steps in order. All or nothing, but for those that the plan calls optional.
-pub fn run<'a>(root: &Rootfs, steps: impl IntoIterator<Item = &'a Step>, report: &dyn Report) -> Result<()> {
-    let mut view = View::new(root);
+pub fn run<'a>(
+    root: &Rootfs,
+    steps: impl IntoIterator<Item = &'a Step>,
+    users: Option<&Users>,
+    report: &dyn Report,
+) -> Result<()> {
+    let mut view = View { users, ..View::new(root) };
     let mut failed: Vec<(Error, &Path)> = Vec::new();
     for step in steps {
         match (view.take(step), step) {
@@ -131,11 +138,13 @@ pub(super) struct View<'a> {
     /// What masks a file, and what masks a directory.
     null: Option<OwnedFd>,
     empty: Option<OwnedFd>,
+    /// Whose files the host's are to be inside.
+    users: Option<&'a Users>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(root: &'a Rootfs) -> View<'a> {
-        View { root, fresh: Vec::new(), null: None, empty: None }
+        View { root, fresh: Vec::new(), null: None, empty: None, users: None }
     }
 
     /// Holds a fresh filesystem that an earlier session mounted.
@@ -184,7 +193,7 @@ impl<'a> View<'a> {
             Step::Bind { source, target, directory, restrict, .. } => {
                 let source = BindSource::open(source)?;
                 let (root, below) = self.place(target);
-                source.bind(root, below, target, *directory, *restrict)
+                source.bind((root, below, target), *directory, *restrict, self.users)
             }
             Step::Mount { kind, target, restrict, options, .. } => {
                 self.mount(kind, target, *restrict, options)
@@ -205,8 +214,8 @@ impl<'a> View<'a> {
         for (name, ..) in nodes {
             nodes::place(dev, name).attempt(attempt)?;
             let path = Path::new("/dev").join(name);
-            let restrict = Restrict { read_only: true, no_suid: true, no_dev: false, no_exec: true };
-            BindSource::open(&path)?.bind(dev, Path::new(name), &path, false, restrict)?;
+            let restrict = Restrict { no_dev: false, ..SEALED };
+            BindSource::open(&path)?.bind((dev, Path::new(name), &path), false, restrict, None)?;
         }
         Ok(())
     }
@@ -267,7 +276,7 @@ impl<'a> View<'a> {
             self.null = Some(null);
             return Ok(());
         }
-        let flags = restriction(Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true });
+        let flags = restriction(SEALED);
         mount("tmpfs", through(&point), "tmpfs", flags, c"mode=555,size=0,nr_inodes=1").attempt(attempt)?;
         self.empty = Some(root.open_path(below, Follow::No).attempt(attempt)?);
         Ok(())
@@ -293,6 +302,10 @@ fn mount_there(point: &OwnedFd, kind: &str, flags: MountFlags, data: &CStr) -> r
     fchdir(before)?;
     mounted
 }
+
+/// Nothing can be done there but to read.
+const SEALED: Restrict =
+    Restrict { read_only: true, no_suid: true, no_dev: true, no_exec: true, ..Restrict::NONE };
 
 /// What statfs(2) calls the filesystems that are made for a session (linux/magic.h, ipc/mqueue.c).
 const MAGIC: [(&str, u64); 5] = [
@@ -325,89 +338,6 @@ fn make_file(root: &Rootfs, path: &Path) -> io::Result<()> {
     root.create_dir_all(parent, 0o755)?.create_file(name, 0o644).map(drop)
 }
 
-/// What is to be seen in the guest: opened, so that it stays what was looked at.
-struct BindSource {
-    fd: OwnedFd,
-    path: PathBuf,
-}
-
-impl BindSource {
-    fn open(path: &Path) -> Result<BindSource> {
-        let fd = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .attempt(format_args!("open '{}' to bind it", path.display()))?;
-        Ok(BindSource { fd, path: path.to_owned() })
-    }
-
-    /// `path` is where `target`, as the user knows it, is in `root`.
-    fn bind(
-        &self,
-        root: &Rootfs,
-        path: &Path,
-        target: &Path,
-        directory: bool,
-        restrict: Restrict,
-    ) -> Result<()> {
-        let point = point(root, path, target, directory)?;
-        let attempt = |flags: &str| {
-            format!("bind '{}' on '{}' in the session ({flags})", self.path.display(), target.display())
-        };
-        if restrict == Restrict::NONE {
-            return mount_bind_recursive(through(&self.fd), through(&point))
-                .attempt(|| attempt("MS_BIND|MS_REC"));
-        }
-        mount_move(through(&self.restricted(restrict)?), through(&point)).attempt(|| attempt("MS_MOVE"))
-    }
-
-    /// A mount of it with these flags, on the source itself, in this namespace alone: there no guest can put another in
-    /// its place, or use it before it has them. The flags are of one mount: what is mounted below the source would come
-    /// in without them, and does not.
-    fn restricted(&self, restrict: Restrict) -> Result<OwnedFd> {
-        let attempt = format_args!("restrict a mount of '{}' (MS_BIND, MS_REMOUNT)", self.path.display());
-        mount_bind(through(&self.fd), through(&self.fd)).attempt(attempt)?;
-        let found = fstat(&self.fd).attempt(attempt)?;
-        // A path that begins at the root does not see what covers that; one that comes back to it does.
-        let is_root = same_file(&found, &stat("/").attempt(attempt)?);
-        let mounted = BindSource::open(if is_root { Path::new("/..") } else { &self.path })?.fd;
-        if !same_file(&fstat(&mounted).attempt(attempt)?, &found) {
-            return Err(Error::new(
-                ErrorKind::Busy,
-                format!("'{}' was replaced meanwhile", self.path.display()),
-            ));
-        }
-        let flags = mount_flags(through(&mounted)).attempt(attempt)? | restriction(restrict);
-        mount_remount(through(&mounted), flags | MountFlags::BIND, c"").attempt(attempt)?;
-        Ok(mounted)
-    }
-}
-
-fn restriction(restrict: Restrict) -> MountFlags {
-    let mut flags = MountFlags::empty();
-    flags.set(MountFlags::RDONLY, restrict.read_only);
-    flags.set(MountFlags::NOSUID, restrict.no_suid);
-    flags.set(MountFlags::NODEV, restrict.no_dev);
-    flags.set(MountFlags::NOEXEC, restrict.no_exec);
-    flags
-}
-
-/// The mount point, `path` resolved inside `root`, of the type that is to be mounted on it. Messages call it `target`.
-fn point(root: &Rootfs, path: &Path, target: &Path, directory: bool) -> Result<OwnedFd> {
-    let shown = target.display();
-    let attempt = format_args!("find '{shown}' in the session");
-    let point = root.open_path(path, Follow::Yes).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::io(attempt, error)
-            .hint("it lies in a directory that the host shares: make it on the host first"),
-        _ => Error::io(attempt, error),
-    })?;
-    match (Kind::from_raw_mode(fstat(&point).attempt(attempt)?.st_mode), directory) {
-        (Kind::Directory, true) => Ok(point),
-        (Kind::Directory | Kind::Symlink | Kind::Fifo, false) => {
-            Err(Error::invalid(format_args!("'{shown}' in the container is not a file, to bind one on it")))
-        }
-        (_, false) => Ok(point),
-        (_, true) => Err(Error::invalid(format_args!("'{shown}' in the container is not a directory"))),
-    }
-}
-
 /// A bind on its way into a namespace that was there before.
 pub struct Detached<'a> {
     tree: OwnedFd,
@@ -416,40 +346,37 @@ pub struct Detached<'a> {
 
 /// Copies the sources of `binds` while the host's tree is still in view: inside, no path leads there. The kernel
 /// can since Linux 5.2. Those that `running`, the container's root over there, has already need no copy.
-pub fn detach<'a>(binds: &'a [Step], running: &Rootfs) -> Result<Vec<Detached<'a>>> {
-    const COPY: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);
+pub fn detach<'a>(binds: &'a [Step], running: &Rootfs, users: Option<&Users>) -> Result<Vec<Detached<'a>>> {
     let (mut detached, mut private) = (Vec::new(), false);
     for step in binds {
         let Step::Bind { source, target, restrict, .. } = step else { continue };
-        if *restrict == Restrict::NONE && is_there(running, source, target) {
+        if restrict.is_none() && is_there(running, source, target) {
             continue;
         }
         let attempt = format_args!("bind '{}'", source.display());
-        let copied = match *restrict {
-            Restrict::NONE => open_tree(CWD, source, COPY | OpenTreeFlags::AT_RECURSIVE),
-            restrict => {
-                if !private {
-                    leave_the_hosts_tree().attempt(attempt)?;
-                    private = true;
-                }
-                // A guest that runs already would use the mount before it is remounted.
-                let mounted = BindSource::open(source)?.restricted(restrict)?;
-                let copied = open_tree(&mounted, c"", COPY | OpenTreeFlags::AT_EMPTY_PATH);
-                unmount(through(&mounted), UnmountFlags::DETACH).attempt(attempt)?;
-                copied
-            }
-        };
-        let tree = match copied {
-            Err(Errno::NOSYS | Errno::PERM) if !step.is_required() => continue,
-            Err(Errno::NOSYS | Errno::PERM) => {
+        if !restrict.is_none() && !private {
+            leave_the_hosts_tree().attempt(attempt)?;
+            private = true;
+        }
+        let tree = match BindSource::open(source)?.copy(*restrict) {
+            Err(error) if cannot(&error) && !step.is_required() => continue,
+            Err(error) if cannot(&error) => {
                 return Err(Error::unsupported("this kernel cannot bring a bind into a running container")
                     .hint("end the container's other sessions first, then start this one"));
             }
             tree => tree.attempt(attempt)?,
         };
+        let tree = match users.filter(|_| !restrict.no_idmap) {
+            Some(users) => users.map(tree, restrict.is_none()),
+            None => tree,
+        };
         detached.push(Detached { tree, step });
     }
     Ok(detached)
+}
+
+fn cannot(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
 }
 
 /// Into a mount namespace of this process's own, until it joins the container's.
@@ -489,8 +416,7 @@ pub fn attach(root: &Rootfs, detached: &[Detached<'_>], report: &dyn Report) -> 
             ignored("has something else there");
             continue;
         }
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        move_mount(tree, c"", &point, c"", flags).attempt(attempt)?;
+        move_mount(tree, c"", &point, c"", MOVE).attempt(attempt)?;
     }
     Ok(())
 }

@@ -6,3 +6,4 @@ pub mod landmarks;
 pub mod late;
 mod nodes;
 pub mod root;
+mod source;

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstat, openat, stat, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change,
-    mount_move, mount_remount, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_bind, mount_bind_recursive,
+    mount_change, mount_move, mount_remount, move_mount, unmount,
 };
 use rustix::path::Arg;
 use rustix::process::{chdir, chroot, fchdir, getcwd, pivot_root};
@@ -28,19 +28,25 @@ use crate::sys::namespace::{NamespaceTypes, unshare};
 ///
 /// The `nosuid`, `nodev` and `noexec` of the filesystem it stands on are lifted, so that the guest's `sudo` works:
 /// those flags are per mount, and the host's mount keeps them. A `sealed` one has no devices, and nothing that others have
-/// mounted below it. The second value is which of the namespaces the kernel refuses.
+/// mounted below it. `mapped` is a mount of it that shows its owners otherwise, and is taken. The second value is which of the namespaces the kernel refuses.
 pub fn unshare_root(
     rootfs: &Rootfs,
     namespaces: NamespaceTypes,
     sealed: bool,
+    mapped: Option<&OwnedFd>,
 ) -> Result<(Rootfs, NamespaceTypes)> {
     // unshare(2) takes the working directory along; a descriptor would stay behind in the host's namespace.
     fchdir(rootfs.as_fd()).attempt("enter the container's directory")?;
     let refused = unshare_possible(namespaces)?;
     keep_from_the_host()?;
     let path = getcwd(Vec::new()).attempt("find the container's directory")?;
-    let bind =
-        if sealed { mount_bind(c".", path.as_c_str()) } else { mount_bind_recursive(c".", path.as_c_str()) };
+    let bind = match (mapped, sealed) {
+        (Some(tree), _) => {
+            move_mount(tree, c"", CWD, path.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        }
+        (None, true) => mount_bind(c".", path.as_c_str()),
+        (None, false) => mount_bind_recursive(c".", path.as_c_str()),
+    };
     bind.attempt("bind the container's directory on itself")?;
     chdir(path.as_c_str()).attempt("enter the container's directory")?;
     let root = open_directory(c".").attempt("open the container's directory")?;

@@ -7,7 +7,7 @@ use rustix::thread::CapabilitySet as Cap;
 
 use super::entrypoint;
 use super::environment::{DEFAULT_PATH, Environment, environment};
-use super::steps::{Step, extra, runtime_dir, view};
+use super::steps::{Step, extra, own, runtime_dir, view};
 use crate::cgroup::Limits;
 use crate::error::{Error, Result};
 use crate::guest::guest_file::GuestFile;
@@ -55,6 +55,8 @@ pub struct Plan {
     pub isolated: bool,
     /// To be made for the first session, joined by later ones.
     pub namespaces: Namespaces,
+    /// The user of the host that root is, in a user namespace of the container's own.
+    pub users: Option<u32>,
     /// What was wanted and this kernel lacks.
     pub missing: Vec<&'static str>,
     /// What the guest may do, where that is less than its user may.
@@ -122,6 +124,9 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
             "--cap-add gives back what --isolated takes, and this session is not isolated",
         ));
     }
+    if request.users && request.mode != Mode::Isolated {
+        return Err(Error::usage("--userns auto is for --isolated, and this session is not isolated"));
+    }
     let confinement = isolated.then(|| Confinement {
         filter: (wants_seccomp && facts.seccomp).then(|| filter(facts, namespaces)),
         capabilities: kept(facts) | request.cap_add.unwrap_or(Cap::empty()),
@@ -132,9 +137,17 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let mut view =
         view(request.mode, namespaces, &facts.shared, facts.dev.as_deref(), facts.private_terminals);
     view.extend(facts.machine.emulator.iter().flat_map(|emulator| emulator::steps(emulator, request.mode)));
+    // Whoever joins needs a first process to find it by.
+    let users = facts.users.filter(|_| request.mode == Mode::Isolated && namespaces.pid);
+    let first = users.unwrap_or(0);
+    if users.is_some() {
+        own(&mut view, first);
+    }
     let user = &facts.user;
     let mut binds = match &facts.runtime_dir {
-        Some(path) => runtime_dir(&view, path, user.uid, user.gid),
+        Some(path) => {
+            runtime_dir(&view, path, first.saturating_add(user.uid), first.saturating_add(user.gid))
+        }
         None => Vec::new(),
     };
     let fresh: Vec<Step> = view.iter().chain(&binds).cloned().collect();
@@ -142,6 +155,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     Ok(Plan {
         isolated,
         namespaces,
+        users,
         missing,
         confinement,
         limits: limits(request),

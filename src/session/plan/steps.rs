@@ -175,6 +175,21 @@ pub fn runtime_dir(view: &[Step], path: &Path, uid: u32, gid: u32) -> Vec<Step> 
     steps
 }
 
+/// Has fresh filesystems belong to the users of a user namespace, whose user 0 is `first` on the host: they are mounted from
+/// outside of it.
+pub fn own(steps: &mut [Step], first: u32) {
+    for step in steps {
+        let Step::Mount { kind, options, .. } = step else { continue };
+        for options in options {
+            match *kind {
+                "tmpfs" if !options.contains("uid=") => *options += &format!(",uid={first},gid={first}"),
+                "devpts" => *options = options.replace("gid=5", &format!("gid={}", first + 5)),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// What the user asked for on top of `view`.
 pub fn extra(view: &[Step], binds: &[Share]) -> Vec<Step> {
     let mut steps = Vec::new();
