@@ -71,6 +71,29 @@ impl Stop {
     }
 }
 
+/// What a block leaves to the next where blocks end within a byte.
+#[derive(Default)]
+pub(super) struct Joint {
+    /// The bits that fill no byte yet, and how many they are: 0 to 7.
+    bits: u8,
+    pub(super) count: u32,
+    /// The checksum of all blocks.
+    pub(super) check: u32,
+}
+
+impl Joint {
+    /// Adds the lowest `count` bits of `bits`, at most 8; whole bytes go to `output`.
+    pub(super) fn push(&mut self, bits: u8, count: u32, output: &mut Vec<u8>) {
+        let all = u16::from(self.bits) << count | u16::from(bits);
+        self.count += count;
+        if self.count >= 8 {
+            self.count -= 8;
+            output.push((all >> self.count) as u8);
+        }
+        self.bits = (all & ((1 << self.count) - 1)) as u8;
+    }
+}
+
 /// The sizes that a format chose. They decide what the file's bytes are, so they never depend on the host.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
@@ -91,6 +114,11 @@ pub(super) trait Format: Send + Sync {
     /// Compresses a block that has data.
     fn pack(&self, block: &Block, stop: &Stop) -> io::Result<Packed>;
 
+    /// What is written of a packed block, behind the one before it.
+    fn join(&self, packed: Vec<u8>, _: &mut Joint) -> io::Result<Vec<u8>> {
+        Ok(packed)
+    }
+
     /// The end of a file that has these blocks.
-    fn tail(&self, blocks: &[Summary]) -> Vec<u8>;
+    fn tail(&self, blocks: &[Summary], joint: &mut Joint) -> Vec<u8>;
 }

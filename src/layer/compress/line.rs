@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::block::{Block, Format, Packed, Sizes, Stop, Summary};
+use super::block::{Block, Format, Joint, Packed, Sizes, Stop, Summary};
 use crate::layer::workers::Workers;
 
 /// A compressed file in the making.
@@ -16,6 +16,7 @@ pub(super) struct Line {
     block: Block,
     /// The blocks that are written.
     written: Vec<Summary>,
+    joint: Joint,
     begun: bool,
 }
 
@@ -29,6 +30,7 @@ impl Line {
             stop,
             block: Block::after(&[], sizes.block),
             written: Vec::new(),
+            joint: Joint::default(),
             begun: false,
             format,
             sizes,
@@ -56,7 +58,7 @@ impl Line {
             self.write(packed?, output)?;
         }
         self.begin(output)?;
-        output.write_all(&self.format.tail(&self.written))
+        output.write_all(&self.format.tail(&self.written, &mut self.joint))
     }
 
     /// A file of one block needs no thread.
@@ -79,7 +81,7 @@ impl Line {
 
     fn write(&mut self, packed: Packed, output: &mut dyn Write) -> io::Result<()> {
         self.begin(output)?;
-        output.write_all(&packed.bytes)?;
+        output.write_all(&self.format.join(packed.bytes, &mut self.joint)?)?;
         self.written.push(packed.summary);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! The data is cut into blocks of a fixed size, threads compress them, and they are written in order. So equal data
 //! gives equal bytes on one processor and on sixteen. Each format is a usual file, which every program reads: gzip is
-//! one member, xz one stream with an index, bzip2 a chain of streams, as `pbzip2` makes it.
+//! one member, xz one stream with an index, bzip2 one stream, joined bit by bit.
 //!
 //! Memory is bounded: a fixed number of blocks is under way. Where memory is short, fewer threads run.
 

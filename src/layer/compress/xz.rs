@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use flate2::Crc;
 use lzma_rust2::{Lzma2Options, Lzma2Writer, LzmaOptions};
 
-use super::block::{Block, Format, Packed, Sizes, Stop, Summary};
+use super::block::{Block, Format, Joint, Packed, Sizes, Stop, Summary};
 use super::xz_container::{block_header, index_and_footer, padding, stream_header};
 
 /// The dictionary of a preset, and a match finder that gives up earlier than `xz -6`: measured on a Debian tree, 0.4 %
@@ -70,7 +70,7 @@ impl Format for Xz {
         Ok(Packed { bytes, summary: Summary { crc, length, packed } })
     }
 
-    fn tail(&self, blocks: &[Summary]) -> Vec<u8> {
+    fn tail(&self, blocks: &[Summary], _: &mut Joint) -> Vec<u8> {
         index_and_footer(blocks)
     }
 }
