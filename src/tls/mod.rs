@@ -15,6 +15,8 @@ mod provider;
 mod random;
 mod roots;
 mod suites;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use connector::{Connector, Transport};

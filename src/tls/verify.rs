@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 type Check = fn(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()>;
 
 #[derive(Debug)]
-struct Algorithm {
+pub(super) struct Algorithm {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
     /// `Some` only for a good signature.
@@ -44,23 +44,26 @@ const fn algorithm(key: AlgorithmIdentifier, signature: AlgorithmIdentifier, che
     Algorithm { key, signature, check }
 }
 
-static P256_SHA256: Algorithm = algorithm(alg_id::ECDSA_P256, alg_id::ECDSA_SHA256, p256::<Sha256>);
+pub(super) static P256_SHA256: Algorithm =
+    algorithm(alg_id::ECDSA_P256, alg_id::ECDSA_SHA256, p256::<Sha256>);
 static P256_SHA384: Algorithm = algorithm(alg_id::ECDSA_P256, alg_id::ECDSA_SHA384, p256::<Sha384>);
-static P384_SHA256: Algorithm = algorithm(alg_id::ECDSA_P384, alg_id::ECDSA_SHA256, p384::<Sha256>);
-static P384_SHA384: Algorithm = algorithm(alg_id::ECDSA_P384, alg_id::ECDSA_SHA384, p384::<Sha384>);
-static ED25519: Algorithm = algorithm(alg_id::ED25519, alg_id::ED25519, ed25519);
-static PKCS1_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA256, pkcs1::<Sha256>);
-static PKCS1_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA384, pkcs1::<Sha384>);
-static PKCS1_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA512, pkcs1::<Sha512>);
+pub(super) static P384_SHA256: Algorithm =
+    algorithm(alg_id::ECDSA_P384, alg_id::ECDSA_SHA256, p384::<Sha256>);
+pub(super) static P384_SHA384: Algorithm =
+    algorithm(alg_id::ECDSA_P384, alg_id::ECDSA_SHA384, p384::<Sha384>);
+pub(super) static ED25519: Algorithm = algorithm(alg_id::ED25519, alg_id::ED25519, ed25519);
+pub(super) static PKCS1_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA256, pkcs1::<Sha256>);
+pub(super) static PKCS1_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA384, pkcs1::<Sha384>);
+pub(super) static PKCS1_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PKCS1_SHA512, pkcs1::<Sha512>);
 static BARE_PKCS1_SHA256: Algorithm =
     algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), pkcs1::<Sha256>);
 static BARE_PKCS1_SHA384: Algorithm =
     algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), pkcs1::<Sha384>);
 static BARE_PKCS1_SHA512: Algorithm =
     algorithm(RSA, bare(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), pkcs1::<Sha512>);
-static PSS_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA256, pss::<Sha256>);
-static PSS_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA384, pss::<Sha384>);
-static PSS_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA512, pss::<Sha512>);
+pub(super) static PSS_SHA256: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA256, pss::<Sha256>);
+pub(super) static PSS_SHA384: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA384, pss::<Sha384>);
+pub(super) static PSS_SHA512: Algorithm = algorithm(RSA, alg_id::RSA_PSS_SHA512, pss::<Sha512>);
 const RSA: AlgorithmIdentifier = alg_id::RSA_ENCRYPTION;
 
 /// A PKCS#1 identifier without its NULL parameters: not allowed, but to be accepted (RFC 4055 section 5).

@@ -251,6 +251,8 @@ fn open<C: Cipher>(
 
 #[cfg(test)]
 mod tests {
+    mod vectors;
+
     use rustls::crypto::cipher::OutboundChunks;
 
     use super::*;
