@@ -19,6 +19,7 @@
 //! | `faults` | a network and a registry that fail in every way |
 //! | `layer` | what a layer's entries mean, one feature an image |
 //! | `hostile` | archives that mean harm |
+//! | `hostile_owner` | a data directory of another user's, who exchanges logs, records and locks |
 //! | `hostile_session` | containers that mean harm to who enters them |
 //! | `archive` | archives, layouts and addresses in place of a registry |
 //! | `kernel` | old kernels and the sandbox of Android apps |
@@ -136,6 +137,7 @@ mod gpu;
 mod guest;
 mod guides;
 mod hostile;
+mod hostile_owner;
 mod hostile_session;
 mod images;
 mod info;

@@ -12,8 +12,9 @@ use crate::error::{Attempt, Result};
 pub fn replace(path: &Path, contents: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> Result<()> {
     let temporary = beside(path);
     let written = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        // Left by a killed process of this number; or a link, made by who knows where this writes.
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(contents)?;
         sync(&file)?;

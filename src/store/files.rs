@@ -1,9 +1,15 @@
 //! Files of our own on the host: made readable for everyone whatever the umask, replaced by one rename.
+//!
+//! The directories may belong to somebody else than root, as Termux's prefix does. So what is opened is a regular file, and
+//! nothing that it could be exchanged for: a link would lead root elsewhere, a FIFO would keep it waiting.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, fchmod, openat};
 
 use crate::error::{Attempt, Result};
 use crate::host::files::{beside, replace};
@@ -20,11 +26,35 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
         made => made,
     };
     match made {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Ok(()) => open_dir(path).and_then(|made| Ok(fchmod(made, Mode::from_raw_mode(0o755))?)),
         Err(_) if path.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
     .attempt(format_args!("make the directory '{}'", path.display()))
+}
+
+/// A directory, and no link to one.
+pub(super) fn open_dir(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// A regular file, for what `options` say. Nothing is waited for.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let is_regular = |file: &File| file.metadata().is_ok_and(|found| found.is_file());
+    match file {
+        Ok(file) if is_regular(&file) => Ok(file),
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENXIO)) => Err(error),
+        _ => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link, a FIFO or a device, and no file"))
+        }
+    }
+}
+
+/// The same, to be read.
+pub(super) fn open_read(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().read(true))
 }
 
 /// Writes a file beside `path` and renames it there. Readers see the old contents or the new, also after a
@@ -40,6 +70,11 @@ pub(super) fn write_transient(path: &Path, contents: &[u8], mode: u32) -> Result
 
 /// The contents of a file of at most `limit` bytes; `None` when there is none.
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    contents(open_read(path), path, limit)
+}
+
+/// The same of what was opened at `path`.
+pub(super) fn contents(opened: io::Result<File>, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let read = |file: File| {
         let mut contents = Vec::new();
         if file.take(limit).read_to_end(&mut contents)? as u64 == limit {
@@ -47,7 +82,7 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         }
         Ok(Some(contents))
     };
-    match File::open(path).and_then(read) {
+    match opened.and_then(read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.attempt(format_args!("read '{}'", path.display())),
     }
@@ -57,7 +92,8 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 pub(super) fn temporary(directory: &Path) -> Result<File> {
     make_dir(directory)?;
     let path = beside(&directory.join("temporary"));
-    let made = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let _ = fs::remove_file(&path);
+    let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
     made.and_then(|file| fs::remove_file(&path).map(|()| file))
         .attempt(format_args!("make a temporary file in '{}'", directory.display()))
 }
@@ -91,6 +127,8 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
     use crate::store::tests::Scene;
 
@@ -108,5 +146,28 @@ mod tests {
         assert_eq!(names(path.parent().unwrap()).unwrap(), ["c"]);
         assert!(names(&scene.root().join("none")).unwrap().is_empty());
         assert!(read(&scene.root().join("none"), 1).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_file_was_exchanged_for_is_not_opened() {
+        let scene = Scene::new();
+        let path = |name: &str| scene.root().join(name);
+        fs::write(path("file"), "secret").unwrap();
+        symlink("file", path("link")).unwrap();
+        symlink(".", path("directory")).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(CWD, path("fifo"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for name in ["link", "fifo", "directory"] {
+            let error = read(&path(name), 10).unwrap_err().to_string();
+            assert!(error.contains("and no file"), "{name}: {error}");
+            let written = open(&path(name), OpenOptions::new().write(true));
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name}");
+        }
+        assert!(open_dir(&path("directory")).is_err());
+        // Where the temporary file would be.
+        symlink("file", beside(&path("new"))).unwrap();
+        write(&path("new"), b"text", 0o600).unwrap();
+        assert_eq!(fs::read(path("file")).unwrap(), b"secret");
+        assert_eq!(fs::read(path("new")).unwrap(), b"text");
     }
 }

@@ -139,14 +139,14 @@ impl Lock {
 
     /// The lock at `path`, if it is there and nobody has it.
     pub(super) fn held_now(path: &Path) -> Option<Lock> {
-        let file = OpenOptions::new().write(true).open(path).ok()?;
+        let file = files::open(path, OpenOptions::new().write(true)).ok()?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
         Some(Lock { _file: file })
     }
 
     /// Who holds the lock at `path` exclusively: `PID command`, empty when they did not sign.
     pub(super) fn holder(path: &Path) -> Option<String> {
-        let mut file = File::open(path).ok()?;
+        let mut file = files::open_read(path).ok()?;
         let free = flock(&file, FlockOperation::NonBlockingLockShared);
         (free == Err(Errno::AGAIN)).then(|| holder(&mut file))
     }
@@ -163,9 +163,13 @@ fn open_private(path: &Path) -> Result<File> {
 fn open(path: &Path) -> Result<File> {
     let attempt = format_args!("open the lock '{}'", path.display());
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(OWN).custom_flags(libc::O_NOFOLLOW);
-    let file = options.open(path).attempt(attempt)?;
+    options.read(true).write(true).create(true).truncate(false).mode(OWN);
+    let file = files::open(path, &mut options).attempt(attempt)?;
     let metadata = file.metadata().attempt(attempt)?;
+    if metadata.nlink() > 1 {
+        let many = std::io::Error::other("the file has another name too, and is not ours to write");
+        return Err(many).attempt(attempt);
+    }
     if metadata.mode() & 0o777 != OWN && metadata.uid() == geteuid().as_raw() {
         file.set_permissions(Permissions::from_mode(OWN)).attempt(attempt)?;
     }

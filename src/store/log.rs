@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::lock::names;
-use super::logs;
 use super::name::Name;
+use super::{files, logs};
 use crate::error::{Attempt, Result};
 
 /// Bytes read at once.
@@ -163,7 +163,7 @@ impl Tail {
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
+    match files::open_read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     }

@@ -4,16 +4,19 @@
 //! What came before is the run before, or the first part of the same run: a log that is full becomes it. The mode of the
 //! file says which. Whoever writes a log holds it locked (flock(2)), so that a reader knows when its end has come.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{
+    AtFlags, FlockOperation, Mode, OFlags, fchmod, flock, fstat, openat, renameat, statat, unlinkat,
+};
+use rustix::io::Errno;
 
 use super::files;
-use super::lock::{Lock, names};
+use super::lock::Lock;
 use super::name::Name;
 use crate::error::{Attempt, Result};
 
@@ -42,8 +45,10 @@ pub(super) fn is_first_part(previous: &File) -> bool {
 #[derive(Debug)]
 pub struct LogWriter {
     file: File,
-    path: PathBuf,
-    previous: PathBuf,
+    /// Opened once: its owner may be another user, who puts another one in its place.
+    directory: OwnedFd,
+    name: String,
+    previous: String,
     /// Held by whoever begins a log.
     lock: PathBuf,
 }
@@ -52,14 +57,16 @@ impl LogWriter {
     /// An empty one. What wrote the one before goes on writing there. The caller holds `lock`.
     pub(super) fn create(directory: &Path, name: &Name, lock: PathBuf) -> Result<LogWriter> {
         files::make_dir(directory)?;
-        let (path, previous) = (path(directory, name), previous(directory, name));
+        let path = path(directory, name);
         let attempt = format_args!("begin the log '{}'", path.display());
-        match fs::rename(&path, &previous) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).attempt(attempt),
-            _ => {}
+        let (name, previous) = (format!("{name}.log"), format!("{name}.log.1"));
+        let directory = files::open_dir(directory).attempt(attempt)?;
+        match renameat(&directory, &name, &directory, &previous) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error).attempt(attempt),
         }
-        let file = begin(&path).attempt(attempt)?;
-        Ok(LogWriter { file, path, previous, lock })
+        let file = begin(&directory, &name).attempt(attempt)?;
+        Ok(LogWriter { file, directory, name, previous, lock })
     }
 
     /// Appends. What the disk refuses is lost: nothing that a program prints makes it fail or wait.
@@ -79,20 +86,31 @@ impl LogWriter {
     fn begin_again(&mut self) -> io::Result<()> {
         // Who holds it begins a run just now, and this log has no name any more then.
         let begins = Lock::held_now(&self.lock);
-        if begins.is_none() || !names(&self.path, &self.file) {
+        if begins.is_none() || !self.has_its_name() {
             return self.file.set_len(0);
         }
-        self.file.set_permissions(Permissions::from_mode(FIRST_PART))?;
+        fchmod(&self.file, Mode::from_raw_mode(FIRST_PART))?;
         // Not by the rename: ext4 writes a file to disk at once that takes another's name (auto_da_alloc, ext4(5)).
-        files::remove(&self.previous).map_err(io::Error::other)?;
-        fs::rename(&self.path, &self.previous)?;
-        self.file = begin(&self.path)?;
+        match unlinkat(&self.directory, &self.previous, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        renameat(&self.directory, &self.name, &self.directory, &self.previous)?;
+        self.file = begin(&self.directory, &self.name)?;
         Ok(())
+    }
+
+    fn has_its_name(&self) -> bool {
+        match (statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW), fstat(&self.file)) {
+            (Ok(there), Ok(here)) => (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino),
+            _ => false,
+        }
     }
 }
 
-fn begin(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create_new(true).mode(MODE).open(path)?;
+fn begin(directory: &OwnedFd, name: &str) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = File::from(openat(directory, name, flags, Mode::from_raw_mode(MODE))?);
     // A reader that asks whether it is written has it for a moment.
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)

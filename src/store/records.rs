@@ -3,7 +3,10 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+
+use rustix::process::geteuid;
 
 use super::files;
 use crate::error::Result;
@@ -27,12 +30,18 @@ impl Records {
 
     /// One file, up to 4 MiB of it; `None` when it is not there.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        files::read(&self.0.join(name), LIMIT)
+        files::contents(self.open(name), &self.0.join(name), LIMIT)
     }
 
-    /// Opens one for reading.
+    /// Opens one for reading. What neither root nor this user has written is no record: by it whoever owns the directory
+    /// would name the processes that root ends.
     pub fn open(&self, name: &str) -> io::Result<File> {
-        File::open(self.0.join(name))
+        let file = files::open_read(&self.0.join(name))?;
+        let owner = file.metadata()?.uid();
+        match owner == 0 || owner == geteuid().as_raw() {
+            true => Ok(file),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Writes one; it need not outlive a power cut.
@@ -50,5 +59,26 @@ impl Records {
     #[cfg(test)]
     pub fn at(directory: &std::path::Path) -> Records {
         Records(directory.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::chown;
+
+    use super::*;
+    use crate::store::tests::Scene;
+
+    #[test]
+    fn what_another_user_has_written_is_no_record() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let scene = Scene::new();
+        let records = Records::at(scene.root());
+        records.write("a.1.2.session", b"{}", 0o644).unwrap();
+        assert_eq!(records.read("a.1.2.session").unwrap().unwrap(), b"{}");
+        chown(scene.root().join("a.1.2.session"), Some(1000), None).unwrap();
+        assert_eq!(records.read("a.1.2.session").unwrap(), None);
     }
 }
