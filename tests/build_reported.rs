@@ -211,3 +211,85 @@ fn here_documents_of_run_are_the_shells() {
         );
     });
 }
+
+#[test]
+fn what_is_copied_between_stages() {
+    need!(Root, Tool("busybox"));
+    on_both_kernels(|s| {
+        context(s, "");
+        // GoogleContainerTools/kaniko#986, #595: .dockerignore is of the context alone.
+        fs::write(s.path("c/.dockerignore"), "*\n!busybox\n").unwrap();
+        let root = built(
+            s,
+            &format!(
+                "{SHELL}RUN mkdir -p /sub /tmp /venv/bin /usr/lib/ssl /etc/ssl/certs /top/nested && echo hi >/sub/file && \
+                 ln -s file /sub/link && ln -s /tmp /test && echo target >/tmp/target && ln -s /test/target /test/link && \
+                 ln -s /bin/python /venv/bin/python && ln -s /etc/ssl/certs /usr/lib/ssl/certs && ln -s usr/lib /lib && \
+                 echo deep >/top/nested/file\n\
+                 FROM scratch AS top\nCOPY --from=shell /top /top\nFROM scratch AS nested\nCOPY --from=top /top/nested /nested\n\
+                 FROM scratch\nCOPY --from=shell /sub /sub\nCOPY --from=shell /test/link /other/link\n\
+                 COPY --from=shell /sub/link /alone/\nCOPY --from=shell /venv /venv\nCOPY --from=shell /venv /venv\n\
+                 COPY --from=shell /lib /lib\nCOPY --from=shell /usr/lib/ssl /usr/lib/ssl\nCOPY --from=top /top /top\n\
+                 COPY --from=nested /nested /top/again\n"
+            ),
+        );
+        let link = |path: &str| fs::read_link(root.join(path)).ok();
+        assert_eq!(text(root.join("sub/file")), "hi\n");
+        // GoogleContainerTools/kaniko#437: links in a directory stay links. kaniko#915, #1036: a link that is named is followed,
+        // through other links too.
+        assert_eq!(link("sub/link"), Some("file".into()));
+        assert_eq!((link("alone/link"), text(root.join("alone/link"))), (None, "hi\n".into()));
+        assert_eq!((link("other/link"), text(root.join("other/link"))), (None, "target\n".into()));
+        // GoogleContainerTools/kaniko#3371: a link that leads to nothing, copied where it is already. kaniko#2381: what overlaps.
+        assert_eq!(link("venv/bin/python"), Some("/bin/python".into()));
+        for path in ["lib/ssl/certs", "usr/lib/ssl/certs"] {
+            assert_eq!(link(path), Some("/etc/ssl/certs".into()), "{path}");
+        }
+        // GoogleContainerTools/kaniko#1909: a part of what another stage has copied.
+        assert_eq!(text(root.join("top/nested/file")) + &text(root.join("top/again/file")), "deep\ndeep\n");
+    });
+}
+
+#[test]
+fn the_cache_looks_at_all_that_is_copied() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        context(s, "");
+        fs::create_dir_all(s.path("c/deps/one/deep")).unwrap();
+        let rebuilt = |argument: &str| {
+            let dockerfile = format!(
+                "FROM scratch\nCOPY Gemfile Gemfile.lock /app/\nFROM scratch\nCOPY deps /deps/\nFROM scratch\nARG NAME={argument}\n\
+                 COPY ${{NAME}}/file /file\nCOPY --from=0 / /\nCOPY --from=1 / /\n"
+            );
+            fs::write(s.path("c/Dockerfile"), dockerfile).unwrap();
+            let ran = build(s, &["--progress", "plain"]).run().ok();
+            ran.err().matches(" DONE ").count()
+        };
+        fs::create_dir_all(s.path("c/other")).unwrap();
+        for path in ["Gemfile", "Gemfile.lock", "deps/one/deep/util.py", "other/file"] {
+            fs::write(s.path("c").join(path), "one").unwrap();
+        }
+        assert_eq!((rebuilt("sub"), rebuilt("sub")), (5, 0));
+        // moby/buildkit#853, moby/buildkit#894, moby/moby#38964: the second source alone, of the same size.
+        fs::write(s.path("c/Gemfile.lock"), "two").unwrap();
+        assert_eq!((rebuilt("sub"), rebuilt("sub")), (3, 0));
+        // moby/moby#17906: a file deep in a directory.
+        fs::write(s.path("c/deps/one/deep/util.py"), "two").unwrap();
+        assert_eq!((rebuilt("sub"), rebuilt("sub")), (2, 0));
+        // moby/buildkit#1932: another default of the ARG that the path is made of.
+        assert_eq!((rebuilt("other"), rebuilt("sub")), (3, 0));
+    });
+}
+
+#[test]
+fn the_owner_may_be_a_variable() {
+    need!(Root, Tool("busybox"));
+    sandbox(|s| {
+        context(s, "");
+        // podman-container-tools/buildah#2192
+        let accounts = "COPY <<a /etc/passwd\nroot:x:0:0::/:/bin/sh\nmyuser:x:7:8::/home/u:/bin/sh\na\n";
+        let root =
+            built(s, &format!("FROM scratch\n{accounts}ENV U=myuser\nCOPY --chown=\"${{U}}\" sub /sub\n"));
+        assert_eq!((owner(root.join("sub")).0, owner(root.join("sub/file")).1), (7, 8));
+    });
+}
