@@ -56,3 +56,30 @@ fn four_platforms_with_run_become_one_index() {
             .fails(&["build for linux/riscv64"]);
     });
 }
+
+#[test]
+fn an_image_of_a_layout_is_that_of_the_stages_platform() {
+    need!(Root);
+    sandbox(|s| {
+        let both = ["--platform", "linux/amd64,linux/arm64", "-o", "two.tar"];
+        build(s, "FROM scratch\nARG TARGETARCH\nCOPY <<a /cpu\n$TARGETARCH\na\n", &both).ok();
+        std::fs::create_dir(s.path("two")).unwrap();
+        tool(
+            "tar",
+            ["-C".as_ref(), s.path("two").as_os_str(), "-xf".as_ref(), s.path("two.tar").as_os_str()],
+        );
+        for (platform, cpu) in [("linux/amd64", "amd64\n"), ("linux/arm64", "arm64\n")] {
+            for dockerfile in [
+                format!("FROM --platform={platform} two AS found\nFROM scratch\nCOPY --from=found /cpu /\n"),
+                format!(
+                    "FROM --platform={platform} scratch AS found\nCOPY --from=two /cpu /\nFROM scratch\nCOPY --from=found /cpu /\n"
+                ),
+            ] {
+                let export = ["--build-context", "two=oci-layout://two", "--export", "type=local,dest=out"];
+                build(s, &dockerfile, &export).ok();
+                assert_eq!(std::fs::read_to_string(s.path("out/cpu")).unwrap(), cpu, "{dockerfile}");
+                std::fs::remove_dir_all(s.path("out")).unwrap();
+            }
+        }
+    });
+}

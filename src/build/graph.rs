@@ -16,8 +16,10 @@ pub enum From {
     Scratch,
     /// A stage above, by its number.
     Stage(usize),
-    /// What `--build-context` gave this name to, by its number there: a directory, or a layout.
+    /// The directory that `--build-context` gave this name to, by its number there.
     Context(usize),
+    /// The same for a layout: its image of this platform.
+    Layout(usize, Platform),
     /// An image, of this platform.
     Image(Reference, Platform),
 }
@@ -110,7 +112,8 @@ impl Names<'_> {
             None => Ok(image(&Reference::parse(word)?)),
             Some(number) => Ok(match &self.contexts[number].1 {
                 NamedContext::Image(reference) => image(reference),
-                _ => From::Context(number),
+                NamedContext::Layout(..) => From::Layout(number, platform.clone()),
+                NamedContext::Directory(_) => From::Context(number),
             }),
         }
     }
@@ -131,11 +134,8 @@ impl Names<'_> {
     pub fn key(&self, from: &From) -> Option<String> {
         match from {
             From::Image(reference, platform) => Some(format!("{reference} {platform}")),
-            From::Context(number) => match self.contexts.get(*number) {
-                Some((name, NamedContext::Layout(..))) => Some(name.clone()),
-                _ => None,
-            },
-            From::Scratch | From::Stage(_) => None,
+            From::Layout(number, platform) => Some(format!("{} {platform}", self.contexts.get(*number)?.0)),
+            From::Scratch | From::Stage(_) | From::Context(_) => None,
         }
     }
 

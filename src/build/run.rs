@@ -145,27 +145,25 @@ impl For<'_> {
     fn find(&self, from: &From) -> Result<Image> {
         match from {
             From::Image(reference, platform) => self.bases().find(reference, platform),
-            other => self.layout(other)?.image(self.platform, self.workshop.report),
+            From::Layout(number, platform) => self.layout(*number)?.image(platform, self.workshop.report),
+            From::Scratch | From::Stage(_) | From::Context(_) => Err(no_image()),
         }
     }
 
     fn fetch(&self, from: &From, image: &Image) -> Result<()> {
         match from {
             From::Image(reference, platform) => self.bases().fetch(image, reference, platform),
-            other => self.bases().copy(image, &self.layout(other)?),
+            From::Layout(number, _) => self.bases().copy(image, &self.layout(*number)?),
+            From::Scratch | From::Stage(_) | From::Context(_) => Err(no_image()),
         }
     }
 
-    fn layout(&self, from: &From) -> Result<LayoutDirectory<'_>> {
-        let context = match from {
-            From::Context(number) => self.request.contexts.get(*number).map(|(_, context)| context),
-            _ => None,
-        };
-        match context {
-            Some(NamedContext::Layout(path, image)) => {
+    fn layout(&self, number: usize) -> Result<LayoutDirectory<'_>> {
+        match self.request.contexts.get(number) {
+            Some((_, NamedContext::Layout(path, image))) => {
                 Ok(LayoutDirectory::new(path).wanting(image.as_deref()))
             }
-            _ => Err(Error::invalid("it is no image")),
+            _ => Err(no_image()),
         }
     }
 
@@ -183,6 +181,10 @@ impl For<'_> {
         }
         Ok(())
     }
+}
+
+fn no_image() -> Error {
+    Error::invalid("it is no image")
 }
 
 /// What lays out a tree needs root.
