@@ -77,11 +77,29 @@ fn an_app_is_not_killed_for_what_needs_no_root() {
         // What the filter is for: it does kill.
         let killed = Cd::new("busybox").args(["chroot", "/", "/bin/true"]).in_an_app_sandbox().run();
         killed.status(128 + libc::SIGSYS);
-        for line in [&["list"][..], &["list", "--json"], &["list", "-q"], &["help"], &["login", "--help"]] {
+        for line in
+            [&["list"][..], &["list", "--json"], &["list", "-q"], &["ps"], &["help"], &["login", "--help"]]
+        {
             s.cd(line).in_an_app_sandbox().run().ok();
+            s.cd(line).uid(1000).in_an_app_sandbox().run().ok();
         }
         // One that needs root, and mistakes, are refused in words.
         s.cd(["login", "c"]).in_an_app_sandbox().run().code(125).says(&["root is needed"]);
         s.cd(["lsit"]).in_an_app_sandbox().run().code(2);
+        for line in [
+            &["info"][..],
+            &["images"],
+            &["selftest"],
+            &["build", "."],
+            &["install", "/tmp/layout"],
+            &["remove", "c"],
+            &["kill", "c"],
+        ] {
+            let ran = s.cd(line).uid(1000).in_an_app_sandbox().run();
+            assert!(
+                ran.signal.is_none() && ran.code != Some(0) && ran.err().contains("root"),
+                "{line:?}: {ran:?}"
+            );
+        }
     });
 }
