@@ -83,3 +83,23 @@ fn an_image_of_a_layout_is_that_of_the_stages_platform() {
         }
     });
 }
+
+#[test]
+fn a_program_alone_runs_for_the_stages_platform() {
+    need!(Root, Tool("qemu-aarch64-static"), Tool("qemu-arm-static"));
+    need!(Tool("qemu-riscv64-static"), Tool("qemu-x86_64-static"), Filesystem("binfmt_misc"));
+    sandbox(|s| {
+        for cpu in &CPUS {
+            std::fs::create_dir_all(s.path("c")).unwrap();
+            std::fs::write(s.path("c/program"), cpu.program(cpu.code)).unwrap();
+            let variant = if cpu.oci == "arm" { "/v7" } else { "" };
+            let platform = format!("linux/{}{variant}", cpu.oci);
+            // It exits with its user's number.
+            let of = |user: u32| {
+                format!("FROM scratch\nCOPY --chmod=755 program /program\nUSER {user}\nRUN [\"/program\"]\n")
+            };
+            build(s, &of(0), &["--platform", &platform]).ok();
+            build(s, &of(7), &["--platform", &platform]).fails(&["RUN failed: exit code 7"]);
+        }
+    });
+}

@@ -14,6 +14,7 @@ use super::stage::Making;
 use crate::dockerfile::{Network as Wanted, Running, Script};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::image::{Layer, NewLayer};
+use crate::oci::Provenance;
 use crate::running::SessionKind;
 use crate::session::bind::Restrict;
 use crate::session::{self, Bind, Draft, Ended, Mode, Network, Request, Stdio, Terminal};
@@ -146,7 +147,10 @@ impl Making<'_> {
         };
         let tree = self.tree()?;
         let root = tree.root()?;
-        let draft = Draft::gather(request, root, None, job.host)?;
+        // A stage that begins as nothing has no shell that tells for which CPU its programs are.
+        let cpu = json!({"arch": job.names.platform_of(number)?.arch.to_string()});
+        let provenance = Provenance::parse(cpu.to_string().as_bytes())?;
+        let draft = Draft::gather(request, root, Some(&provenance), job.host)?;
         let stdio = Stdio { input: None, output: Some(output), error: Some(error) };
         match session::run(root, draft, stdio, job.report).map_err(plain)? {
             Ended::Exited(0) => {}
