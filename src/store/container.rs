@@ -299,6 +299,9 @@ pub(super) fn settle(layout: &Layout, name: &Name, directory: &Path, scratch: &S
             .attempt(format_args!("move '{}' away", target.display()))?;
     }
     fs::rename(directory, &target).attempt(format_args!("rename the container to '{}'", target.display()))?;
+    // Else f2fs may forget the name for a minute more: its checkpoint alone brings a directory's rename to disk.
+    let named = File::open(layout.containers()).and_then(|containers| containers.sync_all());
+    named.attempt(format_args!("write the name of the container '{name}' to disk"))?;
     Container::find(layout, name).ok_or_else(|| Error::not_found(format_args!("container '{name}' vanished")))
 }
 
