@@ -20,6 +20,7 @@ const WAYS_ROUND: &[(&str, &str)] = &[
     ("fsmount", "mount(2)"),
     ("fsopen", "mount(2)"),
     ("getrandom", "/dev/urandom"),
+    ("listxattrat", "llistxattr(2) of a name in /proc/self/fd"),
     ("memfd_create", "programs of a related CPU are taken to run"),
     ("mount_setattr", "mount(2) with MS_REMOUNT"),
     ("move_mount", "mount(2)"),
@@ -30,6 +31,7 @@ const WAYS_ROUND: &[(&str, &str)] = &[
     ("rseq", "glibc does without"),
     ("statx", "fstatat(2)"),
     ("syscall_0x1c4", "fchmodat2, to an older strace"),
+    ("syscall_0x1d1", "listxattrat, to an older strace"),
 ];
 
 #[test]

@@ -174,8 +174,8 @@ fn a_variable_stands_for_an_option() {
 #[test]
 fn no_option_is_forgotten() {
     let mut known: BTreeSet<&str> = ROWS.iter().map(|Row(option, ..)| *option).collect();
-    // `run` has tests for the first, `session` for the second.
-    known.extend(["--detach", "--get-chroot-cmd", "--help"]);
+    // `run` has tests for the first, `session` for the second, `user_namespace` for the last.
+    known.extend(["--detach", "--get-chroot-cmd", "--help", "--userns"]);
     for (command, but) in [("login", &OF_RUN[..]), ("run", &[])] {
         let help = Cd::bare(["help", command]).run().ok().out();
         let options: BTreeSet<&str> = help

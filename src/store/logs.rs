@@ -77,9 +77,9 @@ impl LogWriter {
         let _ = self.file.write_all(bytes);
     }
 
-    /// Its descriptor, which changes when a new part begins.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    /// What it needs open: its file, which changes when a new part begins, and its directory.
+    pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.file.as_fd(), self.directory.as_fd()]
     }
 
     /// A full log becomes the first part. One that another run has taken the place of begins at its start again.

@@ -68,12 +68,11 @@ mod tests {
 
     use super::*;
     use crate::store::tests::Scene;
+    use crate::testing::needs_root;
 
     #[test]
     fn what_another_user_has_written_is_no_record() {
-        if !geteuid().is_root() {
-            return;
-        }
+        needs_root!();
         let scene = Scene::new();
         let records = Records::at(scene.root());
         records.write("a.1.2.session", b"{}", 0o644).unwrap();

@@ -26,7 +26,8 @@ pub fn copy(input: &OwnedFd, log: &mut LogWriter) {
     let _ = setsid();
     let _ = let_go();
     set_title(TITLE);
-    close_all_but(vec![input.as_fd(), log.as_fd()]);
+    let [file, directory] = log.descriptors();
+    close_all_but(vec![input.as_fd(), file, directory]);
     let mut buffer = vec![0; BUFFER];
     loop {
         match read(input, &mut buffer[..]) {
