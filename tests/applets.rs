@@ -8,7 +8,7 @@ use crate::support::prelude::*;
 /// A copy of the program in a directory of its own; the links' names.
 fn installed(s: &Sandbox) -> Vec<String> {
     fs::create_dir(s.path("own")).unwrap();
-    fs::copy("/tmp/bin/chroot-distro", "/tmp/own/chroot-distro").unwrap();
+    copy_program("/tmp/bin/chroot-distro", "/tmp/own/chroot-distro");
     let names = s.cd(["--list"]).run().ok().out();
     assert!(names.starts_with("cd-install\n") && names.contains("cd-login\n"), "{names}");
     assert!(!names.contains("probe") && !names.contains("--"), "{names}");

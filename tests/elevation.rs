@@ -20,7 +20,7 @@ fn fake(s: &Sandbox, name: &str, prologue: &str) {
     let root = s.path("root-for-all");
     if !root.exists() {
         fs::create_dir(&tools).unwrap();
-        fs::copy("/usr/bin/setpriv", &root).unwrap();
+        copy_program("/usr/bin/setpriv", &root);
         fs::set_permissions(&root, fs::Permissions::from_mode(0o4755)).unwrap();
     }
     let script = format!(

@@ -12,7 +12,7 @@ use crate::support::sys;
 pub(crate) fn make_with_probe(s: &Sandbox) {
     make(s);
     let probe = s.rootfs("c").join("bin/probe");
-    fs::copy(std::env::current_exe().unwrap(), &probe).unwrap();
+    copy_program(std::env::current_exe().unwrap(), &probe);
     fs::set_permissions(probe, fs::Permissions::from_mode(0o755)).unwrap();
 }
 

@@ -224,7 +224,7 @@ fn nosuid_below_does_not_reach_the_guest() {
         make(s);
         // The program itself, as a guest's setuid program, tells who it is.
         let suid = s.rootfs("c").join("bin/cd-probe");
-        fs::copy("/tmp/bin/chroot-distro", &suid).unwrap();
+        copy_program("/tmp/bin/chroot-distro", &suid);
         for (mode, uid) in [(0o755, 1000), (0o4755, 0)] {
             fs::set_permissions(&suid, fs::Permissions::from_mode(mode)).unwrap();
             for options in MODES {

@@ -18,7 +18,7 @@ fn machine(s: &Sandbox, tools: &[&str]) {
     tool("cp", ["-a", "/etc", "/tmp/machine/etc"]);
     let bin = s.path("machine/bin");
     fs::create_dir(&bin).unwrap();
-    fs::copy("/tmp/bin/chroot-distro", bin.join("chroot-distro")).unwrap();
+    copy_program("/tmp/bin/chroot-distro", bin.join("chroot-distro"));
     fs::set_permissions(bin.join("chroot-distro"), fs::Permissions::from_mode(0o755)).unwrap();
     for name in tools {
         std::os::unix::fs::symlink(program(name).unwrap(), bin.join(name)).unwrap();
@@ -88,7 +88,7 @@ fn sudo_needs_no_password_for_members() {
         user("bob", &clear).run().code(1);
         // Another program of the same name is not meant.
         fs::create_dir(s.path("home/bin")).unwrap();
-        fs::copy("/bin/true", s.path("home/bin/chroot-distro")).unwrap();
+        copy_program("/bin/true", s.path("home/bin/chroot-distro"));
         user("ann", &["sudo", "-n", "/tmp/home/bin/chroot-distro"]).run().code(1);
         // Twice is as once; another user.
         chroot_distro(&["setup", "--user", "bob", "-q"]).run().ok().prints("");

@@ -288,6 +288,13 @@ pub fn tool<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -
     output.stdout
 }
 
+/// Copies a program that is to be run. By another process: a descriptor of ours that is open for writing would be in what other
+/// tests fork just then, and the kernel refuses to execute the file that long (ETXTBSY, execve(2)).
+#[track_caller]
+pub fn copy_program(from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) {
+    tool("cp", ["--preserve=mode".as_ref(), from.as_ref(), to.as_ref()]);
+}
+
 /// A filter program that must succeed on `input`; its stdout.
 #[track_caller]
 pub fn filter<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>, input: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
-use super::command::{Cd, Ran};
+use super::command::{Cd, Ran, copy_program};
 use super::image::Image;
 use super::sandbox::{Kernel, Sandbox};
 
@@ -83,7 +83,7 @@ impl Machine {
         self.cd(["install", "-q", "-n", "c", "/layout"]).run().ok();
         let probe = self.rootfs().join("bin/cd-probe");
         if probe.parent().is_some_and(Path::is_dir) {
-            fs::copy("/tmp/bin/chroot-distro", probe).expect("the probe");
+            copy_program("/tmp/bin/chroot-distro", probe);
         }
     }
 

@@ -31,7 +31,7 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// What nearly every test uses.
 pub mod prelude {
-    pub(crate) use super::command::{Cd, tool};
+    pub(crate) use super::command::{Cd, copy_program, tool};
     pub(crate) use super::guest::{
         MODES, appears, end, in_every_mode, login, make, make_named, make_of, written,
     };
