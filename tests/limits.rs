@@ -57,6 +57,10 @@ fn a_fork_bomb_ends_at_the_limit() {
             let count: u32 =
                 fs::read_to_string(s.rootfs("c").join("root/count")).unwrap().trim().parse().unwrap();
             assert!((10..30).contains(&count), "{count}");
+            if mode.contains(&"--isolated") {
+                login(s, mode, "true").run().code(125).says(&["as many processes", "--pids-limit"]);
+                login(s, &["--isolated", "--pids-limit", "60"], "true").run().ok();
+            }
             end(first);
             s.cd(["kill", "c"]).run();
             assert!(s.settles());

@@ -35,6 +35,13 @@ pub fn hand_over(speaker: &Speaker) -> Result<()> {
         Err(error) if is(&error, Errno::NOMEM) => {
             Err(Error::new(Kind::Busy, "the container has just ended").hint("try again"))
         }
+        Err(error) if is(&error, Errno::AGAIN) => Err(Error::new(
+            Kind::Busy,
+            "the container has as many processes as it may have",
+        )
+        .hint(
+            "'chroot-distro ps' and 'kill' end some of them; '--pids-limit' of a later session allows more",
+        )),
         Err(error) => Err(error).attempt("start the program's process in the container"),
     }
 }
