@@ -15,6 +15,14 @@ fn context(s: &Sandbox) {
         .unwrap();
 }
 
+/// A context, and the image that it begins with.
+fn scene(s: &Sandbox) {
+    context(s);
+    make(s);
+    fs::write(s.rootfs("c").join("gone"), "x").unwrap();
+    s.cd(["commit", "-q", "c", "base"]).run().ok();
+}
+
 fn build(s: &Sandbox) -> Cd {
     s.cd(["build", "-q", "-t", "app", "c"]).current_dir(s.path(""))
 }
@@ -27,10 +35,7 @@ fn count(s: &Sandbox, directory: &str) -> usize {
 fn a_build_is_there_as_a_whole_or_not_at_all() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        context(s);
-        make(s);
-        fs::write(s.rootfs("c").join("gone"), "x").unwrap();
-        s.cd(["commit", "-q", "c", "base"]).run().ok();
+        scene(s);
         let images = || s.cd(["images", "-q", "app"]).run().out();
         for moment in [
             "tree.filled",
@@ -64,10 +69,7 @@ fn a_build_is_there_as_a_whole_or_not_at_all() {
 fn a_deletion_of_what_builds_cached_leaves_what_the_next_build_can_use() {
     need!(Root, Tool("busybox"));
     on_both_kernels(|s| {
-        context(s);
-        make(s);
-        fs::write(s.rootfs("c").join("gone"), "x").unwrap();
-        s.cd(["commit", "-q", "c", "base"]).run().ok();
+        scene(s);
         for nth in 0..4 {
             build(s).run().ok();
             let moment = format!("build_cache.delete:{nth}");

@@ -47,7 +47,7 @@ fn root_is_a_user_without_rights_outside_and_files_keep_their_owners() {
         ran.ok();
         assert_eq!(fs::metadata(root.join("0")).unwrap().uid(), 65535);
         assert_eq!(fs::metadata(root.join("own")).unwrap().uid(), 0);
-        // What only root outside may read stays closed, though root inside asks.
+        // Outside, its processes are another user's, the first one too.
         let (session, pid) = stay(s, "c", &OWN);
         let first = first_user(pid);
         assert!(first > 65535, "{first}");

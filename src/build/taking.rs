@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
+use super::config::absolute;
 use super::copy::{Downloaded, Files, Mode, Source as From, Stands, View, Wanted, fetch, owner, select};
 use super::graph;
 use super::stage::Making;
@@ -131,7 +132,7 @@ impl Making<'_> {
 
     /// WORKDIR makes the directory, for the user that the image has by then. Whether it came from the cache.
     pub(super) fn workdir_step(&mut self, path: &str) -> Result<bool> {
-        let path = clean(&self.absolute(path));
+        let path = absolute(&self.text("WorkingDir"), path);
         self.config["config"]["WorkingDir"] = path.as_str().into();
         let created_by = format!("WORKDIR {path}");
         if path == "/" {
@@ -189,19 +190,6 @@ fn source_key(source: &From) -> Value {
 
 fn is_url(path: &str) -> bool {
     path.starts_with("http://") || path.starts_with("https://")
-}
-
-/// As Go's path.Clean does.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 /// As the history has it.

@@ -114,7 +114,7 @@ pub(super) fn tell_freed(app: &App, Freed { bytes, shared }: Freed) {
     }
 }
 
-/// A container is deleted by another command. Is an image of this name here by another tag, then that is meant.
+/// A container is deleted by another command. If an image of this name is here by another tag, that is meant.
 fn or_a_container(app: &App, text: &str, error: Error) -> Error {
     match app.container(text) {
         Ok(container)

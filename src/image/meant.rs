@@ -25,11 +25,13 @@ pub fn meant(library: &Library, pull: &Pull<'_>, newer: bool, report: &dyn Repor
     if let Some(found) = here(library, pull, newer)? {
         return Ok(found);
     }
-    let name = pull.reference().to_string();
-    if let Some(here) = own_tag(library, &name).filter(|_| !newer_of_kept(library, pull)) {
+    let (name, kept) = (pull.reference().to_string(), library.named(&pull.reference().full())?);
+    if kept.is_none()
+        && let Some(here) = own_tag(library, &name)
+    {
         report.info(&format!("There is no '{name}' here ({here}): asking the registry"));
     }
-    match (pull.resolve(), library.named(&pull.reference().full())?) {
+    match (pull.resolve(), kept) {
         (Err(error), Some(kept)) if error.kind() == Kind::Network => {
             report.info(&format!("Using the image that is kept here, because {error}"));
             Ok((open(library, &kept, pull.platform())?, Whose::Pulled))
@@ -37,11 +39,6 @@ pub fn meant(library: &Library, pull: &Pull<'_>, newer: bool, report: &dyn Repor
         (Err(error), _) => Err(or_another_tag(library, pull, error)),
         (Ok(image), _) => Ok((image, Whose::Registry)),
     }
-}
-
-/// Whether it is here under its own name, and only a newer one is looked for.
-fn newer_of_kept(library: &Library, pull: &Pull<'_>) -> bool {
-    library.named(&pull.reference().full()).is_ok_and(|kept| kept.is_some())
 }
 
 /// The image of `pull` where it is here; asks nobody. One that was made or loaded here wins. One that was pulled, or is in the

@@ -84,7 +84,7 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// What the registry has already is not read on its way. Is it damaged here, then its image is not published as if it
+    /// What the registry has already is not read on its way. If it is damaged here, its image is not published as if it
     /// were whole.
     fn check(&self, blob: &Descriptor) -> Result<()> {
         match is_sound(&self.shelf.open(blob)?, &blob.digest) {
